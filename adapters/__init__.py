@@ -1,0 +1,1 @@
+"""What a source sends, turned into FHIR R4. Start reading at `interface.py`."""

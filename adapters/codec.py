@@ -1,0 +1,90 @@
+"""Lossless FHIR JSON: decimals as their text, duplicates and foreign number forms refused.
+
+`1.10` in is `1.10` out (FHIR R4 2.24.0.4: precision is significant). FHIR models and float parsing
+lose it, so neither is used on the way through.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import msgspec
+
+MAX_DEPTH = 64
+MAX_NUMBER_CHARS = 64
+
+
+class BadJSON(ValueError):
+    """Not strict JSON. The message is ours and holds nothing of the input."""
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadJSON("duplicate member")
+    return members
+
+
+def _refuse(_: str) -> NoReturn:
+    raise BadJSON("NaN and Infinity are not JSON")
+
+
+def _decimal(text: str) -> Decimal:
+    if len(text) > MAX_NUMBER_CHARS:
+        raise BadJSON("number too long")
+    return Decimal(text)
+
+
+def _integer(text: str) -> int:
+    if len(text) > MAX_NUMBER_CHARS:
+        raise BadJSON("number too long")
+    return int(text)
+
+
+_strict = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse
+)
+_trusted = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """Parse untrusted JSON. Raises `BadJSON`; never anything that quotes the input."""
+    try:
+        text = data.decode("utf-8")
+        value = _strict.decode(text)
+        _encoder.encode(value)
+    except BadJSON:
+        raise
+    except RecursionError:
+        raise BadJSON("nested too deep") from None
+    except (ValueError, ArithmeticError, msgspec.MsgspecError):
+        raise BadJSON("not JSON in UTF-8") from None
+    if _deeper_than(value, max_depth):
+        raise BadJSON("nested too deep")
+    return value
+
+
+def decode_own(data: bytes) -> Any:
+    """Parse JSON that this node wrote itself (store, cache): fast, no check for duplicates."""
+    return _trusted.decode(data)
+
+
+def encode(value: Any) -> bytes:
+    """Compact UTF-8; `Decimal` as a number with its own digits."""
+    return _encoder.encode(value)
+
+
+def _deeper_than(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True

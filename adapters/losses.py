@@ -1,0 +1,176 @@
+"""The loss ledger: every value of an input is mapped, kept as it came, or lost with a line that says why.
+
+Law (normalisation.md 2): `total = mapped + kept + lost`, each item in exactly one. Lines hold positions
+and reasons, never values.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Disposition = Literal["kept", "not-mapped", "rejected", "failed", "assumed", "altered"]
+Severity = Literal["error", "warning", "information"]
+Status = Literal["complete", "partial", "error"]
+
+REASONS: dict[str, frozenset[str]] = {
+    "kept": frozenset(
+        (
+            "z-segment unknown-segment unknown-field unknown-template type-not-carried message-not-mapped"
+        ).split()
+    ),
+    "not-mapped": frozenset("no-target administrative structural superseded duplicate policy".split()),
+    "rejected": frozenset(
+        ("bad-date bad-number bad-code bad-id bad-reference bad-base64 bad-text too-long too-many").split()
+    ),
+    "failed": frozenset(
+        (
+            "unreadable format-not-supported source-refused no-patient wrong-patient merge-cycle "
+            "fragment page-failed limit mapping-defect"
+        ).split()
+    ),
+    "assumed": frozenset(
+        "zone charset separators authority no-key status class intent patient count-mismatch".split()
+    ),
+    "altered": frozenset(
+        (
+            "id-rewritten dangling-reference precision check-digit escape control-character "
+            "joined-line number namespace split"
+        ).split()
+    ),
+}
+_WARN_WHEN_KEPT = frozenset(
+    "unknown-segment unknown-field unknown-template message-not-mapped type-not-carried".split()
+)
+_REMARKS = frozenset({"assumed", "altered"})
+
+
+@dataclass(frozen=True, slots=True)
+class LossEntry:
+    """One line. `items` values of the input at `position` (HL7 v2 `SEG[n]-f.c.s`, XPath, FHIRPath)."""
+
+    position: str
+    items: int
+    disposition: Disposition
+    reason: str
+    target: str | None = None
+    resource: str | None = None
+    unit: int = 1
+
+    def __post_init__(self) -> None:
+        if self.reason not in REASONS[self.disposition]:
+            raise ValueError(f"{self.reason} is no reason of {self.disposition}")
+
+    @property
+    def severity(self) -> Severity:
+        """`error` for what failed or was bad, `warning` for guesses and for what nobody foresaw."""
+        if self.disposition in ("rejected", "failed"):
+            return "error"
+        if self.disposition in _REMARKS or self.reason in _WARN_WHEN_KEPT:
+            return "warning"
+        return "information"
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The closed ledger of one input. `unreadable`: not its format, or no patient's record at all."""
+
+    total: int
+    mapped: int
+    entries: tuple[LossEntry, ...] = ()
+    unreadable: bool = False
+
+    @property
+    def kept(self) -> int:
+        return sum(e.items for e in self.entries if e.disposition == "kept")
+
+    @property
+    def lost(self) -> int:
+        return sum(e.items for e in self.entries if e.disposition in ("not-mapped", "rejected", "failed"))
+
+    @property
+    def balanced(self) -> bool:
+        """The law holds."""
+        return self.total == self.mapped + self.kept + self.lost
+
+    @property
+    def status(self) -> Status:
+        """`error`, `partial` or `complete` (normalisation.md 2)."""
+        if self.unreadable:
+            return "error"
+        for entry in self.entries:
+            if entry.severity == "error" or (entry.disposition == "kept" and entry.severity == "warning"):
+                return "partial"
+        return "complete"
+
+    def plus(self, other: "Losses") -> "Losses":
+        """Sum of two units of one input; `unit` numbers of `other` go on after ours."""
+        last = max((e.unit for e in self.entries), default=0)
+        return Losses(
+            self.total + other.total,
+            self.mapped + other.mapped,
+            self.entries + tuple(replace(e, unit=e.unit + last) for e in other.entries),
+            self.unreadable and other.unreadable,
+        )
+
+
+class LossAccount:
+    """The open ledger that a reader fills. Item keys are anything hashable; `render` makes positions of them.
+
+    A reader registers each value with `item`, a mapping calls `take` on what it used; `close` turns what
+    nobody took into `not-mapped/no-target`, so that forgetting a field shows as a line, never as silence.
+    """
+
+    def __init__(self, render: Callable[[Hashable], str] = str, unit: int = 1) -> None:
+        self._render = render
+        self._unit = unit
+        self._open: dict[Hashable, int] = {}
+        self._total = 0
+        self._mapped = 0
+        self._entries: list[LossEntry] = []
+
+    def item(self, key: Hashable, items: int = 1) -> None:
+        """Register `items` values of the input under one key (once per key)."""
+        self._open[key] = self._open.get(key, 0) + items
+        self._total += items
+
+    def take(self, key: Hashable) -> None:
+        """A mapping put this value, or what it was translated to, into a resource. Idempotent."""
+        self._mapped += self._open.pop(key, 0)
+
+    def is_open(self, key: Hashable) -> bool:
+        return key in self._open
+
+    def lose(
+        self,
+        keys: Iterable[Hashable],
+        disposition: Disposition,
+        reason: str,
+        *,
+        position: str | None = None,
+        target: str | None = None,
+        resource: str | None = None,
+    ) -> None:
+        """Close keys with one line (`kept`, `not-mapped`, `rejected`, `failed`); taken ones do not count."""
+        closed = [key for key in keys if key in self._open]
+        items = sum(self._open.pop(key) for key in closed)
+        if items:
+            at = position if position is not None else self._render(closed[0])
+            self._entries.append(LossEntry(at, items, disposition, reason, target, resource, self._unit))
+
+    def remark(
+        self, position: str, disposition: Literal["assumed", "altered"], reason: str, items: int = 1
+    ) -> None:
+        """A guess or a change, visible; does not alter the sums."""
+        self._entries.append(LossEntry(position, items, disposition, reason, unit=self._unit))
+
+    def close(self, *, unreadable: bool = False) -> Losses:
+        """Everything still open becomes `not-mapped/no-target` at its own position."""
+        for key in list(self._open):
+            self.lose((key,), "not-mapped", "no-target")
+        return Losses(self._total, self._mapped, tuple(self._entries), unreadable)
+
+
+def unreadable(total: int, reason: str = "unreadable") -> Losses:
+    """Ledger of an input that is not its format: all of it failed, nothing guessed."""
+    items = max(total, 1)
+    return Losses(items, 0, (LossEntry("", items, "failed", reason),), True)

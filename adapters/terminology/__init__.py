@@ -1,0 +1,1 @@
+"""Code-system URIs and concept maps as data tables."""

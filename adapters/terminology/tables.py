@@ -1,0 +1,84 @@
+"""Loads the CSV tables beside this file once into frozen dicts; their hash is the mapping hash of Provenance.
+
+One CSV per concept map, header `source_system,source_code,target_system,target_code,target_display,
+relation,origin`; `relation` is `equivalent|wider|narrower|none`, `none` = known and without target.
+`systems.csv`: `name,uri,oid,v2_table,kind`. `overrides.csv` files never; a correction is a row with its
+reason in `origin`.
+"""
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Concept:
+    """Target of a concept map row; `code` empty when the source code is known and has no target."""
+
+    system: str
+    code: str
+    display: str
+
+    def coding(self) -> dict[str, str]:
+        """FHIR Coding of this concept."""
+        return {"system": self.system, "code": self.code} | (
+            {"display": self.display} if self.display else {}
+        )
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files(__package__).joinpath(f"{name}.csv").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@cache
+def concept_map(name: str) -> Mapping[tuple[str, str], Concept]:
+    """(source system, source code) to target. A table that ignores the system has an empty first column."""
+    return MappingProxyType(
+        {
+            (row["source_system"], row["source_code"]): Concept(
+                row["target_system"], row["target_code"], row["target_display"]
+            )
+            for row in _rows(name)
+        }
+    )
+
+
+@cache
+def _systems() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    rows = _rows("systems")
+    by_oid = {row["oid"]: row["uri"] for row in rows if row["oid"]}
+    by_name = {row["name"].upper(): row["uri"] for row in rows if row["name"]}
+    return MappingProxyType(by_oid), MappingProxyType(by_name)
+
+
+def system_from_oid(oid: str) -> str:
+    """URI of an OID: the registered one where we know it, else `urn:oid:`; v2 tables by their number."""
+    known = _systems()[0].get(oid)
+    if known:
+        return known
+    prefix, _, last = oid.rpartition(".")
+    if prefix == "2.16.840.1.113883.12" and last.isdigit():
+        return f"http://terminology.hl7.org/CodeSystem/v2-{int(last):04d}"
+    return f"urn:oid:{oid}"
+
+
+def system_from_name(name: str) -> str | None:
+    """URI of a code system by its HL7 v2 table 0396 name (`LN`, `SCT`, `I10`, `HL70001`), else None."""
+    upper = name.strip().upper()
+    if upper.startswith("HL7") and upper[3:].isdigit():
+        return f"http://terminology.hl7.org/CodeSystem/v2-{int(upper[3:]):04d}"
+    return _systems()[1].get(upper)
+
+
+@cache
+def mapping_hash(*names: str) -> str:
+    """Eight hex digits over the named tables: a changed table is a changed mapping."""
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(resources.files(__package__).joinpath(f"{name}.csv").read_bytes())
+    return digest.hexdigest()[:8]

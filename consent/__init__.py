@@ -1,0 +1,1 @@
+"""May this resource go to this requester, for this purpose, now? Start reading at `interface.py`."""

@@ -1,0 +1,1 @@
+"""Signing, encryption and the life of keys. Start reading at `interface.py`."""
