@@ -74,6 +74,9 @@ NAMES = {
     "CDCREC": "urn:oid:2.16.840.1.113883.6.238",
     "ISO3166_1": "urn:iso:std:iso:3166",
     "DMD": "https://dmd.nhs.uk",
+    # Two v2 tables whose content is published elsewhere, by name as by OID.
+    "HL70292": "http://hl7.org/fhir/sid/cvx",
+    "HL70227": "http://hl7.org/fhir/sid/mvx",
 }
 
 MORE: tuple[Row, ...] = (

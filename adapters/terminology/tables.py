@@ -62,7 +62,7 @@ def system_from_oid(oid: str) -> str:
     if known:
         return known
     prefix, _, last = oid.rpartition(".")
-    if prefix == "2.16.840.1.113883.12" and last.isdigit():
+    if prefix == "2.16.840.1.113883.12" and last.isascii() and last.isdigit():
         return f"http://terminology.hl7.org/CodeSystem/v2-{int(last):04d}"
     return f"urn:oid:{oid}"
 
@@ -70,9 +70,10 @@ def system_from_oid(oid: str) -> str:
 def system_from_name(name: str) -> str | None:
     """URI of a code system by its HL7 v2 table 0396 name (`LN`, `SCT`, `I10`, `HL70001`), else None."""
     upper = name.strip().upper()
-    if upper.startswith("HL7") and upper[3:].isdigit():
+    known = _systems()[1].get(upper)  # first: tables 0292 and 0227 are CVX and MVX, not v2 systems
+    if known is None and upper.startswith("HL7") and upper[3:].isascii() and upper[3:].isdigit():
         return f"http://terminology.hl7.org/CodeSystem/v2-{int(upper[3:]):04d}"
-    return _systems()[1].get(upper)
+    return known
 
 
 @cache
