@@ -1,0 +1,1 @@
+"""The FHIR resources that this node authors itself; pure."""

@@ -1,0 +1,223 @@
+"""Frozen settings: one TOML file, single keys overridden by `CAREPACT_SECTION__KEY`; unknown keys refuse.
+
+Order: `--config FILE`, else `CAREPACT_CONFIG`, else `./carepact.toml` (http-api.md 10). Relative paths are
+relative to the file that names them.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.errors import RefusedToStart
+
+_ENV = "CAREPACT_"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Node(_Frozen):
+    """Who this node is. `public_url` is configuration, never taken from a request."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$", max_length=128)
+    public_url: str
+    state: Path = Path("carepact-data")
+    """Folder of keys, secrets and the embedded database (0700)."""
+    civil_timezone: str = "UTC"
+
+
+class Serve(_Frozen):
+    """Where the HTTP surface listens. Plain HTTP beyond loopback must be asked for, and is noisy."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost")
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    unsafe_plain_http: bool = False
+
+
+class StorageSettings(_Frozen):
+    """`url`: empty for SQLite inside `node.state`; `postgresql+asyncpg://…` for more than one worker."""
+
+    url: str = ""
+
+
+class KeySettings(_Frozen):
+    """`kek`: `file:PATH`, `env:NAME` or `passphrase:ENVNAME`; the default is a file made with the node."""
+
+    kek: str = ""
+
+
+class DirectorySettings(_Frozen):
+    """The node's own list of members with their keys, and its register of organisations and people."""
+
+    members: Path
+    register_file: Path | None = Field(default=None, alias="register")
+
+
+class FloorSettings(_Frozen):
+    """The law: a shipped pack by name, or a file. Unsigned ones are refused unless told otherwise."""
+
+    pack: str = "opt-in"
+    unsafe_unsigned: bool = False
+    """`UnsafeUnsignedFloor`: no lawyer has signed the pack. Said at every start and in every receipt."""
+
+
+class SourceSettings(_Frozen):
+    """One provider's system (normalisation.md 3.6). `url` for a pull, `listen` for an MLLP feed."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    kind: Literal["gp", "hospital", "specialist"]
+    custodian: str
+    url: str | None = None
+    listen: str | None = None
+    zone: str | None = None
+    charset: str | None = None
+    facility: str | None = None
+    identifier_order: tuple[str, ...] = ()
+    authorities: dict[str, str] = Field(default_factory=dict)
+    test_messages: Literal["park", "accept", "refuse"] = "park"
+    asid_from: str = ""
+    asid_to: str = ""
+    ods: str = ""
+    unsafe_plain_mllp: bool = False
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "SourceSettings":
+        if self.kind == "hospital" and not self.listen:
+            raise ValueError("a hospital feed needs `listen`")
+        if self.kind != "hospital" and not self.url:
+            raise ValueError("a pull source needs `url`")
+        return self
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, name: str | None) -> str | None:
+        from adapters.times import known_zone
+
+        if name is not None and not known_zone(name):
+            raise ValueError("not an IANA time zone")
+        return name
+
+
+class Limits(_Frozen):
+    """Every bound by name (assurance.md 7). Bytes, seconds or counts."""
+
+    deadline: float = 10.0
+    deadline_max: float = 60.0
+    body_bytes: int = 1024 * 1024
+    consent_bytes: int = 256 * 1024
+    uri_bytes: int = 4096
+    parameters: int = 50
+    header_bytes: int = 16 * 1024
+    header_count: int = 64
+    header_read: float = 10.0
+    body_read: float = 30.0
+    keep_alive: float = 15.0
+    connections: int = 1000
+    drain: float = 30.0
+    assertion_bytes: int = 8192
+    clock_skew: int = 10
+    token_ttl: int = 300
+    answer_resources: int = 10_000
+    answer_bytes: int = 16 * 1024 * 1024
+    source_bytes: int = 64 * 1024 * 1024
+    hl7_bytes: int = 16 * 1024 * 1024
+    mllp_idle: float = 60.0
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=_ENV, env_nested_delimiter="__", hide_input_in_errors=True
+    )
+
+    node: Node
+    serve: Serve = Serve()
+    database: StorageSettings = StorageSettings()
+    keys: KeySettings = KeySettings()
+    directory: DirectorySettings
+    floor: FloorSettings = FloorSettings()
+    limits: Limits = Limits()
+    sources: tuple[SourceSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Settings":
+        ids = [source.id for source in self.sources]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two sources have the same id")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.node.state / 'node.db'}"
+
+    @property
+    def kek(self) -> str:
+        return self.keys.kek or f"file:{self.node.state / 'kek'}"
+
+
+def locate(path: Path | None) -> Path:
+    """The configuration file that applies. Raises `RefusedToStart`, naming the next step."""
+    chosen = path or Path(os.environ.get(f"{_ENV}CONFIG", "carepact.toml"))
+    if not chosen.is_file():
+        raise RefusedToStart(
+            f"no configuration at {chosen}: name one with --config, or run `carepact sandbox up`"
+        )
+    return chosen
+
+
+def load(path: Path) -> Settings:
+    """Read, override from the environment, check. Raises `RefusedToStart` with element paths, no values."""
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+
+    try:
+        settings = FromFile()  # type: ignore[call-arg]
+    except ValidationError as error:
+        where = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise RefusedToStart(f"{path}: {where}") from None
+    except (OSError, ValueError):
+        raise RefusedToStart(f"{path} is not readable TOML") from None
+    return _absolute(settings, path.parent)
+
+
+def _absolute(settings: Settings, folder: Path) -> Settings:
+    def under(path: Path | None) -> Path | None:
+        return path and (folder / path).absolute()
+
+    return settings.model_copy(
+        update={
+            "node": settings.node.model_copy(update={"state": under(settings.node.state)}),
+            "serve": settings.serve.model_copy(
+                update={"tls_cert": under(settings.serve.tls_cert), "tls_key": under(settings.serve.tls_key)}
+            ),
+            "directory": settings.directory.model_copy(
+                update={
+                    "members": under(settings.directory.members),
+                    "register_file": under(settings.directory.register_file),
+                }
+            ),
+        }
+    )
