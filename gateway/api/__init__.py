@@ -1,0 +1,1 @@
+"""The HTTP surface: one route table, one file per resource, handlers that return bytes."""
