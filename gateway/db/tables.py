@@ -1,0 +1,5 @@
+"""Every table of every room, collected for Alembic: a room defines its own, none is written as text."""
+
+from sqlalchemy import MetaData
+
+METADATA: tuple[MetaData, ...] = ()
