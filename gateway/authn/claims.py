@@ -10,28 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from consent.vocabulary import ACT_REASON, PURPOSE_PARENTS, purpose_under, system_name
 from gateway.authn.clients import Client
 from gateway.authn.errors import Refused
 
 T = TypeVar("T")
 
-ACT_REASON = frozenset(
-    (
-        "http://terminology.hl7.org/CodeSystem/v3-ActReason",
-        "http://hl7.org/fhir/v3/ActReason",
-        "http://terminology.hl7.org/ValueSet/v3-PurposeOfUse",
-        "http://hl7.org/fhir/ValueSet/v3-PurposeOfUse",
-        "urn:oid:2.16.840.1.113883.5.8",
-        "2.16.840.1.113883.5.8",
-    )
-)
 EMERGENCY = frozenset(("BTG", "ETREAT"))
-SELF_ACCESS = frozenset(("PATRQT", "FAMRQT", "PWATRNY", "SUPNWK"))
+SELF_ACCESS = frozenset(code for code in PURPOSE_PARENTS if purpose_under(code, ("PATRQT",)))
 """PATRQT and its descendants in v3-ActReason: the person herself or her proxy."""
 
 MAX_ROLES = 16
 _MAX_TEXT = 256
-PURPOSE = re.compile(r"[A-Z0-9-]{2,32}")
 _IDENTIFIER = re.compile(r"[^\s|#]{1,200}[|#][^\s|#]{1,128}")
 
 
@@ -99,8 +89,8 @@ def _agreed(first: T | None, second: T | None) -> T | None:
     return second if first is None else first
 
 
-def _code(value: object, systems: frozenset[str] | None) -> str:
-    """A bare code, `<system>#<code>`, or a Coding; where `systems` is given, the system must be one of it."""
+def _code(value: object, only: str | None) -> str:
+    """A bare code, `<system>#<code>`, or a Coding; where `only` is given, no other system."""
     system: object = None
     if isinstance(value, dict):
         system, value = value.get("system"), value.get("code")
@@ -108,9 +98,7 @@ def _code(value: object, systems: frozenset[str] | None) -> str:
         system, _, value = value.rpartition("#")
     if not isinstance(value, str) or not 1 <= len(value) <= _MAX_TEXT or not value.isprintable():
         raise _malformed()
-    if system is not None and (
-        not isinstance(system, str) or (systems and system.rstrip("/") not in systems)
-    ):
+    if system is not None and (not isinstance(system, str) or (only and system_name(system) != only)):
         raise _malformed()
     return value
 
@@ -123,7 +111,7 @@ def _purpose(parent: Mapping[str, Any]) -> str | None:
     if not isinstance(values, list) or len(values) != 1:
         raise _malformed()
     code = _code(values[0], ACT_REASON)
-    if not PURPOSE.fullmatch(code):
+    if code not in PURPOSE_PARENTS:
         raise _malformed()
     return code
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from consent.vocabulary import PURPOSE_PARENTS
 from gateway.authn import scopes
 from gateway.authn.client_keys import ClientKey, keys_from_jwks
 from gateway.authn.errors import RegistrationRefused
@@ -20,7 +21,6 @@ Status = Literal["enabled", "disabled"]
 
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
 _ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,127}")
-_PURPOSE = re.compile(r"[A-Z0-9-]{2,32}")
 _ROLE = re.compile(r"[!-~]{1,256}")
 
 
@@ -71,7 +71,7 @@ def client_from_registration(
         organisation=_matching("organisation", organisation, _ORGANISATION),
         keys=keys_from_jwks(jwks),
         scopes=_scopes(scope),
-        purposes=_all_matching("purpose", purposes, _PURPOSE),
+        purposes=_purposes(purposes),
         roles=_all_matching("role", roles, _ROLE),
         reach=_choice("reach", reach, Reach),
         may_declare_emergency=may_declare_emergency,
@@ -85,8 +85,6 @@ def client_from_registration(
 
 
 def _check_whole(client: Client) -> None:
-    if not client.purposes:
-        raise RegistrationRefused("purpose: at least one is needed")
     if (client.sealed != "off") != bool(client.enc):
         raise RegistrationRefused("sealed: offered and required need an encryption key, off takes none")
     if any(key.use != "enc" for key in client.enc):
@@ -103,6 +101,13 @@ def _matching(field: str, value: str, pattern: re.Pattern[str]) -> str:
 
 def _all_matching(field: str, values: Iterable[str], pattern: re.Pattern[str]) -> tuple[str, ...]:
     return tuple(sorted({_matching(field, value, pattern) for value in values}))
+
+
+def _purposes(codes: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(sorted(set(codes)))
+    if not found or not PURPOSE_PARENTS.keys() >= set(found):
+        raise RegistrationRefused("purpose: at least one v3-ActReason code, and only such")
+    return found
 
 
 def _choice(field: str, value: str, kind: Any) -> Any:
