@@ -5,12 +5,32 @@ class KeyFault(Exception):
     """Our own keys are not usable: file altered or exposed, wrong KEK, algorithm missing. Refuse to start."""
 
 
+class NotReady(Exception):
+    """We cannot judge safely now, whatever the message is: trust list expired. The caller answers 503."""
+
+
 class UnknownKey(Exception):
     """No such key, or not of the asked use, or not live."""
 
 
+class KeyRefused(Exception):
+    """A public key from outside is malformed, weak or of a kind that we do not take (envelope.md 13)."""
+
+
 class StatementRefused(Exception):
-    """A signed statement is not what its verifier expects."""
+    """A signed statement is not what its verifier expects. `reason` is a word of a closed list."""
+
+    REASONS = frozenset("syntax type algorithm issuer signature claims".split())
+
+    def __init__(self, reason: str) -> None:
+        if reason not in self.REASONS:
+            raise ValueError("not a reason of the closed list")
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ProofRefused(Exception):
+    """A Merkle proof, a signed note or a leaf does not hold (RFC 6962, C2SP signed-note)."""
 
 
 class EnvelopeRefused(Exception):

@@ -59,7 +59,13 @@ class SecretStore(Protocol):
 
 
 class KeyWrapper(Protocol):
-    """The KEK. `aad` binds what is wrapped to its place."""
+    """The KEK. `aad` binds what is wrapped to its place; `kek` and `kdf` name it in key headers."""
+
+    @property
+    def kek(self) -> str: ...
+
+    @property
+    def kdf(self) -> str: ...
 
     def wrap(self, plain: bytes, aad: bytes) -> bytes: ...
 

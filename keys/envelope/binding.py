@@ -1,0 +1,110 @@
+"""Whether a manifest belongs to this frame, this conversation and this moment (envelope.md 6.9 and 7).
+
+Refuses with `EnvelopeRefused`: `binding`, `conversation`, `time`.
+"""
+
+from dataclasses import dataclass
+
+from keys.algorithms import Suite
+from keys.envelope.framing import Frame, kids
+from keys.envelope.manifest import Manifest
+from keys.envelope.recipient import KemKey
+from keys.errors import EnvelopeRefused, KeyRefused
+from keys.jwk import public_from_jwk
+from keys.syntax import b64u
+from keys.trust import TrustList
+
+SKEW = 60
+"""Seconds that two clocks may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectRequest:
+    """The exchange endpoint: requests, and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectResponse:
+    """The answer to one outstanding request (rule 4), or to a keyed client's plain request (section 11).
+
+    `req`: its `md`, or `http_request_digest`, 32 bytes. `reply_kid`: the reply key, or the client's own
+    registered key. `exp`: of the request; None where a plain request had none.
+    """
+
+    iss: str
+    req: bytes
+    reply_kid: str
+    suite: int
+    exp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectAck:
+    """The acknowledgement of one response that we sent: its `req`, `md`, `env`, 32 bytes each (rule 6)."""
+
+    iss: str
+    req: bytes
+    md: bytes
+    env: bytes
+
+
+Expectation = ExpectRequest | ExpectResponse | ExpectAck
+
+
+def require_binding(frame: Frame, manifest: Manifest, me: str, mine: KemKey, trust: TrustList) -> None:
+    """Rules 1 and 2: the claims equal the frame, I am meant, and nobody else is."""
+    header = frame.header
+    claimed = (manifest.hdr, manifest.rcp, manifest.aud, manifest.jti, manifest.exp)
+    if claimed != (b64u(frame.ph), kids(frame.stanzas), header.to, header.mid, header.exp):
+        raise EnvelopeRefused("binding")
+    if me not in manifest.aud or manifest.iss == me:
+        raise EnvelopeRefused("binding")
+    # Every key belongs to an address of the audience: mine does, I am in it.
+    if any(kid != mine.kid and trust.owner(kid) not in manifest.aud for kid in manifest.rcp):
+        raise EnvelopeRefused("binding")
+    # All three kinds carry or answer patient data: a fan-out seals once per member.
+    if len(manifest.rcp) != 1 or len(manifest.aud) != 1:
+        raise EnvelopeRefused("binding")
+
+
+def require_conversation(frame: Frame, manifest: Manifest, expect: Expectation, trust: TrustList) -> None:
+    """Rules 3 to 6: the kind that this entry point expects, in answer to what was asked."""
+    match expect:
+        case ExpectRequest():
+            _require(manifest.kind == "request")
+            _require_reply_key(frame.suite, manifest, trust)
+        case ExpectResponse():
+            _require(manifest.kind == "response" and manifest.iss == expect.iss)
+            _require(manifest.req == b64u(expect.req) and manifest.rcp == (expect.reply_kid,))
+            _require(frame.suite.number == expect.suite)
+            _require(expect.exp is None or manifest.exp <= expect.exp)
+        case ExpectAck():
+            ack = manifest.ack
+            _require(manifest.kind == "ack" and manifest.iss == expect.iss and ack is not None)
+            _require(ack is not None and (ack.md, ack.env) == (b64u(expect.md), b64u(expect.env)))
+            _require(manifest.req == b64u(expect.req))
+
+
+def require_time(manifest: Manifest, mine: KemKey, now: int, max_life: int) -> None:
+    """Step 9: neither from the future nor past, no longer than allowed, and in the life of the key used."""
+    if not 0 < manifest.exp - manifest.iat <= max_life:
+        raise EnvelopeRefused("time")
+    if not manifest.iat - SKEW <= now < manifest.exp + SKEW:
+        raise EnvelopeRefused("time")
+    if not mine.nbf - SKEW <= manifest.iat < mine.exp + SKEW:
+        raise EnvelopeRefused("time")
+
+
+def _require_reply_key(suite: Suite, manifest: Manifest, trust: TrustList) -> None:
+    """Rule 5: well formed, of the suite's KEM, nobody's lasting key, and one encapsulation to it succeeds."""
+    try:
+        key = public_from_jwk(dict(manifest.rkey or {}))
+    except KeyRefused:
+        raise EnvelopeRefused("binding") from None
+    if key.alg != suite.kem or trust.owner(key.kid) is not None or key.kid in manifest.rcp:
+        raise EnvelopeRefused("binding")
+
+
+def _require(holds: bool) -> None:
+    if not holds:
+        raise EnvelopeRefused("conversation")

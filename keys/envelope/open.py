@@ -1,0 +1,249 @@
+"""Opening (envelope.md 6): nothing is parsed before it is checked, and a refusal leaves no trace.
+
+1. frame  2. header  3. find my stanza, unwrap the CEK  4. start the stream, take the JWS  5. syntax
+6. keys  7. signatures  8. binding  9. time  10. replay  11. hand out the manifest: the caller may stop here
+12. stream the rest  13. length, padding, hash  14. (inflate: not in this version)  15. release the content
+16. is the caller's commit; if the trust list moved on, it calls `verify_manifest` again inside it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cryptography.cobblestone import Cobblestone256Decryptor
+from cryptography.exceptions import InvalidTag
+
+from keys import jws
+from keys.algorithms import LIVE_SUITES
+from keys.envelope.binding import SKEW, Expectation, require_binding, require_conversation, require_time
+from keys.envelope.events import (
+    Complete,
+    Content,
+    Event,
+    ManifestVerified,
+    Opened,
+    Replayed,
+    Unverified,
+)
+from keys.envelope.framing import (
+    FIXED,
+    MAX_ENVELOPE,
+    SLICE,
+    Frame,
+    frame_from_bytes,
+    frame_length,
+)
+from keys.envelope.manifest import MAX_JWS, digest
+from keys.envelope.padding import HEAD, longest_accepted
+from keys.envelope.recipient import KemKey
+from keys.envelope.replay import Conflict, ReplayView, Same
+from keys.envelope.seal import MAX_CONTENT, MAX_LIFE
+from keys.envelope.verify import unwrap_cek, verify_manifest
+from keys.errors import EnvelopeRefused
+from keys.syntax import unb64u
+from keys.trust import TrustList
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the checks are held against: who I am, whom I trust, what I await, what I have seen, when."""
+
+    me: str
+    trust: TrustList
+    keys: Sequence[KemKey]
+    expect: Expectation
+    replay: ReplayView
+    now: int
+    suites: frozenset[int] = LIVE_SUITES
+    max_life: int = MAX_LIFE
+    max_content: int = MAX_CONTENT
+    max_envelope: int = MAX_ENVELOPE
+
+
+class Opener:
+    """A push parser over one envelope: `feed` as bytes come, `finish` at their end.
+
+    Raises `EnvelopeRefused`, once; `NotReady` from the constructor if the trust list has expired.
+    """
+
+    def __init__(self, opening: Opening) -> None:
+        opening.trust.require_fresh(opening.now)
+        self._with = opening
+        self._buffer = bytearray()
+        self._whole = hashlib.sha256()
+        self._received = 0
+        self._frame: Frame | None = None
+        self._stream: Cobblestone256Decryptor | None = None
+        self._mine: KemKey | None = None
+        self._verified: ManifestVerified | None = None
+        self._blind = b""
+        self._content = hashlib.sha256()
+        self._left = 0
+        self._plain = 0
+        self._spent = False
+
+    def feed(self, data: bytes) -> tuple[Event, ...]:
+        """Take the next bytes of the envelope, of any number."""
+        return self._guarded(lambda: self._take(data))
+
+    def finish(self) -> tuple[Event, ...]:
+        """No byte follows: the last events, ending with `Complete` unless the message was `Replayed`."""
+        return self._guarded(self._end)
+
+    def _guarded(self, step: Callable[[], list[Event]]) -> tuple[Event, ...]:
+        if self._spent:
+            raise ValueError("this opener has ended")
+        try:
+            return tuple(step())
+        except EnvelopeRefused:
+            self._spent = True
+            raise
+
+    def _take(self, data: bytes) -> list[Event]:
+        self._received += len(data)
+        if self._received > self._with.max_envelope:
+            raise EnvelopeRefused("limit")
+        self._whole.update(data)
+        if self._stream is None:
+            self._buffer += data
+            data = self._read_frame()
+        events: list[Event] = []
+        for start in range(0, len(data), SLICE):
+            events += self._decrypt(data[start : start + SLICE])
+            if self._spent:
+                break
+        return events
+
+    def _read_frame(self) -> bytes:
+        """Steps 1 to 4; what follows the frame, once it is whole."""
+        if len(self._buffer) < FIXED:
+            return b""
+        end = frame_length(bytes(self._buffer[:FIXED]), self._with.suites)
+        if len(self._buffer) < end:
+            return b""
+        frame = frame_from_bytes(bytes(self._buffer[:end]))
+        # 2. Header: for me, and not past.
+        if self._with.me not in frame.header.to:
+            raise EnvelopeRefused("recipient")
+        if self._with.now >= frame.header.exp + SKEW:
+            raise EnvelopeRefused("time")
+        # 3. and 4.
+        self._mine, cek = unwrap_cek(frame, self._with.keys)
+        self._frame, self._stream = frame, Cobblestone256Decryptor(cek, frame.context)
+        rest = bytes(self._buffer[end:])
+        self._buffer.clear()
+        return rest
+
+    def _decrypt(self, data: bytes) -> list[Event]:
+        assert self._stream is not None
+        try:
+            return self._read_plain(self._stream.update(data))
+        except InvalidTag:
+            raise EnvelopeRefused("body") from None
+
+    def _read_plain(self, data: bytes) -> list[Event]:
+        self._plain += len(data)
+        if self._verified is not None:
+            return self._read_content(data)
+        self._buffer += data
+        if len(self._buffer) < 4:
+            return []
+        length = int.from_bytes(self._buffer[:4], "big")
+        if not 2 <= length <= MAX_JWS:
+            raise EnvelopeRefused("body")
+        if len(self._buffer) < HEAD + length:
+            return []
+        event = self._verify(bytes(self._buffer[4 : 4 + length]))
+        if isinstance(event, Replayed):
+            self._spent = True
+            return [event]
+        self._verified, self._left = event, event.manifest.cnt.len
+        self._blind = bytes(self._buffer[4 + length : HEAD + length])
+        self._content.update(self._blind)
+        rest = bytes(self._buffer[HEAD + length :])
+        self._buffer.clear()
+        return [event, *self._read_content(rest)]
+
+    def _verify(self, signed: bytes) -> ManifestVerified | Replayed:
+        """Steps 5 to 11."""
+        assert self._frame is not None
+        assert self._mine is not None
+        held, frame = self._with, self._frame
+        manifest = verify_manifest(signed, frame.suite, held.trust)  # 5. to 7.
+        require_binding(frame, manifest, held.me, self._mine, held.trust)  # 8.
+        require_conversation(frame, manifest, held.expect, held.trust)
+        require_time(manifest, self._mine, held.now, held.max_life)  # 9.
+        if manifest.cnt.enc != "identity":
+            raise EnvelopeRefused("compression")
+        if manifest.cnt.len > held.max_content:
+            raise EnvelopeRefused("limit")
+        md = digest(jws.parse(signed, jws.MANIFEST).payload)
+        if manifest.exp <= held.replay.watermark():  # 10.
+            raise EnvelopeRefused("replay")
+        match held.replay.seen(manifest.iss, manifest.jti, md):
+            case Conflict() | Same(outcome=None):
+                raise EnvelopeRefused("replay")
+            case Same(outcome=bytes() as outcome):
+                return Replayed(manifest, md, outcome)
+        return ManifestVerified(manifest, md, signed, frame.suite.number)  # 11.
+
+    def _read_content(self, data: bytes) -> list[Event]:
+        """Steps 12 and 13: content up to its length, then zeros, not too many."""
+        assert self._verified is not None
+        piece, padding = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        self._content.update(piece)
+        cnt = self._verified.manifest.cnt
+        if self._plain > longest_accepted(HEAD + len(self._verified.jws) + cnt.len):
+            raise EnvelopeRefused("padding")
+        if padding.count(0) != len(padding):
+            raise EnvelopeRefused("padding")
+        return [Content(Unverified(piece))] if piece else []
+
+    def _end(self) -> list[Event]:
+        if self._stream is None:
+            raise EnvelopeRefused("framing")
+        try:
+            last = self._stream.finalize()
+        except InvalidTag:
+            raise EnvelopeRefused("body") from None
+        events = self._read_plain(last)
+        if self._spent:
+            return events
+        self._spent = True
+        if self._verified is None:
+            raise EnvelopeRefused("body")
+        expected = unb64u(self._verified.manifest.cnt.sha256, 32)
+        if self._left or not hmac.compare_digest(self._content.digest(), expected):
+            raise EnvelopeRefused("content")
+        return [*events, Complete(self._blind, self._whole.digest())]
+
+
+def open_envelope(data: bytes, opening: Opening) -> Opened | Replayed:
+    """Open a whole envelope in memory; content comes out only after its last byte held."""
+    opener = Opener(opening)
+    events = list(opener.feed(data))
+    if not any(isinstance(event, Replayed) for event in events):
+        events += opener.finish()
+    pieces: list[bytes] = []
+    verified: ManifestVerified | None = None
+    for event in events:
+        match event:
+            case Replayed():
+                return event
+            case ManifestVerified():
+                verified = event
+            case Content():
+                pieces.append(event.data.provisional)
+            case Complete() if verified is not None:
+                return Opened(
+                    verified.manifest,
+                    b"".join(pieces),
+                    verified.md,
+                    verified.jws,
+                    event.blind,
+                    event.env,
+                    verified.suite,
+                )
+    raise EnvelopeRefused("body")

@@ -1,0 +1,256 @@
+"""One member record: what a member, or a registered client of one, uses (trust-and-ledger.md 2)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from keys.address import is_address, is_member
+from keys.algorithms import LIVE_SUITES, verifies
+from keys.errors import KeyRefused, UnknownKey
+from keys.interface import KeyStore, PublicKey, Use
+from keys.jwk import PublicHalf, jwk_from_public, public_from_jwk
+from keys.syntax import (
+    SyntaxRefused,
+    b64u,
+    require_integer,
+    require_list,
+    require_members,
+    require_text,
+    unb64u,
+)
+
+MAX_KEYS = 64
+MAX_ENC_KEYS = 8
+MAX_ENC_LIFE = 48 * 3600
+
+_RECORD = frozenset(("v", "id", "suites", "min_suite", "keys", "revoked"))
+_RECORD_MAY = frozenset(("endpoints", "log", "witness", "contact"))
+_KEY = frozenset(("use", "nbf", "exp", "jwk"))
+_REVOKED = frozenset(("kid", "from", "why"))
+_LOG = frozenset(("origin", "vkeys", "previous"))
+_ALGORITHMS = {
+    "sig": ("Ed25519", "ML-DSA-65"),
+    "enc": ("HPKE-9-KE",),
+    "log": ("Ed25519", "ML-DSA-44"),
+    "witness": ("ML-DSA-44",),
+}
+_LINE = re.compile(r"[\x20-\x7e]{0,2048}").fullmatch
+_USE = re.compile("|".join(_ALGORITHMS)).fullmatch
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKey:
+    """A public key of a member, guarded at load. `pop`: b64u proof of possession, `""` for `enc` keys."""
+
+    kid: str
+    use: Use
+    alg: str
+    raw: bytes
+    nbf: int
+    exp: int
+    pop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What a member uses. `suites` it takes, `min_suite` below which nothing of it is believed."""
+
+    id: str
+    suites: tuple[int, ...]
+    min_suite: int
+    keys: tuple[MemberKey, ...]
+    revoked: Mapping[str, int] = field(default_factory=_nothing)
+    """kid -> since when; a revoked key is refused whatever a message says of its own time."""
+    endpoints: Mapping[str, str] = field(default_factory=_nothing)
+    log_origin: str = ""
+    log_vkeys: tuple[str, ...] = ()
+    rest: Mapping[str, Any] = field(default_factory=_nothing)
+    """`witness`, `contact`, `log.previous` and the reasons of revocation, kept as they came."""
+
+    def key(self, kid: str) -> MemberKey | None:
+        """The key of that id, unless revoked."""
+        if kid in self.revoked:
+            return None
+        return next((key for key in self.keys if key.kid == kid), None)
+
+    def live(self, use: Use, alg: str, at: int) -> tuple[MemberKey, ...]:
+        """Keys of this use and algorithm that are neither revoked nor outside their life, oldest first."""
+        found = [
+            key
+            for key in self.keys
+            if (key.use, key.alg) == (use, alg) and key.nbf <= at < key.exp and key.kid not in self.revoked
+        ]
+        return tuple(sorted(found, key=lambda key: (key.nbf, key.kid)))
+
+
+def pop_message(federation: str, address: str, kid: str) -> bytes:
+    """What a `sig`, `log` or `witness` key signs to show that its owner holds it."""
+    bound = f"carepact/pop\0{federation}\0{address}\0"
+    return bound.encode("ascii") + unb64u(kid, 32)
+
+
+def member_key_from_store(store: KeyStore, key: PublicKey, federation: str, address: str) -> MemberKey:
+    """The entry of one of our own keys, with proof of possession."""
+    half = public_from_jwk(dict(key.jwk))
+    pop = "" if key.use == "enc" else b64u(store.sign(key.kid, pop_message(federation, address, key.kid)))
+    return MemberKey(half.kid, key.use, half.alg, half.raw, key.nbf, key.exp, pop)
+
+
+def member_from_store(
+    store: KeyStore,
+    address: str,
+    *,
+    federation: str = "local",
+    suites: Sequence[int] = (3, 2),
+    min_suite: int = 3,
+    endpoints: Mapping[str, str] | None = None,
+    log_vkeys: Sequence[str] = (),
+    previous: Member | None = None,
+) -> Member:
+    """The record that a node, or a client, publishes of itself: every usable key of its store.
+
+    `previous`, the record so far, keeps its retired keys in: old evidence must stay verifiable.
+    """
+    keys = list(_published(store, federation, address))
+    kept = {key.kid for key in keys}
+    keys += [key for key in (previous.keys if previous else ()) if key.kid not in kept and key.use != "enc"]
+    return Member(
+        id=address,
+        suites=tuple(suites),
+        min_suite=min_suite,
+        keys=tuple(sorted(keys, key=lambda key: (key.nbf, key.kid))),
+        revoked=previous.revoked if previous else MappingProxyType({}),
+        endpoints=MappingProxyType(dict(endpoints or {})),
+        log_origin=f"{address}/ledger" if log_vkeys else "",
+        log_vkeys=tuple(log_vkeys),
+    )
+
+
+def _published(store: KeyStore, federation: str, address: str) -> Iterator[MemberKey]:
+    for key in store.public():
+        if key.use in _ALGORITHMS:
+            try:
+                yield member_key_from_store(store, key, federation, address)
+            except UnknownKey:
+                continue  # retired: it can no longer prove possession, `previous` has it
+
+
+def member_from_json(value: object, federation: str) -> Member:
+    """A record, with every guard of trust-and-ledger.md 2; `KeyRefused` names the rule, never a value."""
+    try:
+        return _member(value, federation)
+    except SyntaxRefused:
+        raise KeyRefused("not a member record") from None
+
+
+def _member(value: object, federation: str) -> Member:
+    record = require_members(value, _RECORD, _RECORD_MAY)
+    if require_integer(record["v"]) != 1 or not is_address(record["id"]):
+        raise SyntaxRefused
+    suites = tuple(require_integer(suite) for suite in require_list(record["suites"], 1, 8))
+    minimum = require_integer(record["min_suite"])
+    if not LIVE_SUITES & set(suites) or len(set(suites)) != len(suites) or minimum > max(suites):
+        raise KeyRefused("suites that nobody can use")
+    keys = tuple(_key(entry, federation, record["id"]) for entry in require_list(record["keys"], 0, MAX_KEYS))
+    _require_sound_keys(keys, record["id"])
+    log = require_members(record.get("log", {}), frozenset(), _LOG)
+    return Member(
+        id=record["id"],
+        suites=suites,
+        min_suite=minimum,
+        keys=keys,
+        revoked=MappingProxyType(dict(_revoked(entry) for entry in require_list(record["revoked"], 0, 256))),
+        endpoints=_endpoints(record.get("endpoints", {})),
+        log_origin=require_text(log.get("origin", ""), _LINE),
+        log_vkeys=tuple(require_text(vkey, _LINE) for vkey in require_list(log.get("vkeys", []), 0, 8)),
+        rest=MappingProxyType(
+            {
+                "witness": record.get("witness"),
+                "contact": record.get("contact"),
+                "previous": log.get("previous"),
+                "why": {entry["kid"]: entry["why"] for entry in record["revoked"]},
+            }
+        ),
+    )
+
+
+def _key(entry: object, federation: str, address: str) -> MemberKey:
+    members = require_members(entry, _KEY, frozenset(("pop",)))
+    use: Any = require_text(members["use"], _USE)
+    half = public_from_jwk(members["jwk"])
+    nbf, exp = require_integer(members["nbf"]), require_integer(members["exp"])
+    if half.alg not in _ALGORITHMS[use] or nbf >= exp:
+        raise KeyRefused("a key of another use, or without a life")
+    pop = members.get("pop", "")
+    if use != "enc":
+        _require_possession(half, pop, federation, address)
+    elif pop != "":
+        raise SyntaxRefused
+    return MemberKey(half.kid, use, half.alg, half.raw, nbf, exp, pop)
+
+
+def _require_possession(half: PublicHalf, pop: object, federation: str, address: str) -> None:
+    if not verifies(half.alg, half.raw, unb64u(pop), pop_message(federation, address, half.kid)):
+        raise KeyRefused("no proof of possession")
+
+
+def _require_sound_keys(keys: tuple[MemberKey, ...], address: str) -> None:
+    if len({key.kid for key in keys}) != len(keys):
+        raise KeyRefused("one key twice")
+    enc = [key for key in keys if key.use == "enc"]
+    if len(enc) > MAX_ENC_KEYS:
+        raise KeyRefused("too many KEM keys")
+    # A client registers its own key for longer; a node makes a new one every day (envelope.md 9, 11).
+    if is_member(address) and any(key.exp - key.nbf > MAX_ENC_LIFE for key in enc):
+        raise KeyRefused("a KEM key that lives too long")
+
+
+def _revoked(entry: object) -> tuple[str, int]:
+    members = require_members(entry, _REVOKED)
+    unb64u(members["kid"], 32)
+    require_text(members["why"], _LINE)
+    return members["kid"], require_integer(members["from"])
+
+
+def _endpoints(value: object) -> Mapping[str, str]:
+    members = require_members(value, frozenset(), frozenset(("exchange", "ledger", "directory")))
+    return MappingProxyType({name: require_text(url, _LINE) for name, url in members.items()})
+
+
+def json_from_member(member: Member) -> dict[str, Any]:
+    """The record as `member_from_json` reads it."""
+    why = member.rest.get("why") or {}
+    record: dict[str, Any] = {
+        "v": 1,
+        "id": member.id,
+        "suites": list(member.suites),
+        "min_suite": member.min_suite,
+        "keys": [_json_from_key(key) for key in member.keys],
+        "revoked": [
+            {"kid": kid, "from": since, "why": why.get(kid, "compromised")}
+            for kid, since in member.revoked.items()
+        ],
+    }
+    if member.endpoints:
+        record["endpoints"] = dict(member.endpoints)
+    if member.log_origin:
+        previous = member.rest.get("previous") or []
+        record["log"] = {"origin": member.log_origin, "vkeys": list(member.log_vkeys), "previous": previous}
+    record.update((name, member.rest[name]) for name in ("witness", "contact") if member.rest.get(name))
+    return record
+
+
+def _json_from_key(key: MemberKey) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "use": key.use,
+        "nbf": key.nbf,
+        "exp": key.exp,
+        "jwk": dict(jwk_from_public(key.alg, key.raw)),
+    }
+    return entry | ({"pop": key.pop} if key.pop else {})

@@ -1,0 +1,138 @@
+"""The strict JSON and base64url of envelope.md section 4: one reading of every byte, or none.
+
+Bytes 0x20..0x7E without a backslash, no duplicate member, integers 0..2^53-1, depth at most 6. Nothing is
+converted; whoever emits, emits compact sorted JSON. All functions raise `ValueError` with a constant text.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 6
+
+_B64U = re.compile(r"[A-Za-z0-9_-]*\Z")
+_PLAIN = re.compile(rb"[\x20-\x5b\x5d-\x7e]*\Z")
+_PLAIN_LINES = re.compile(rb"[\t\n\r\x20-\x5b\x5d-\x7e]*\Z")
+_STRINGS = re.compile(rb'"[^"]*"')
+
+
+class SyntaxRefused(ValueError):
+    """Not of the strict form."""
+
+    def __init__(self) -> None:
+        super().__init__("not of the strict form")
+
+
+def b64u(data: bytes) -> str:
+    """base64url without padding (RFC 4648 section 5)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def unb64u(text: object, length: int | None = None) -> bytes:
+    """Bytes of a canonical base64url string; `length` in bytes is exact where given."""
+    if not isinstance(text, str) or not _B64U.match(text) or len(text) % 4 == 1:
+        raise SyntaxRefused
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    # The last character may carry bits that no byte uses: two spellings of one value.
+    if b64u(data) != text or (length is not None and len(data) != length):
+        raise SyntaxRefused
+    return data
+
+
+def parse(data: bytes, *, lines: bool = False) -> Any:
+    """The value of strict JSON. `lines` also takes tabs and line ends between tokens: people edit files."""
+    if not (_PLAIN_LINES if lines else _PLAIN).match(data):
+        raise SyntaxRefused
+    _refuse_deep(data)
+    try:
+        return json.loads(
+            data,
+            object_pairs_hook=_unique_members,
+            parse_int=_small_integer,
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
+    except (ValueError, RecursionError):
+        # `from None`: the decoder's own text quotes what it read.
+        raise SyntaxRefused from None
+
+
+def parse_object(data: bytes, *, lines: bool = False) -> dict[str, Any]:
+    """As `parse`, and the value is an object."""
+    value = parse(data, lines=lines)
+    if not isinstance(value, dict):
+        raise SyntaxRefused
+    return value
+
+
+def emit(value: object) -> bytes:
+    """Compact sorted JSON, refused where `parse` would refuse it: nothing is signed that nobody may read."""
+    try:
+        data = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        encoded = data.encode("ascii")
+    except (ValueError, TypeError):
+        raise SyntaxRefused from None
+    parse(encoded)
+    return encoded
+
+
+def require_members(
+    value: object, required: frozenset[str], optional: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The same object, once its members are exactly the required ones and perhaps optional ones."""
+    if not isinstance(value, dict) or not required <= value.keys() <= required | optional:
+        raise SyntaxRefused
+    return value
+
+
+def require_integer(value: object) -> int:
+    """An integer, and no boolean in its clothes."""
+    if type(value) is not int:
+        raise SyntaxRefused
+    return value
+
+
+def require_text(value: object, pattern: Callable[[str], object]) -> str:
+    """A string for which `pattern` (a compiled `fullmatch`) holds."""
+    if not isinstance(value, str) or not pattern(value):
+        raise SyntaxRefused
+    return value
+
+
+def require_list(value: object, least: int, most: int) -> list[Any]:
+    """An array of `least` to `most` items."""
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        raise SyntaxRefused
+    return value
+
+
+def _refuse_deep(data: bytes) -> None:
+    """Without escapes every quote ends or begins a string, so brackets outside strings can be counted."""
+    depth = 0
+    for byte in _STRINGS.sub(b"", data):
+        if byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise SyntaxRefused
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise SyntaxRefused
+    return members
+
+
+def _small_integer(text: str) -> int:
+    if text.startswith("-") or len(text) > 16 or int(text) > MAX_INTEGER:
+        raise SyntaxRefused
+    return int(text)
+
+
+def _refuse(_: str) -> Any:
+    raise SyntaxRefused
