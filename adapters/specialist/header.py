@@ -1,0 +1,263 @@
+"""The header of a document: who it is about, who wrote it, when, under which confidentiality.
+
+`open_document` sets what everything below needs (keys, labels, subject); `close_document` adds what needs
+the sections: Encounter, Composition, DocumentReference.
+"""
+
+import base64
+import hashlib
+from typing import Any
+
+from adapters.interface import Original
+from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.patient import patient_from_role, related_person
+from adapters.specialist.people import actor, organization
+from adapters.specialist.record import CONFIDENTIALITY, Record, sdtc
+from adapters.specialist.values import (
+    absent,
+    coding,
+    concept,
+    identifier,
+    period,
+    present,
+    required_concept,
+    string,
+    time,
+)
+
+JSON = dict[str, Any]
+_RELATES = {"RPLC": "replaces", "APND": "appends", "XFRM": "transforms"}
+_VERSION = "http://hl7.org/fhir/StructureDefinition/composition-clinicaldocument-versionNumber"
+_ATTESTERS = (("legalAuthenticator", "legal"), ("authenticator", "professional"))
+_ADMINISTRATIVE = (
+    "realmCode dataEnterer informant informationRecipient inFulfillmentOf authorization participant "
+    "documentationOf componentOf copyTime completionCode"
+).split()
+
+
+def open_document(record: Record, original: Original) -> None:
+    """Key, time, labels and patient of the document (or of a fragment that is a recordTarget)."""
+    root = record.doc.root
+    ids = [peek(find(root, name), a) for name in ("setId", "id") for a in ("root", "extension")]
+    record.document_key = "|".join(ids[:2]) if ids[0] else "|".join(ids[2:])
+    if not record.document_key.strip("|"):
+        record.document_key = hashlib.sha256(original.body).hexdigest()
+    record.labels = record.all_labels = confidentiality(record, root)
+    record.document_time = time(record, find(root, "effectiveTime")) or ""
+    role = find(root, "patientRole" if local(root) == "recordTarget" else "recordTarget/patientRole")
+    patient_from_role(record, role, original)
+    reference = actor(record, find(root, "author/assignedAuthor"), {})
+    if reference and not reference["reference"].startswith("#"):
+        record.document_author = reference
+
+
+def confidentiality(record: Record, element: Element) -> list[JSON]:
+    """Label of a `confidentialityCode`; its codes without system are v3-Confidentiality."""
+    code = find(element, "confidentialityCode")
+    label = coding(record, code) if code is not None else None
+    if not label:
+        return []
+    return [
+        {"system": CONFIDENTIALITY} | {k: v for k, v in label.items() if k in ("system", "code", "display")}
+    ]
+
+
+def close_document(record: Record, original: Original, sections: list[JSON]) -> None:
+    """Encounter, related people, Composition and DocumentReference."""
+    root = record.doc.root
+    record.labels = record.all_labels  # both hold what every section says
+    for participant in find_all(root, "participant"):
+        related_person(record, participant)
+    encounter = _encounter(record)
+    shared = _shared(record)
+    composition = _composition(record, shared, sections, encounter)
+    record.add(composition, record.document_key + "|" + _own_key(root, original))
+    if local(root) == "ClinicalDocument":
+        reference = _document_reference(record, shared, original, encounter)
+        record.add(reference, record.document_key + "|" + _own_key(root, original))
+    for name in _ADMINISTRATIVE:
+        for element in find_all(root, name):
+            record.doc.lose(element, "not-mapped", "administrative")
+
+
+def _own_key(root: Element, original: Original) -> str:
+    own = find(root, "id")
+    text = "|".join((peek(own, "root"), peek(own, "extension")))
+    return text if text != "|" else hashlib.sha256(original.body).hexdigest()
+
+
+def _shared(record: Record) -> JSON:
+    """What Composition and DocumentReference both say."""
+    root = record.doc.root
+    own, series = find(root, "id"), find(root, "setId")
+    return {
+        "id": identifier(record, own) if own is not None else None,
+        "series": identifier(record, series) if series is not None else None,
+        "type": required_concept(record, find(root, "code")),
+        "title": string(record, find(root, "title")),
+        "version": record.doc.get(find(root, "versionNumber"), "value"),
+        "related": _related(record),
+        "confidentiality": record.doc.get(find(root, "confidentialityCode"), "code"),
+    }
+
+
+def _related(record: Record) -> list[tuple[str, JSON]]:
+    found = []
+    for related in find_all(record.doc.root, "relatedDocument"):
+        code, parent = _RELATES.get(peek(related, "typeCode")), find(related, "parentDocument/id")
+        target = identifier(record, parent) if parent is not None else None
+        if code and target:
+            record.doc.get(related, "typeCode")
+            found.append((code, target))
+    return found
+
+
+def _authors(record: Record, owner: JSON) -> list[JSON]:
+    entities = find_all(record.doc.root, "author/assignedAuthor")
+    return [a for a in (actor(record, e, owner) for e in entities) if a]
+
+
+def _custodian(record: Record, owner: JSON) -> JSON | None:
+    path = "custodian/assignedCustodian/representedCustodianOrganization"
+    return organization(record, find(record.doc.root, path), owner)
+
+
+def _composition(record: Record, shared: JSON, sections: list[JSON], encounter: JSON | None) -> JSON:
+    root = record.doc.root
+    record.assume(root, "status")
+    owner: JSON = {"resourceType": "Composition"}
+    authors = _authors(record, owner) or [absent(record, find(root, "author"))]
+    attesters = [a for name, mode in _ATTESTERS for a in _attesters(record, name, mode, owner)]
+    language = record.doc.get(find(root, "languageCode"), "code")
+    members = present(
+        language=language,
+        extension=[{"url": _VERSION, "valueString": shared["version"]}] if shared["version"] else None,
+        identifier=shared["series"] or shared["id"],
+        status="final",
+        type=shared["type"],
+        subject=record.subject,
+        encounter=encounter,
+        date=record.document_time,
+        _date=None if record.document_time else absent(record, find(root, "effectiveTime")),
+        author=authors,
+        title=shared["title"],
+        _title=None if shared["title"] else absent(record, find(root, "title")),
+        confidentiality=shared["confidentiality"] if shared["confidentiality"] in set("ULMNRV") else None,
+        attester=attesters,
+        custodian=_custodian(record, owner),
+        relatesTo=[{"code": c, "targetIdentifier": t} for c, t in shared["related"]],
+        event=[e for e in (_event(record, s) for s in find_all(root, "documentationOf/serviceEvent")) if e],
+        section=sections,
+    )
+    return owner | members
+
+
+def _attesters(record: Record, name: str, mode: str, owner: JSON) -> list[JSON]:
+    found = []
+    for element in find_all(record.doc.root, name):
+        party = actor(record, find(element, "assignedEntity"), owner)
+        at = time(record, find(element, "time"))
+        if party or at:
+            found.append(present(mode=mode, time=at, party=party))
+    return found
+
+
+def _event(record: Record, service: Element) -> JSON:
+    code = concept(record, find(service, "code"))
+    span = period(record, find(service, "effectiveTime"))
+    return present(code=[code] if code else None, period=span)
+
+
+def _encounter(record: Record) -> JSON | None:
+    """encompassingEncounter; status by its times, since it states none."""
+    element = find(record.doc.root, "componentOf/encompassingEncounter")
+    if element is None:
+        return None
+    span = period(record, find(element, "effectiveTime")) or {}
+    point = time(record, find(element, "effectiveTime"))
+    record.assume(element, "status")
+    kind = find(element, "code")
+    owner: JSON = {"resourceType": "Encounter"}
+    act_code = peek(kind, "codeSystem") == "2.16.840.1.113883.5.4"
+    place = find(element, "location/healthCareFacility/location/name")
+    responsible = actor(record, find(element, "responsibleParty/assignedEntity"), owner)
+    if responsible and "/Device" in f"/{responsible['reference']}":
+        responsible = None
+    discharge = concept(record, sdtc(element, "dischargeDispositionCode")) or concept(
+        record, find(element, "dischargeDispositionCode")
+    )
+    ids = [i for i in (identifier(record, e) for e in find_all(element, "id")) if i]
+    name = string(record, place)
+    members = present(
+        identifier=ids,
+        status="finished" if span.get("end") else "unknown",
+        type=[t for t in (None if act_code else concept(record, kind),) if t],
+        subject=record.subject,
+        participant=[{"individual": responsible}]
+        if responsible and "Organi" not in str(responsible)
+        else None,
+        period=span or present(start=point),
+        hospitalization=present(dischargeDisposition=discharge),
+        location=[{"location": {"display": name}}] if name else None,
+    )
+    members["class"] = (coding(record, kind) if act_code and kind is not None else None) or absent(
+        record, None
+    )
+    key = f"{ids[0].get('system')}|{ids[0]['value']}" if ids else f"{record.document_key}|encounter"
+    return record.add(owner | members, key)
+
+
+def _document_reference(record: Record, shared: JSON, original: Original, encounter: JSON | None) -> JSON:
+    """The original by its hash: inlined it would carry sections that a rule withholds."""
+    root = record.doc.root
+    owner: JSON = {"resourceType": "DocumentReference"}
+    authors = _authors(record, owner)
+    record.assume(root, "status")
+    attachment = present(
+        contentType="text/xml",
+        language=peek(find(root, "languageCode"), "code"),
+        url=f"urn:carepact:intake:{original.intake}" if original.intake else None,
+        size=len(original.body),
+        hash=base64.b64encode(hashlib.sha1(original.body, usedforsecurity=False).digest()).decode("ascii"),
+        title=shared["title"],
+        creation=record.document_time,
+    )
+    members = present(
+        masterIdentifier=shared["id"],
+        identifier=[shared["series"]] if shared["series"] else None,
+        status="current",
+        type=shared["type"],
+        subject=record.subject,
+        date=record.document_time if "T" in record.document_time else None,
+        author=authors,
+        custodian=_custodian(record, owner),
+        relatesTo=[{"code": c, "target": {"identifier": t}} for c, t in shared["related"]],
+        securityLabel=[{"coding": [label]} for label in record.all_labels],
+        content=[{"attachment": attachment}, *_body_attachment(record)],
+        context=present(encounter=[encounter] if encounter else None),
+    )
+    return owner | members
+
+
+def _body_attachment(record: Record) -> list[JSON]:
+    """The decoded body of a document that is not XML inside (nonXMLBody)."""
+    text = find(record.doc.root, "component/nonXMLBody/text")
+    if text is None:
+        return []
+    kind = record.doc.get(text, "mediaType") or "text/plain"
+    reference = peek(find(text, "reference"), "value")
+    if reference:
+        record.doc.get(find(text, "reference"), "value")
+        return [{"attachment": present(contentType=kind, url=reference)}]
+    if peek(text, "representation") != "B64":
+        data = base64.b64encode(record.doc.text(text).encode("utf-8")).decode("ascii")
+        return [{"attachment": {"contentType": kind, "data": data}}] if data else []
+    packed = "".join("".join(str(t) for t in text.itertext()).split())
+    try:
+        content = base64.b64decode(packed, validate=True)
+    except ValueError:
+        record.doc.lose(text, "rejected", "bad-base64")
+        return []
+    record.doc.get(text, "representation"), record.doc.text(text)
+    data = base64.b64encode(content).decode("ascii")
+    return [{"attachment": {"contentType": kind, "data": data, "size": len(content)}}] if content else []

@@ -1,0 +1,132 @@
+"""Hardened XML, and the few ways to walk it.
+
+The parser loads no DTD, resolves no entity, opens no connection and repairs nothing; any DOCTYPE, and any
+encoding but UTF-8, UTF-16 and ISO 8859, is refused before it sees a byte. The one repair is ours: documents
+that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it, with a remark.
+"""
+
+import re
+from functools import lru_cache
+
+from lxml import etree
+
+Element = etree._Element
+
+CDA = "urn:hl7-org:v3"
+SDTC = "urn:hl7-org:sdtc"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+MAX_BYTES = 64 * 1024 * 1024
+
+_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_ALLOWED = re.compile(r"utf-?8|us-ascii|ascii|utf-?16(le|be)?|iso[-_]?8859-\d{1,2}\Z", re.IGNORECASE)
+_MISC = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
+_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
+
+
+class Unreadable(ValueError):
+    """Not a document that we read. The text is ours and constant."""
+
+
+def local(element: Element) -> str:
+    """Name without namespace."""
+    return str(element.tag).rpartition("}")[2]
+
+
+@lru_cache(maxsize=1024)
+def _path(path: str) -> str:
+    steps = (s.partition(":") for s in path.split("/"))
+    return "/".join(f"{{{SDTC}}}{name}" if colon else f"{{{CDA}}}{prefix}" for prefix, colon, name in steps)
+
+
+def find(element: Element | None, path: str) -> Element | None:
+    """First descendant by a path of child names (`a/b`, `sdtc:c`)."""
+    return element.find(_path(path)) if element is not None else None
+
+
+def find_all(element: Element | None, path: str) -> list[Element]:
+    """All descendants by a path of child names."""
+    return element.findall(_path(path)) if element is not None else []
+
+
+def peek(element: Element | None, name: str) -> str:
+    """An attribute's trimmed value without taking it; empty if absent."""
+    return (element.get(name) or "").strip() if element is not None else ""
+
+
+def templates(element: Element) -> set[str]:
+    """Roots of the templateIds of an element, any extension."""
+    return {peek(t, "root") for t in find_all(element, "templateId")}
+
+
+def type_of(element: Element) -> str:
+    """`xsi:type` without prefix; empty if absent."""
+    return (element.get(f"{{{XSI}}}type") or "").rpartition(":")[2]
+
+
+def parse(body: bytes) -> tuple[Element, bool]:
+    """The root element, and whether a namespace declaration had to be added. Raises `Unreadable`."""
+    text = _decode(body)
+    start = _root_start(text)
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        recover=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    markup, repaired = _declare(text[start:])
+    try:
+        root = etree.fromstring(markup.encode("utf-8"), parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise Unreadable("not well-formed XML") from None
+    if etree.QName(root).namespace != CDA:
+        raise Unreadable("not in the namespace of CDA")
+    return root, repaired
+
+
+def _decode(body: bytes) -> str:
+    if len(body) > MAX_BYTES:
+        raise Unreadable("larger than the limit")
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        name = "utf-16"
+    else:
+        declared = _ENCODING.match(body.removeprefix(b"\xef\xbb\xbf"))
+        name = declared.group(1).decode("ascii") if declared else "utf-8"
+        if not _ALLOWED.fullmatch(name):
+            raise Unreadable("an encoding that is not read")
+        if name.lower().startswith("utf-16") or name.lower().startswith("utf16"):
+            name = "utf-8"  # a declaration readable byte by byte cannot be UTF-16
+    try:
+        return body.decode(name).removeprefix("\ufeff")
+    except (UnicodeDecodeError, LookupError):
+        raise Unreadable("bytes that are not the declared encoding") from None
+
+
+def _root_start(text: str) -> int:
+    """Where the root element starts; what stands before may be comments and instructions only."""
+    at = 0
+    while found := _MISC.match(text, at):
+        at = found.end()
+    if text.startswith("<!", at):
+        raise Unreadable("a document type declaration is refused")
+    if not _ROOT.match(text, at):
+        raise Unreadable("no root element")
+    return at
+
+
+def _declare(markup: str) -> tuple[str, bool]:
+    """Adds the namespace declarations that the root lacks and the document needs."""
+    tag = _ROOT.match(markup)
+    assert tag is not None
+    head = markup[: markup.index(">") + 1] if ">" in markup else markup
+    lacking = ""
+    if not re.search(r"\sxmlns\s*=", head) and "urn:hl7-org:v3" not in markup:
+        lacking += f' xmlns="{CDA}"'
+    for prefix, uri in (("xsi", XSI), ("sdtc", SDTC)):
+        if f"xmlns:{prefix}" not in markup and re.search(rf"[\s<]{prefix}:\w", markup):
+            lacking += f' xmlns:{prefix}="{uri}"'
+    return markup[: tag.end()] + lacking + markup[tag.end() :], bool(lacking)

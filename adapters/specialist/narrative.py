@@ -1,0 +1,181 @@
+"""CDA narrative blocks as the XHTML that FHIR allows: text, tables, lists, emphasis; nothing that acts.
+
+No script, style, image, form or event can come through, because the output is built from a closed list of
+elements and attributes, not filtered. Links stay only to http, https or within the document. `ID` becomes
+`id`, so that what pointed at a passage still does.
+"""
+
+from html import escape
+
+from adapters.losses import LossEntry
+from adapters.specialist.markup import Element, find, local
+from adapters.specialist.reader import Document
+
+XHTML = "http://www.w3.org/1999/xhtml"
+_SAME = frozenset("table thead tbody tfoot tr th td br sub sup col colgroup".split())
+_RENAMED = {
+    "content": "span",
+    "linkHtml": "a",
+    "footnote": "span",
+    "footnoteRef": "a",
+    "item": "li",
+    "list": "ul",
+    "paragraph": "p",
+}
+_BLOCKS = frozenset({"paragraph", "list", "table"})
+_ATTRIBUTES = {
+    "table": ("border", "cellpadding", "cellspacing", "summary", "width"),
+    "th": ("colspan", "rowspan", "align", "valign", "abbr", "scope", "headers"),
+    "td": ("colspan", "rowspan", "align", "valign", "abbr", "scope", "headers"),
+    "tr": ("align", "valign"),
+    "col": ("span", "align", "width"),
+    "colgroup": ("span", "align", "width"),
+}
+_EMPHASIS = {"Bold": "b", "Italics": "i", "Emphasis": "em"}
+_VOID = frozenset({"br", "col"})
+_GONE = frozenset(
+    {"renderMultiMedia", "script", "style", "img", "iframe", "object", "embed", "form", "input"}
+)
+
+
+class Narratives:
+    """The narrative of one document: sections as XHTML, and passages by their ID."""
+
+    def __init__(self, doc: Document) -> None:
+        self._doc = doc
+        self._passages: dict[str, Element] = {}
+        self.dropped: list[LossEntry] = []
+        for text in doc.root.iter("{urn:hl7-org:v3}text"):
+            for element in text.iter():
+                name = element.get("ID")
+                if name:
+                    self._passages.setdefault(name, element)
+
+    def section(self, text: Element | None) -> dict[str, str] | None:
+        """Narrative of a section's `text`; None if it holds no word."""
+        if text is None or not _words(text):
+            return None
+        self._doc.take((text, "narrative"))
+        for element in text.iter():
+            if local(element) in _GONE:
+                at = self._doc.position(element)
+                self.dropped.append(LossEntry(at, 0, "not-mapped", "policy"))
+        return {"status": "additional", "div": div(_inside(text))}
+
+    def text_of(self, reference: str) -> str | None:
+        """Words of the passage that `#id` (or a bare id) names; None for a dead reference."""
+        passage = self._passages.get(reference.strip().removeprefix("#"))
+        return (_words(passage) or None) if passage is not None else None
+
+    def passage(self, reference: str) -> dict[str, str] | None:
+        """Narrative of one passage; a table row comes with its header row."""
+        found = self._passages.get(reference.strip().removeprefix("#"))
+        if found is None or not _words(found):
+            return None
+        name = local(found)
+        if name == "text":
+            return {"status": "additional", "div": div(_inside(found))}
+        if name == "tr":
+            return {"status": "additional", "div": div(_row_with_header(found))}
+        if name in ("td", "th", "item", "caption"):
+            return {"status": "additional", "div": div(_inside(found))}
+        return {"status": "additional", "div": div(_render(found))}
+
+
+def div(inner: str) -> str:
+    """The `div` of a Narrative around safe XHTML."""
+    return f'<div xmlns="{XHTML}">{inner}</div>'
+
+
+def plain(text: str) -> dict[str, str]:
+    """Narrative of one line of text."""
+    return {"status": "additional", "div": div(f"<p>{escape(text)}</p>")}
+
+
+def _words(element: Element) -> str:
+    """Text of an element with white space folded; cells and lines stay apart."""
+    return (
+        " ".join(" ".join(str(t) for t in element.itertext()).split())
+        if _has_parts(element)
+        else (" ".join("".join(str(t) for t in element.itertext()).split()))
+    )
+
+
+def _has_parts(element: Element) -> bool:
+    return any(local(e) in ("td", "th", "tr", "item", "paragraph", "br", "list") for e in element.iter())
+
+
+def _inside(element: Element) -> str:
+    parts = [escape(element.text or "", quote=False)]
+    for child in element:
+        parts.append(_render(child))
+        parts.append(escape(child.tail or "", quote=False))
+    return "".join(parts)
+
+
+def _render(element: Element) -> str:
+    name = local(element)
+    if name in _GONE:
+        return ""
+    if name == "caption":
+        return _caption(element)
+    if name == "list":
+        return _list(element)
+    tag = name if name in _SAME else _RENAMED.get(name, "span")
+    if name == "paragraph" and any(local(e) in _BLOCKS for e in element.iterdescendants()):
+        tag = "div"
+    opening = f"{tag}{_attributes(element, name)}"
+    if tag == "a" and " href=" not in opening:
+        tag, opening = "span", "span" + opening[1:]
+    if tag in _VOID:
+        return f"<{opening}/>"
+    if tag == "table":
+        return f"<{opening}>{_table(element)}</{tag}>"
+    inner = _inside(element)
+    for style in (element.get("styleCode") or "").split():
+        emphasis = _EMPHASIS.get(style)
+        if emphasis and tag in ("span", "td", "th", "p"):
+            inner = f"<{emphasis}>{inner}</{emphasis}>"
+    return f"<{opening}>{inner}</{tag}>"
+
+
+def _caption(element: Element) -> str:
+    parent = element.getparent()
+    tag = "caption" if parent is not None and local(parent) == "table" else "b"
+    return f"<{tag}{_attributes(element, 'caption')}>{_inside(element)}</{tag}>"
+
+
+def _list(element: Element) -> str:
+    """A list's caption cannot stand in `ul`: it comes before; stray text is no item and goes with it."""
+    tag = "ol" if element.get("listType") == "ordered" else "ul"
+    caption = find(element, "caption")
+    before = f"<p>{_caption(caption)}</p>" if caption is not None else ""
+    items = "".join(_render(e) for e in element if local(e) == "item")
+    return f"{before}<{tag}{_attributes(element, 'list')}>{items}</{tag}>" if items else before
+
+
+def _table(element: Element) -> str:
+    """XHTML wants head, foot, body in this order; CDA has the same parts."""
+    return "".join(_render(child) for child in element)
+
+
+def _row_with_header(row: Element) -> str:
+    table = next((e for e in row.iterancestors() if local(e) == "table"), None)
+    head = find(table, "thead")
+    heading = _render(head) if head is not None else ""
+    return f"<table>{heading}<tbody>{_render(row)}</tbody></table>"
+
+
+def _attributes(element: Element, name: str) -> str:
+    kept = [("id", element.get("ID"))]
+    kept += [(n, element.get(n)) for n in _ATTRIBUTES.get(name, ())]
+    if name == "linkHtml":
+        kept.append(("href", _safe_link(element.get("href") or "")))
+    if name == "footnoteRef" and element.get("IDREF"):
+        kept.append(("href", f"#{element.get('IDREF')}"))
+    return "".join(f' {n}="{escape(v)}"' for n, v in kept if v)
+
+
+def _safe_link(href: str) -> str | None:
+    link = href.strip()
+    return link if link.lower().startswith(("http://", "https://", "#")) else None

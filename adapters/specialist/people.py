@@ -1,0 +1,253 @@
+"""Names, addresses, telecoms, and the people, devices and organisations that a document names.
+
+Who has an identifier becomes a resource of its own; who has none is contained in what names them: never a
+resource keyed by a name (normalisation.md 1, rule 3).
+"""
+
+from typing import Any
+
+from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.record import Record
+from adapters.specialist.values import concept, identifiers, period, present, string, time
+from adapters.terminology.tables import concept_map
+
+JSON = dict[str, Any]
+ADDRESS_USE = "http://terminology.hl7.org/CodeSystem/v3-AddressUse"
+NAME_USE = "http://terminology.hl7.org/CodeSystem/v3-EntityNameUse"
+_SCHEMES = {"tel": "phone", "mailto": "email", "fax": "fax", "x-text-fax": "fax", "sms": "sms"}
+
+
+def human_names(record: Record, names: list[Element]) -> list[JSON]:
+    """PN to HumanName; a call-me given name and a birth family name are names of their own."""
+    found: list[JSON] = []
+    for name in names:
+        parts = _name_parts(record, name)
+        use = _use(record, name, "cda_name_use", NAME_USE)
+        span = period(record, find(name, "validTime"))
+        main = present(use=use, period=span, **{k: parts[k] for k in ("family", "given", "prefix", "suffix")})
+        if not (parts["family"] or parts["given"]):
+            main |= present(text=" ".join(record.doc.text(name).split()))
+        extra = [present(use="maiden", family=f) for f in parts["maiden"]]
+        extra += [present(use="nickname", given=[g]) for g in parts["callme"]]
+        found += [n for n in (main, *extra) if set(n) - {"use", "period"}]
+    return found
+
+
+def _name_parts(record: Record, name: Element) -> JSON:
+    parts: JSON = {"family": "", "given": [], "prefix": [], "suffix": [], "maiden": [], "callme": []}
+    for part in name:
+        kind, qualifiers = local(part), peek(part, "qualifier").split()
+        if kind not in ("family", "given", "prefix", "suffix"):
+            continue
+        words = record.doc.text(part)
+        record.doc.get(part, "qualifier")
+        if not words:
+            continue
+        if kind == "family" and "BR" in qualifiers:
+            parts["maiden"].append(words)
+        elif kind == "family":
+            parts["family"] = f"{parts['family']} {words}".strip()
+        elif kind == "given" and "CL" in qualifiers:
+            parts["callme"].append(words)
+        else:
+            parts[kind].append(words)
+    return parts
+
+
+def _use(record: Record, element: Element, table: str, system: str) -> str:
+    """First of the uses that the table knows."""
+    for token in peek(element, "use").split():
+        target = concept_map(table).get((system, token))
+        if target and target.code:
+            record.doc.get(element, "use")
+            return target.code
+    return ""
+
+
+def addresses(record: Record, elements: list[Element]) -> list[JSON]:
+    """AD to Address; text outside its parts is its `text`."""
+    found = []
+    for element in elements:
+        parts: dict[str, list[str]] = {}
+        for part in element:
+            words = record.doc.text(part) if local(part) in _ADDRESS_PARTS else ""
+            if words:
+                parts.setdefault(_ADDRESS_PARTS[local(part)], []).append(words)
+        members = {k: v if k == "line" else " ".join(v) for k, v in parts.items()}
+        if not members and not len(element):
+            members = present(text=" ".join(record.doc.text(element).split()))
+        if members:
+            use = _use(record, element, "cda_address_use", ADDRESS_USE)
+            span = period(record, find(element, "useablePeriod"))
+            found.append(present(use=use, period=span) | members)
+    return found
+
+
+_ADDRESS_PARTS = {
+    "streetAddressLine": "line",
+    "houseNumber": "line",
+    "streetName": "line",
+    "additionalLocator": "line",
+    "postBox": "line",
+    "city": "city",
+    "county": "district",
+    "state": "state",
+    "postalCode": "postalCode",
+    "country": "country",
+}
+
+
+def telecoms(record: Record, elements: list[Element]) -> list[JSON]:
+    """TEL to ContactPoint; the URL scheme is the system."""
+    found = []
+    for element in elements:
+        url = peek(element, "value")
+        scheme, colon, rest = url.partition(":")
+        if not url or (colon and not rest.strip()):
+            continue
+        record.doc.get(element, "value")
+        if colon and scheme.lower() in _SCHEMES:
+            system, value = _SCHEMES[scheme.lower()], rest.strip()
+        elif colon and scheme.lower() in ("http", "https", "ftp"):
+            system, value = "url", url
+        else:
+            system, value = ("email" if "@" in url else "phone"), url
+        use = _use(record, element, "cda_telecom_use", ADDRESS_USE)
+        if "PG" in peek(element, "use").split():
+            system, use = "pager", ""
+        found.append(present(system=system, value=value, use=use))
+    return found
+
+
+def name_text(names: list[JSON]) -> str:
+    """One line for a Reference.display."""
+    if not names:
+        return ""
+    one = names[0]
+    words = [*one.get("prefix", []), *one.get("given", []), one.get("family", ""), *one.get("suffix", [])]
+    return str(one.get("text") or " ".join(w for w in words if w))
+
+
+def actor(record: Record, entity: Element | None, owner: JSON) -> JSON | None:
+    """Reference to whom an assigned or related entity means; contained in `owner` if it has no identifier."""
+    if entity is None:
+        return None
+    person = _first(entity, "assignedPerson", "associatedPerson", "relatedPerson", "informationRecipient")
+    device = find(entity, "assignedAuthoringDevice")
+    organisation = organization(
+        record, _first(entity, "representedOrganization", "scopingOrganization"), owner
+    )
+    if person is None and device is not None:
+        return _place(record, _device(record, entity, device), owner) or organisation
+    if person is None and organisation is not None and not find_all(entity, "id"):
+        return organisation
+    return _place(record, _practitioner(record, entity, person), owner) or organisation
+
+
+def _first(element: Element, *names: str) -> Element | None:
+    return next((found for found in (find(element, name) for name in names) if found is not None), None)
+
+
+def _practitioner(record: Record, entity: Element, person: Element | None) -> JSON:
+    role = concept(record, find(entity, "code"))
+    return {"resourceType": "Practitioner"} | present(
+        identifier=identifiers(record, find_all(entity, "id")),
+        name=human_names(record, find_all(person, "name")),
+        telecom=telecoms(record, find_all(entity, "telecom")),
+        address=addresses(record, find_all(entity, "addr")),
+        qualification=[{"code": role}] if role else None,
+    )
+
+
+def _device(record: Record, entity: Element, device: Element) -> JSON:
+    names = [
+        {"name": words, "type": kind}
+        for words, kind in (
+            (string(record, find(device, "manufacturerModelName")), "model-name"),
+            (string(record, find(device, "softwareName")), "other"),
+        )
+        if words
+    ]
+    return {"resourceType": "Device"} | present(
+        identifier=identifiers(record, find_all(entity, "id")),
+        deviceName=names,
+        type=concept(record, find(device, "code")),
+    )
+
+
+def organization(record: Record, element: Element | None, owner: JSON) -> JSON | None:
+    """Reference to an organisation; None if it has neither identifier nor name (org-1)."""
+    if element is None:
+        return None
+    resource: JSON = {"resourceType": "Organization"} | present(
+        identifier=identifiers(record, find_all(element, "id")),
+        name=string(record, find(element, "name")),
+        telecom=telecoms(record, find_all(element, "telecom")),
+        address=addresses(record, find_all(element, "addr")),
+    )
+    if not ({"identifier", "name"} & set(resource)):
+        return None
+    for address in resource.get("address", []):
+        if address.get("use") == "home":
+            del address["use"]  # org-2: an organisation's address can never be of use home
+    resource["telecom"] = [_not_home(t) for t in resource.get("telecom", [])]
+    return _place(record, {k: v for k, v in resource.items() if v != []}, owner)
+
+
+def _not_home(telecom: JSON) -> JSON:
+    """org-3: an organisation's telecom can never be of use home."""
+    return {k: v for k, v in telecom.items() if (k, v) != ("use", "home")}
+
+
+def _place(record: Record, resource: JSON, owner: JSON) -> JSON | None:
+    """Adds a person or organisation, or grows the known one; contained without identifier."""
+    kind = resource["resourceType"]
+    display = _display(resource)
+    if len(resource) == 1:
+        return None
+    known_by = resource.get("identifier")
+    if not known_by:
+        return _contain(resource, owner) | present(display=display)
+    key = f"{known_by[0]['system']}|{known_by[0]['value']}"
+    reference = record.reference(kind, key)
+    known = record.known(reference)
+    if known is None:
+        record.add(resource, key, person=True)
+    else:
+        _grow(known, resource)
+    return {"reference": reference} | present(display=display)
+
+
+def _display(resource: JSON) -> str:
+    if resource["resourceType"] == "Organization":
+        return str(resource.get("name", ""))
+    if resource["resourceType"] == "Device":
+        return str(resource.get("deviceName", [{}])[0].get("name", ""))
+    return name_text(resource.get("name", []))
+
+
+def _grow(known: JSON, other: JSON) -> None:
+    """One person named several times: the lists are joined, the first single value stands."""
+    for name, value in other.items():
+        if isinstance(value, list):
+            known[name] = known.get(name, []) + [v for v in value if v not in known.get(name, [])]
+        else:
+            known.setdefault(name, value)
+
+
+def _contain(resource: JSON, owner: JSON) -> JSON:
+    held = owner.setdefault("contained", [])
+    for one in held:
+        if {k: v for k, v in one.items() if k != "id"} == resource:
+            return {"reference": f"#{one['id']}"}
+    name = f"{resource['resourceType'].lower()}{len(held) + 1}"
+    held.append({"resourceType": resource["resourceType"], "id": name} | resource)
+    return {"reference": f"#{name}"}
+
+
+def author(record: Record, act: Element | None, owner: JSON) -> tuple[JSON | None, str | None]:
+    """First author of an act, and when: (Reference, dateTime)."""
+    element = find(act, "author")
+    if element is None:
+        return None, None
+    return actor(record, find(element, "assignedAuthor"), owner), time(record, find(element, "time"))

@@ -1,0 +1,178 @@
+"""What one document becomes while it is read: resources by id, labels, assumptions, who is meant.
+
+Ids are deterministic (normalisation.md 1, rule 2), references relative, and a mark of confidentiality lies
+on everything that stands under it (rule 8).
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lxml import etree
+
+from adapters.identity import meta_source, resource_id
+from adapters.interface import Source
+from adapters.specialist.markup import SDTC, Element, find_all, local, peek
+from adapters.specialist.narrative import Narratives
+from adapters.specialist.reader import Document
+
+JSON = dict[str, Any]
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+KEPT = "urn:carepact:kept"
+ACTS = frozenset("act observation organizer substanceAdministration procedure supply encounter".split())
+
+
+class Record:
+    """Builds the resources of one document. `offset` is that of the document's effectiveTime."""
+
+    def __init__(self, doc: Document, source: Source, intake: str, offset: str | None) -> None:
+        self.doc = doc
+        self.source = source
+        self.offset = offset
+        self.narratives = Narratives(doc)
+        self.meta_source = meta_source(source.custodian, source.id, intake)
+        self.labels: list[JSON] = []
+        self.all_labels: list[JSON] = []
+        self.subject: JSON = {}
+        self.patient: JSON = {}
+        self.document_key = ""
+        self.document_time = ""
+        self.document_author: JSON = {}
+        self.zones = 0
+        self.failed_units = 0
+        self._resources: dict[str, JSON] = {}
+        self._assumed: set[str] = set()
+        self._begun: set[str] = set()
+        self._ids = Counter(_own_id(e) for e in doc.root.iter() if local(e) in ACTS)
+        self._roots = Counter(peek(e, "root") for e in doc.root.iter("{*}id"))
+        self._keys: Counter[str] = Counter()
+
+    # -- resources
+
+    def identify(self, resource_type: str, key: str) -> str:
+        return resource_id(self.source.id_key, resource_type, self.source.custodian, self.source.id, key)
+
+    def reference(self, resource_type: str, key: str) -> str:
+        return f"{resource_type}/{self.identify(resource_type, key)}"
+
+    @contextmanager
+    def under(self, labels: list[JSON]) -> Iterator[None]:
+        """Labels that lie on all that is added meanwhile, and on the document that holds it."""
+        before = self.labels
+        self.labels = unique([*before, *labels])
+        self.all_labels = unique([*self.all_labels, *labels])
+        try:
+            yield
+        finally:
+            self.labels = before
+
+    def known(self, reference: str) -> JSON | None:
+        return self._resources.get(reference)
+
+    def add(self, resource: JSON, key: str, labels: Iterable[JSON] = (), *, person: bool = False) -> JSON:
+        """Gives a resource its id and meta; returns a Reference to it. `person`: bears no tags of others."""
+        kind = resource.pop("resourceType")
+        reference = self.reference(kind, key)
+        if not person and reference in self._resources:
+            # Two acts that claim one id: both are kept, the second by its ordinal.
+            self._keys[reference] += 1
+            key = f"{key}\x1e{self._keys[reference]}"
+            reference = self.reference(kind, key)
+        meta: JSON = {"source": self.meta_source}
+        security = unique([*labels, *self.labels])
+        if security:
+            meta["security"] = security
+        if not person and self._assumed:
+            meta["tag"] = [{"system": "urn:carepact:assumed", "code": c} for c in sorted(self._assumed)]
+            self._assumed.clear()
+        head = {"resourceType": kind, "id": reference.partition("/")[2], "meta": meta}
+        self._resources[reference] = head | resource
+        return {"reference": reference}
+
+    def resources(self) -> list[JSON]:
+        """Patients first, then by first appearance."""
+        found = list(self._resources.values())
+        return sorted(found, key=lambda r: r["resourceType"] != "Patient")
+
+    def tag(self, resource_type: str, system: str, code: str) -> None:
+        """Tags every resource of a type."""
+        for resource in self._resources.values():
+            if resource["resourceType"] == resource_type:
+                tags = resource["meta"].setdefault("tag", [])
+                if {"system": system, "code": code} not in tags:
+                    tags.append({"system": system, "code": code})
+
+    # -- units
+
+    def begin(self) -> None:
+        self.doc.begin()
+        self._assumed.clear()
+        self._begun = set(self._resources)
+
+    def commit(self) -> None:
+        self.doc.commit()
+        self._assumed.clear()
+
+    def rollback(self) -> None:
+        """Forget what the unit made; what it took is open again."""
+        self.doc.rollback()
+        self._assumed.clear()
+        for reference in set(self._resources) - self._begun:
+            del self._resources[reference]
+
+    # -- remarks
+
+    def assume(self, element: Element, reason: str) -> None:
+        """A required value that the source does not state (rule 6)."""
+        self.doc.remark(element, "assumed", reason)
+        self._assumed.add(reason)
+
+    def assume_zone(self, element: Element) -> None:
+        self.zones += 1
+        self.assume(element, "zone")
+
+    # -- keys and words
+
+    def key(self, act: Element, section: str, ordinal: int) -> str:
+        """Business key of an entry (normalisation.md 4, "Keys")."""
+        root, extension = _own_id(act)
+        if root and self._ids[root, extension] == 1:
+            if extension:
+                return f"{root}|{extension}"
+            if "-" in root or self._roots[root] == 1:
+                return root.lower()
+        content = hashlib.sha256(etree.tostring(act, method="c14n", with_tail=False)).hexdigest()
+        return "|".join((self.document_key, section, str(ordinal), content))
+
+    def referred(self, reference: str) -> str | None:
+        """Text of the narrative element that `#id` names, markup stripped, white space folded."""
+        return self.narratives.text_of(reference)
+
+
+def unique(items: list[JSON]) -> list[JSON]:
+    return [item for n, item in enumerate(items) if item not in items[:n]]
+
+
+def masked_labels() -> list[JSON]:
+    """What stands for `nullFlavor="MSK"`: a value was withheld at the source."""
+    return [{"system": CONFIDENTIALITY, "code": "R"}, {"system": OBSERVATION_VALUE, "code": "MASKED"}]
+
+
+def is_masked(element: Element) -> bool:
+    return any(e.get("nullFlavor") == "MSK" for e in element.iter())
+
+
+def _own_id(act: Element) -> tuple[str, str]:
+    """Root and extension of an act's first id; empty if it has none or a null one."""
+    for one in find_all(act, "id"):
+        if peek(one, "root") and not peek(one, "nullFlavor"):
+            return peek(one, "root"), peek(one, "extension")
+    return "", ""
+
+
+def sdtc(element: Element | None, name: str) -> Element | None:
+    """A child in the namespace of the SDTC extensions."""
+    return element.find(f"{{{SDTC}}}{name}") if element is not None else None

@@ -1,0 +1,135 @@
+"""What the entries of all sections share: their parts, keys, authors, comments and narrative."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.narrative import plain
+from adapters.specialist.people import actor, author
+from adapters.specialist.record import ACTS, Record
+from adapters.specialist.values import coding, identifiers, present, string, time
+
+JSON = dict[str, Any]
+SCT = "http://snomed.info/sct"
+_SECURITY = frozenset(
+    "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands: its section, the section's LOINC code, and its ordinal in it from 1."""
+
+    section: Element
+    code: str
+    ordinal: int
+
+
+def act_of(holder: Element) -> Element | None:
+    """The clinical statement inside an entry, component or entryRelationship."""
+    return next((e for e in holder if local(e) in ACTS), None)
+
+
+def relations(act: Element) -> Iterator[tuple[str, Element]]:
+    """(typeCode, act) of every entryRelationship."""
+    for relation in find_all(act, "entryRelationship"):
+        inner = act_of(relation)
+        if inner is not None:
+            yield peek(relation, "typeCode"), inner
+
+
+def members(organizer: Element) -> list[Element]:
+    """The acts of an organizer's components."""
+    return [a for a in (act_of(c) for c in find_all(organizer, "component")) if a is not None]
+
+
+def related(act: Element, *, template: str, code: str = "") -> Element | None:
+    """First related act of a template, or else of a code."""
+    acts = [inner for _, inner in relations(act)]
+    by_template = (a for a in acts if template in templates(a))
+    by_code = (a for a in acts if code and peek(find(a, "code"), "code") == code)
+    return next(chain(by_template, by_code), None)
+
+
+def is_negated(record: Record, act: Element) -> bool:
+    return record.doc.get(act, "negationInd") in ("true", "1")
+
+
+def is_nullified(*acts: Element | None) -> bool:
+    return any(peek(find(a, "statusCode"), "code") == "nullified" for a in acts)
+
+
+def frame(record: Record, resource_type: str, act: Element) -> JSON:
+    """A resource with the identifiers of an act, and the narrative that the act points at."""
+    narrative = None
+    text = find(act, "text")
+    reference = find(text, "reference")
+    if reference is not None and peek(reference, "value"):
+        narrative = record.narratives.passage(peek(reference, "value"))
+        if narrative:
+            record.doc.get(reference, "value")
+        elif not (text is not None and (text.text or "").strip()):
+            record.doc.lose(reference, "rejected", "bad-reference", "@value")
+    if narrative is None and text is not None:
+        words = string(record, text)
+        narrative = plain(words) if words else None
+    return {"resourceType": resource_type} | present(
+        text=narrative, identifier=identifiers(record, find_all(act, "id"))
+    )
+
+
+def authorship(
+    record: Record, place: Place, owner: JSON, *acts: Element | None
+) -> tuple[JSON | None, str | None]:
+    """Who wrote an entry: the author of the act, of what holds it, of the section, of the document.
+
+    The time is only that of the entry's own author: a document's is when it was assembled.
+    """
+    for act in acts:
+        who, at = author(record, act, owner)
+        if who or at:
+            return who, at
+    who, _ = author(record, place.section, owner)
+    return who or record.document_author or None, None
+
+
+def person_only(reference: JSON | None) -> JSON | None:
+    """A recorder is a person: a device or an organisation that assembled the document is none."""
+    if reference and reference["reference"].startswith(("Practitioner/", "#practitioner")):
+        return reference
+    return None
+
+
+def performers(record: Record, act: Element, owner: JSON) -> list[JSON]:
+    found = [actor(record, find(p, "assignedEntity"), owner) for p in find_all(act, "performer")]
+    return [p for n, p in enumerate(found) if p and p not in found[:n]]
+
+
+def notes(record: Record, act: Element) -> list[JSON]:
+    """Comment activities (LOINC 48767-8) as annotations."""
+    found = []
+    for _, inner in relations(act):
+        if peek(find(inner, "code"), "code") != "48767-8":
+            continue
+        words = string(record, find(inner, "text"))
+        if words:
+            code = find(inner, "code")
+            if code is not None:
+                record.doc.lose(code, "not-mapped", "structural")
+            found.append(present(text=words, time=time(record, find(inner, "author/time"))))
+    return found
+
+
+def entry_labels(record: Record, entry: Element) -> list[JSON]:
+    """Security observations (DS4P) and confidentiality codes of an entry, as coded."""
+    found = []
+    for element in entry.iter():
+        name = local(element)
+        if name == "confidentialityCode":
+            found.append(coding(record, element))
+        elif name == "observation" and peek(find(element, "code"), "code") in _SECURITY:
+            value = find(element, "value")
+            found.append(coding(record, value) if value is not None else None)
+    return [{k: v for k, v in c.items() if k != "version"} for c in found if c]

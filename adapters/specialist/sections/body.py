@@ -1,0 +1,134 @@
+"""The body of a document: every section with its narrative, every entry to its mapping or kept as it came.
+
+Which mapping: the templateId root of the entry (any extension), else the section's LOINC code, and in
+either case the shape that the mapping accepts. What none accepts becomes a Basic with its XML.
+"""
+
+import traceback
+from collections.abc import Callable
+from collections.abc import Mapping as Table
+from typing import Any
+
+from adapters.specialist.header import confidentiality
+from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.narrative import plain
+from adapters.specialist.record import Record, is_masked, masked_labels
+from adapters.specialist.sections.acts import Place, act_of, entry_labels
+from adapters.specialist.sections.allergies import allergies
+from adapters.specialist.sections.immunizations import immunizations
+from adapters.specialist.sections.kept import keep
+from adapters.specialist.sections.medications import medications
+from adapters.specialist.sections.problems import problems
+from adapters.specialist.sections.procedures import procedures
+from adapters.specialist.sections.results import results, social, vitals
+from adapters.specialist.values import concept, present, string
+
+JSON = dict[str, Any]
+Mapping = Callable[[Record, Element, Place], list[JSON] | None]
+"""Entry act to references of what it became; None: not a shape of this mapping."""
+
+_EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
+_CCDA = "2.16.840.1.113883.10.20.22.4."
+
+_BY_TEMPLATE: Table[str, Mapping] = {
+    _CCDA + number: mapping
+    for mapping, numbers in {
+        problems: ("3", "4", "33", "34", "80"),
+        allergies: ("30", "7"),
+        medications: ("16",),
+        results: ("1", "2"),
+        vitals: ("26", "27"),
+        immunizations: ("52",),
+        procedures: ("12", "13", "14"),
+        social: ("38", "78", "85"),
+    }.items()
+    for number in numbers
+} | {"2.16.840.1.113883.10.20.15.3.8": social}
+
+_BY_SECTION: Table[str, Mapping] = {
+    code: mapping
+    for mapping, codes in {
+        problems: ("11450-4", "11348-0", "75310-3", "46241-6", "11535-2", "29308-4"),
+        allergies: ("48765-2",),
+        medications: ("10160-0", "10183-2", "42346-7", "29549-3"),
+        results: ("30954-2",),
+        vitals: ("8716-3",),
+        immunizations: ("11369-6",),
+        procedures: ("47519-4",),
+        social: ("29762-2",),
+    }.items()
+    for code in codes
+}
+
+
+def sections_from_body(record: Record) -> list[JSON]:
+    """Composition.section of every section of the structured body, in order."""
+    return [
+        section(record, s) for s in find_all(record.doc.root, "component/structuredBody/component/section")
+    ]
+
+
+def section(record: Record, element: Element) -> JSON:
+    """One section: title, code, narrative, references to what its entries became, sub-sections."""
+    with record.under(confidentiality(record, element)):
+        code = find(element, "code")
+        title = string(record, find(element, "title"))
+        narrative = record.narratives.section(find(element, "text"))
+        kind = concept(record, code)
+        loinc = peek(code, "code")
+        entries = [
+            reference
+            for ordinal, entry in enumerate(find_all(element, "entry"), 1)
+            for reference in entry_resources(record, entry, Place(element, loinc, ordinal))
+        ]
+        inner = [section(record, s) for s in find_all(element, "component/section")]
+    found = present(title=title, code=kind, text=narrative, entry=entries, section=inner)
+    if not (narrative or entries or inner):
+        # cmp-1 wants something to read; the words say no more than that there is nothing.
+        record.doc.get(element, "nullFlavor")
+        words = plain("No human-readable text provided in this case") | {"status": "empty"}
+        reason = {"coding": [{"system": _EMPTY, "code": "unavailable"}]}
+        found |= {"text": words, "emptyReason": reason}
+    return found
+
+
+def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
+    """One entry is one unit: it becomes resources, is kept, or fails alone."""
+    act = act_of(entry)
+    if act is None:
+        return []
+    try:
+        labels = entry_labels(record, entry) + (masked_labels() if is_masked(entry) else [])
+        with record.under(labels):
+            return act_resources(record, act, place)
+    except Exception as error:
+        record.rollback()
+        record.failed_units += 1
+        record.doc.lose(entry, "failed", "mapping-defect", target=_where(error))
+        return []
+
+
+def act_resources(record: Record, act: Element, place: Place) -> list[JSON]:
+    """The mapping's resources of an act, else a Basic that keeps it."""
+    mapping = _mapping(act, place)
+    if mapping is not None:
+        record.begin()
+        found = mapping(record, act, place)
+        if found is not None:
+            record.commit()
+            return found
+        record.rollback()
+    return [keep(record, act, place)]
+
+
+def _mapping(act: Element, place: Place) -> Mapping | None:
+    by_template = (_BY_TEMPLATE[t] for t in sorted(templates(act)) if t in _BY_TEMPLATE)
+    if local(act) == "supply":
+        return None
+    return next(by_template, None) or _BY_SECTION.get(place.code)
+
+
+def _where(error: Exception) -> str:
+    """File and line of ours; never the words of the exception, which may quote the input."""
+    ours = [f for f in traceback.extract_tb(error.__traceback__) if "/adapters/" in f.filename]
+    return f"{ours[-1].filename.rpartition('/adapters/')[2]}:{ours[-1].lineno}" if ours else ""

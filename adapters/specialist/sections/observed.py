@@ -1,0 +1,91 @@
+"""The value of an observation in every CDA type that occurs, and the ranges that count as normal."""
+
+from typing import Any
+
+from adapters.specialist.markup import Element, find, find_all, peek
+from adapters.specialist.record import Record
+from adapters.specialist.values import (
+    concept,
+    integer,
+    kind_of,
+    number,
+    period,
+    present,
+    quantity,
+    ranged,
+    string,
+    time,
+)
+
+JSON = dict[str, Any]
+_CODED = frozenset({"CD", "CE", "CV", "CO", "CS"})
+_TEXT = frozenset({"ST", "ED", "SC", ""})
+_RATIO = frozenset({"RTO", "RTO_PQ_PQ", "RTO_INT_INT", "RTO_MO_PQ", "RTO_QTY_QTY"})
+
+
+def observed_value(record: Record, value: Element) -> JSON:
+    """`value[x]` of one `value` element; empty if it states none."""
+    kind = kind_of(value)
+    if kind in _CODED:
+        return present(valueCodeableConcept=concept(record, value))
+    if kind == "IVL_PQ":
+        return _interval(record, value)
+    if kind in _RATIO:
+        return present(valueRatio=_ratio(record, value))
+    if kind == "INT":
+        return present(valueInteger=integer(record, value))
+    if kind == "BL":
+        flag = {"true": True, "false": False}.get(record.doc.get(value, "value"))
+        return {} if flag is None else {"valueBoolean": flag}
+    if kind == "IVL_TS":
+        return present(valuePeriod=period(record, value))
+    if kind in _TEXT:
+        return present(valueString=string(record, value))
+    return _quantity_or_text(record, value, kind)
+
+
+def _quantity_or_text(record: Record, value: Element, kind: str) -> JSON:
+    """PQ, REAL, TS; any other type by the words that it has."""
+    if kind == "PQ":
+        return present(valueQuantity=quantity(record, value))
+    if kind == "REAL":
+        amount = number(record, value)
+        return {} if amount is None else {"valueQuantity": {"value": amount}}
+    if kind == "TS":
+        return present(valueDateTime=time(record, value))
+    return present(valueString=string(record, value))
+
+
+def _interval(record: Record, value: Element) -> JSON:
+    """IVL_PQ: both ends a Range; one end a Quantity with comparator, since a result of "> 5" is no range."""
+    low, high = find(value, "low"), find(value, "high")
+    if peek(low, "value") and peek(high, "value"):
+        return present(valueRange=ranged(record, value))
+    end, closed, opened = (low, ">=", ">") if peek(low, "value") else (high, "<=", "<")
+    amount = quantity(record, end)
+    if amount is None:
+        return present(valueQuantity=quantity(record, find(value, "center")))
+    comparator = opened if record.doc.get(end, "inclusive") == "false" else closed
+    return {"valueQuantity": present(value=amount.pop("value"), comparator=comparator) | amount}
+
+
+def _ratio(record: Record, value: Element) -> JSON | None:
+    top, bottom = (quantity(record, find(value, side)) for side in ("numerator", "denominator"))
+    return {"numerator": top, "denominator": bottom} if top and bottom else None
+
+
+def reference_ranges(record: Record, act: Element) -> list[JSON]:
+    """Ranges that say what is normal: interpretation N, or none stated. Others are not reference ranges."""
+    found = []
+    for element in find_all(act, "referenceRange/observationRange"):
+        code = find(element, "interpretationCode")
+        if peek(code, "code") not in ("", "N"):
+            continue
+        record.doc.get(code, "code"), record.doc.get(code, "codeSystem")
+        value = find(element, "value")
+        limits = ranged(record, value) if value is not None else None
+        words = string(record, find(element, "text"))
+        if words is None and value is not None and limits is None:
+            words = string(record, value)
+        found.append((limits or {}) | present(text=words))
+    return [r for r in found if r]

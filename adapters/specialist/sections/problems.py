@@ -1,0 +1,130 @@
+"""Problems and diagnoses: one Condition for each Problem Observation (C-CDA on FHIR, CF Problem)."""
+
+from typing import Any
+
+from adapters.specialist.markup import Element, find, local, peek, templates
+from adapters.specialist.record import Record
+from adapters.specialist.sections.acts import (
+    SCT,
+    Place,
+    authorship,
+    frame,
+    is_negated,
+    is_nullified,
+    notes,
+    person_only,
+    related,
+    relations,
+)
+from adapters.specialist.values import (
+    ACT_STATUS,
+    absent,
+    concept,
+    flavor_reason,
+    mapped,
+    period,
+    present,
+    quantity,
+    required_concept,
+    time,
+)
+from adapters.terminology.tables import concept_map
+
+JSON = dict[str, Any]
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+_OBSERVATION = "2.16.840.1.113883.10.20.22.4.4"
+_STATUS = "2.16.840.1.113883.10.20.22.4.6"
+_SEVERITY = "2.16.840.1.113883.10.20.22.4.8"
+_AGE = "2.16.840.1.113883.10.20.22.4.31"
+_ENDED = frozenset({"inactive", "resolved", "remission"})
+_NO_PROBLEM = {"system": SCT, "code": "160245001", "display": "No current problems or disability"}
+
+
+def problems(record: Record, act: Element, place: Place) -> list[JSON] | None:
+    """A concern or diagnosis act with its observations, or an observation alone."""
+    if local(act) == "observation":
+        return [_condition(record, act, None, place)] if find(act, "value") is not None else None
+    found = [inner for kind, inner in relations(act) if _is_problem(kind, inner)]
+    return [_condition(record, inner, act, place) for inner in found] or None
+
+
+def _is_problem(kind: str, inner: Element) -> bool:
+    if local(inner) != "observation":
+        return False
+    return _OBSERVATION in templates(inner) or (kind == "SUBJ" and find(inner, "value") is not None)
+
+
+def _condition(record: Record, observation: Element, concern: Element | None, place: Place) -> JSON:
+    owner = frame(record, "Condition", observation)
+    negated = is_negated(record, observation)
+    wrong = is_nullified(observation, concern)
+    code, refuted = _code(record, find(observation, "value"), negated)
+    onset, abatement = _course(record, observation)
+    clinical = None if wrong else _clinical(record, observation, concern, bool(abatement))
+    recorder, recorded = authorship(record, place, owner, observation, concern)
+    severity = related(observation, template=_SEVERITY, code="SEV")
+    members = present(
+        clinicalStatus=_status(CLINICAL, clinical),
+        verificationStatus=_status(VERIFICATION, "entered-in-error" if wrong else refuted),
+        category=_category(place),
+        severity=concept(record, find(severity, "value")),
+        code=code,
+        subject=record.subject,
+        recordedDate=recorded,
+        recorder=person_only(recorder),
+        note=notes(record, observation),
+    )
+    key = record.key(observation, place.code, place.ordinal)
+    return record.add(owner | members | onset | abatement, key)
+
+
+def _status(system: str, code: str | None) -> JSON | None:
+    return {"coding": [{"system": system, "code": code}]} if code else None
+
+
+def _code(record: Record, value: Element | None, negated: bool) -> tuple[JSON, str | None]:
+    """(code, verification): a negated "Problem" is the coded absence, any other negation refutes."""
+    code = required_concept(record, value)
+    if not negated:
+        return code, None
+    if peek(value, "code") == "55607006" or "coding" not in code:
+        return {"coding": [_NO_PROBLEM]} | present(text=code.get("text")), None
+    return code, "refuted"
+
+
+def _course(record: Record, observation: Element) -> tuple[JSON, JSON]:
+    """Onset and abatement; an end that is known to be without a known date is a data-absent-reason."""
+    effective = find(observation, "effectiveTime")
+    span = period(record, effective) or {}
+    start = span.get("start") or time(record, effective)
+    onset = {"onsetDateTime": start} if start else {}
+    age = quantity(record, find(related(observation, template=_AGE, code="445518008"), "value"))
+    if age and not onset:
+        onset = {"onsetAge": age}
+    high = find(effective, "high")
+    if span.get("end"):
+        return onset, {"abatementDateTime": span["end"]}
+    if high is not None and peek(high, "nullFlavor") and flavor_reason(high) != "not-applicable":
+        return onset, {"_abatementDateTime": absent(record, high)}
+    return onset, {}
+
+
+def _clinical(record: Record, observation: Element, concern: Element | None, ended: bool) -> str | None:
+    """The status observation, else the concern act; one that has ended is not active (con-4)."""
+    own = mapped(
+        record,
+        "cda_problem_status",
+        SCT,
+        find(related(observation, template=_STATUS, code="33999-4"), "value"),
+    )
+    target = own or mapped(record, "cda_concern_status", ACT_STATUS, find(concern, "statusCode"))
+    if ended and (target is None or target.code not in _ENDED):
+        record.assume(observation, "status")
+        return "inactive"
+    return target.code if target else None
+
+
+def _category(place: Place) -> list[JSON]:
+    target = concept_map("cda_problem_category").get(("http://loinc.org", place.code))
+    return [{"coding": [target.coding()]}] if target else []
