@@ -6,7 +6,7 @@ lose it, so neither is used on the way through.
 
 import json
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 import msgspec
 
@@ -32,7 +32,7 @@ def _refuse(_: str) -> NoReturn:
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_NUMBER_CHARS:
         raise BadJSON("number too long")
-    return Decimal(text)
+    return decimal_from_text(text)
 
 
 def _integer(text: str) -> int:
@@ -41,11 +41,42 @@ def _integer(text: str) -> int:
     return int(text)
 
 
+class WrittenDecimal(Decimal):
+    """A Decimal whose own text is not how the source wrote it (`0.0000001`, `1e5`): keeps that text."""
+
+    written: str
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return decimal_from_text, (self.written,)
+
+
+def decimal_from_text(text: str) -> Decimal:
+    """The Decimal of a JSON number; encoding gives back these very characters. Raises `ArithmeticError`."""
+    plain = Decimal(text)
+    if str(plain) == text:
+        return plain
+    kept = WrittenDecimal(text)
+    kept.written = text
+    return kept
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    if isinstance(value, WrittenDecimal):
+        return msgspec.Raw(value.written.encode("ascii"))
+    raise NotImplementedError
+
+
 _strict = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse
 )
-_trusted = msgspec.json.Decoder(float_hook=Decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number")
+_trusted = msgspec.json.Decoder(float_hook=decimal_from_text)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
 
 
 def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:

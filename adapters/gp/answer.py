@@ -1,0 +1,177 @@
+"""All resources of one answer: who gets an id, who is mapped, kept or left out, and the account of each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from adapters import identity
+from adapters.gp import record, subject
+from adapters.gp.identities import Identities
+from adapters.gp.kept import basic_from_resource
+from adapters.gp.medication import link_orders_to_plans
+from adapters.gp.reader import Reading, keys_under
+from adapters.gp.record import Entry
+from adapters.gp.stu3_to_r4.catalogue import CLINICAL, MAPS
+from adapters.gp.stu3_to_r4.resource import labels_of, map_resource
+from adapters.gp.unit import ASSUMED, Unit, UnitFailed, lose_whole
+from adapters.interface import JSON, Identifier, Source
+from adapters.losses import Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    entry: Entry
+    reason: str
+    where: str | None
+    """File and line of ours, for a defect."""
+
+
+class Answer:
+    """One readable answer about one person. `resources()` once."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        entries: list[Entry],
+        asked: tuple[Identifier, ...],
+        source: Source,
+        anchor: str,
+    ) -> None:
+        self._reading = reading
+        self._asked = asked
+        self._source = source
+        self._anchor = anchor
+        self._repeated = record.repeated(entries)
+        single = [entry for entry in entries if id(entry.resource) not in self._repeated]
+        self._mapped = [entry for entry in single if _is_mapped(entry)]
+        self._others = [entry for entry in entries if not _is_mapped(entry)]
+        self._again = [entry for entry in entries if _is_mapped(entry) and entry not in single]
+        self._stub: JSON | None = None
+
+    def resources(self) -> list[JSON]:
+        """R4 resources, Patients first; the account of the reading is complete but for `no-target`."""
+        failures: list[_Failure] = []
+        while True:
+            identities = self._identities({id(failure.entry.resource) for failure in failures})
+            built, fresh = self._attempt(identities)
+            if not fresh:
+                break
+            failures += fresh
+        for unit, made in built:
+            unit.commit(f"{made['resourceType']}/{made['id']}")
+        made_here = [made for _, made in built]
+        self._remark_ids(len(built))
+        kept = self._keep_others(identities)
+        for failure in failures:
+            self._lose(failure.entry, "failed", failure.reason, failure.where)
+        for entry in self._again:
+            self._lose(entry, "not-mapped", "duplicate")
+        self._lose_envelope()
+        link_orders_to_plans(made_here)
+        everything = [*([self._stub] if self._stub else []), *made_here, *kept]
+        return sorted(everything, key=lambda made: made["resourceType"] != "Patient")
+
+    def _identities(self, excluded: set[int]) -> Identities:
+        """Ids for every resource that will be there, the patient and the ended allergies among them."""
+        ids = Identities(self._source)
+        self._mapped = [entry for entry in self._mapped if id(entry.resource) not in excluded]
+        for entry in self._mapped:
+            target = MAPS[entry.resource["resourceType"]].target
+            if entry.parent is None:
+                ids.add(entry.resource, target, entry.full_url)
+            else:
+                ids.add_contained(entry.parent, entry.resource, target)
+        people = subject.patients(entry.resource for entry in self._mapped)
+        if len(people) == 1:
+            ids.patient = f"Patient/{ids.of(people[0])}"
+            ids.identifiers = subject.identifiers_of(people[0])
+        elif not people and any(entry.resource["resourceType"] in CLINICAL for entry in self._mapped):
+            self._stub = self._patient_from_request(ids)
+        record.mark_ended(self._mapped, ids)
+        return ids
+
+    def _patient_from_request(self, ids: Identities) -> JSON:
+        """The Patient that the answer refers to and does not hold; what it says is what was asked for."""
+        references = subject.patient_references(entry.resource for entry in self._mapped)
+        asked = [{"system": i.system, "value": i.value} for i in self._asked]
+        key = next(iter(references), f"asked|{asked[0]}" if asked else f"stub|{self._anchor}")
+        new = ids.add_patient(key, references)
+        ids.identifiers = frozenset((i.system, i.value) for i in self._asked)
+        source = identity.meta_source(self._source.custodian, self._source.id, self._anchor)
+        made: JSON = {
+            "resourceType": "Patient",
+            "id": new,
+            "meta": {"source": source, "tag": [{"system": ASSUMED, "code": "patient"}]},
+        }
+        local = identity.local_system(self._source.custodian, self._source.id, "id")
+        named = [{"system": local, "value": words.rpartition("/")[2]} for words in sorted(references)]
+        return made | ({"identifier": asked + named} if asked or named else {})
+
+    def _attempt(self, ids: Identities) -> tuple[list[tuple[Unit, JSON]], list[_Failure]]:
+        built: list[tuple[Unit, JSON]] = []
+        failed: list[_Failure] = []
+        for entry in self._mapped:
+            target = MAPS[entry.resource["resourceType"]].target
+            unit = Unit(self._reading, ids, self._source, entry.resource, target, self._anchor, entry.parent)
+            try:
+                if entry.parent is not None:
+                    unit.labels.extend(labels_of(unit, entry.parent))
+                built.append((unit, map_resource(unit, MAPS)))
+            except UnitFailed as why:
+                failed.append(_Failure(entry, why.reason, None))
+            except Exception as defect:  # ours: this unit fails, its siblings go on
+                failed.append(_Failure(entry, "mapping-defect", _where(defect.__traceback__)))
+        return built, failed
+
+    def _keep_others(self, ids: Identities) -> list[JSON]:
+        """Types that are not carried: kept in a Basic; outcomes and conformance: administrative."""
+        kept: list[JSON] = []
+        for entry in self._others:
+            stu3 = entry.resource
+            if stu3["resourceType"] in record.NOT_A_RECORD:
+                self._lose(entry, "not-mapped", "administrative")
+                continue
+            position = self._reading.position(stu3)
+            made = basic_from_resource(stu3, self._source, self._anchor, position, ids.patient)
+            if made is None:
+                self._lose(entry, "failed", "limit")
+                continue
+            reason = "type-not-carried" if stu3["resourceType"] not in MAPS else "unknown-field"
+            lose_whole(self._reading, stu3, "kept", reason, target="Basic", resource=f"Basic/{made['id']}")
+            kept.append(made)
+        return kept
+
+    def _lose(self, entry: Entry, disposition: Disposition, reason: str, where: str | None = None) -> None:
+        lose_whole(self._reading, entry.resource, disposition, reason, target=where)
+
+    def _remark_ids(self, count: int) -> None:
+        root = self._reading.root
+        self._reading.account.remark(self._reading.position(root), "altered", "id-rewritten", count)
+        if self._stub is not None:
+            self._reading.account.remark(self._reading.position(root), "assumed", "patient")
+
+    def _lose_envelope(self) -> None:
+        """Members of the Bundle around the resources: used to find the way, of no meaning in the record."""
+        root = self._reading.root
+        if root["resourceType"] != "Bundle":
+            return
+        for holder, step, unreadable in record.envelope(root):
+            disposition: Disposition = "failed" if unreadable else "not-mapped"
+            self._reading.account.lose(
+                keys_under(holder, step),
+                disposition,
+                "unreadable" if unreadable else "structural",
+                position=self._reading.position(holder, step),
+            )
+
+
+def _is_mapped(entry: Entry) -> bool:
+    """A modifier extension turns the meaning of a resource in a way that we do not know: not mapped then."""
+    return entry.resource["resourceType"] in MAPS and not entry.resource.get("modifierExtension")
+
+
+def _where(trace: TracebackType | None) -> str | None:
+    """File and line of ours where a defect showed; nothing of the input."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else None

@@ -1,0 +1,65 @@
+"""GP Connect structured record (FHIR STU3) to FHIR R4: one answer, one batch.
+
+1 decode strictly · 2 whose record it is · 3 ids for everything that will be there · 4 each resource on its
+own · 5 if some failed, again without them, so that no reference leads to what is not there · 6 account,
+Provenance. No FHIR model is built: what is not translated leaves as the very value that came.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+
+from adapters import times
+from adapters.gp import record, subject
+from adapters.gp.answer import Answer
+from adapters.gp.provenance import provenance_from_answer
+from adapters.gp.reader import Reading, scalars
+from adapters.gp.record import Unreadable
+from adapters.interface import JSON, Original, Source, SourceBatch
+from adapters.losses import LossEntry, Losses, unreadable
+from adapters.terminology.tables import mapping_hash
+
+_TABLES = ("stu3_codes", "stu3_extensions", "stu3_systems")
+
+
+class GPNormaliser:
+    """`Normaliser` of GP Connect Access Record Structured 1.6 (FHIR STU3, Care Connect)."""
+
+    def normalise(self, original: Original, source: Source, at: datetime) -> SourceBatch:
+        """Never raises on data. A record about somebody else is quarantined whole (`wrong-patient`)."""
+        mapping = f"gp:{mapping_hash(*_TABLES)}"
+        try:
+            root = record.decode(original.body)
+        except Unreadable as why:
+            return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
+        try:
+            return _batch(root, original, source, mapping, at)
+        except Exception:  # a defect of ours must cost this input alone, and say so
+            return _refused(root, "mapping-defect", mapping, "unreadable")
+
+
+def _batch(root: JSON, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
+    reading = Reading(root, root["resourceType"])
+    entries = record.entries(reading)
+    mine = [entry.resource for entry in entries]
+    if all(resource["resourceType"] in record.NOT_A_RECORD for resource in mine):
+        losses = unreadable(scalars(root), "no-patient")
+        return SourceBatch((), None, losses, mapping, quarantine="no-patient")
+    if subject.is_somebody_else(mine, original.asked):
+        return _refused(root, "wrong-patient", mapping, "wrong-patient")
+    if not subject.patients(mine) and len(subject.patient_references(mine)) > 1:
+        return _refused(root, "no-patient", mapping, "no-patient")
+    anchor = original.intake or sha256(original.body).hexdigest()
+    resources = Answer(reading, entries, original.asked, source, anchor).resources()
+    occurred = record.stated_time(root)
+    provenance = None
+    if resources:
+        provenance = provenance_from_answer(resources, source, anchor, mapping, at, occurred)
+    return SourceBatch(
+        tuple(resources), provenance, reading.close(), mapping, event_time=times.utc_key(occurred)
+    )
+
+
+def _refused(root: JSON, reason: str, mapping: str, quarantine: str) -> SourceBatch:
+    items = max(scalars(root), 1)
+    line = LossEntry(root["resourceType"], items, "failed", reason)
+    return SourceBatch((), None, Losses(items, 0, (line,)), mapping, quarantine=quarantine)

@@ -1,0 +1,147 @@
+"""The GP Connect triple: a MedicationStatement, its plan, and the orders issued under it.
+
+Rows of Medication, MedicationStatement and MedicationRequest; how the three hang together is
+`adapters.gp.medication`.
+"""
+
+from typing import Any
+
+from adapters.gp.reader import Holder, Step
+from adapters.gp.stu3_to_r4 import primitives as p
+from adapters.gp.stu3_to_r4.crossed import crossed
+from adapters.gp.stu3_to_r4.datatypes import (
+    absent,
+    codeable,
+    compound,
+    identifier,
+    kinds,
+    note,
+    period,
+    quantity,
+    ratio,
+    reference,
+    simple_quantity,
+)
+from adapters.gp.stu3_to_r4.dosage import dosage
+from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
+from adapters.gp.stu3_to_r4.references import encounter, wrapped
+from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
+from adapters.gp.unit import Unit
+from adapters.interface import JSON
+
+_MEDICATION = kinds("CodeableConcept", "Reference")
+
+
+def on_behalf_of(path: str) -> Field:
+    """`requester.onBehalfOf`, which R4 dropped, under FHIR's own extension for it."""
+    row = crossed(f"{path}.requester.onBehalfOf", "Reference", reference)
+
+    def convert(unit: Unit, holder: Holder, step: Step) -> Any:
+        raw = holder[step]  # type: ignore[index]
+        found = build(unit, raw, (row,)).get("extension") if isinstance(raw, dict) else None
+        return found[0] if found else None
+
+    return Field("requester", "extension", convert, False, True)
+
+
+def _medicine(unit: Unit, r4: JSON) -> None:
+    if "medicationCodeableConcept" not in r4 and "medicationReference" not in r4:
+        supply(unit, r4, "medicationCodeableConcept", absent(), "class")
+
+
+def _finish_statement(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
+    if stu3.get("taken") == "n" and r4.get("status") != "entered-in-error":
+        r4["status"] = "not-taken"
+    supply(unit, r4, "status", "unknown")
+    _medicine(unit, r4)
+    supply_subject(unit, r4)
+
+
+def _finish_request(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
+    supply(unit, r4, "status", "unknown")
+    supply(unit, r4, "intent", "order", "intent")
+    _medicine(unit, r4)
+    supply_subject(unit, r4)
+    if "substitution" in r4:
+        r4["substitution"].setdefault("allowedBoolean", False)
+
+
+def _taken(unit: Unit, holder: Holder, step: Step) -> None:
+    """`n` is the status `not-taken`; `y`, `unk` and `na` say nothing that R4 can hold."""
+    if holder[step] == "n":  # type: ignore[index]
+        unit.take(holder, step)
+    else:
+        unit.drop(holder, step)
+
+
+_ingredient = compound(
+    choice("item", _MEDICATION), one("isActive", p.boolean), one("amount", ratio, "strength")
+)
+MEDICATION = table(
+    "Medication",
+    many("identifier", identifier),
+    one("code", codeable),
+    one("status", p.enum("Medication.status")),
+    one("manufacturer", reference),
+    one("form", codeable),
+    many("ingredient", _ingredient),
+    no_target("isBrand", "isOverTheCounter", "image"),
+)
+MEDICATION_STATEMENT = table(
+    "MedicationStatement",
+    many("identifier", identifier),
+    many("basedOn", reference),
+    many("partOf", reference),
+    one("status", p.enum("MedicationStatement.status")),
+    one("taken", _taken),
+    many("reasonNotTaken", codeable, "statusReason"),
+    one("category", codeable),
+    choice("medication", _MEDICATION),
+    one("subject", reference),
+    one("context", reference),
+    choice("effective", kinds("DateTime", "Period")),
+    one("dateAsserted", p.date_time),
+    one("informationSource", reference),
+    many("derivedFrom", reference),
+    many("reasonCode", codeable),
+    many("reasonReference", reference),
+    many("note", note),
+    many("dosage", dosage),
+    finish=_finish_statement,
+)
+_supply = compound(
+    one("validityPeriod", period),
+    one("numberOfRepeatsAllowed", p.unsigned),
+    one("quantity", simple_quantity),
+    one("expectedSupplyDuration", quantity),
+    one("performer", reference),
+)
+MEDICATION_REQUEST = table(
+    "MedicationRequest",
+    on_behalf_of("MedicationRequest"),
+    many("identifier", identifier),
+    one("status", p.enum("MedicationRequest.status")),
+    one("intent", p.enum("MedicationRequest.intent")),
+    listed("category", codeable),
+    one("priority", p.enum("request-priority")),
+    choice("medication", _MEDICATION),
+    one("subject", reference),
+    one("context", encounter, "encounter"),
+    many("supportingInformation", reference),
+    one("authoredOn", p.date_time),
+    one("requester", wrapped("agent")),
+    one("recorder", reference),
+    many("reasonCode", codeable),
+    many("reasonReference", reference),
+    many("basedOn", reference),
+    one("groupIdentifier", identifier),
+    many("note", note),
+    many("dosageInstruction", dosage),
+    one("dispenseRequest", _supply),
+    one("substitution", compound(one("allowed", p.boolean, "allowedBoolean"), one("reason", codeable))),
+    one("priorPrescription", reference),
+    many("detectedIssue", reference),
+    many("eventHistory", reference),
+    no_target("definition"),
+    finish=_finish_request,
+)

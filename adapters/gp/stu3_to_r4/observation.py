@@ -1,0 +1,112 @@
+"""Observation: results, vital signs, coded entries of a consultation."""
+
+from typing import Any
+
+from adapters.gp.reader import Holder, Step
+from adapters.gp.stu3_to_r4 import primitives as p
+from adapters.gp.stu3_to_r4.crossed import crossed_parts
+from adapters.gp.stu3_to_r4.datatypes import (
+    absent,
+    codeable,
+    compound,
+    identifier,
+    kinds,
+    note_from_text,
+    quantity_range,
+    reference,
+    simple_quantity,
+)
+from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
+from adapters.gp.stu3_to_r4.references import encounter
+from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
+from adapters.gp.unit import Unit
+from adapters.interface import JSON
+
+_VALUES = kinds(
+    "Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "SampledData", "Time",
+    "DateTime", "Period",
+)  # fmt: skip
+_RELATED = {"has-member": "hasMember", "derived-from": "derivedFrom"}
+
+_reference_range = compound(
+    one("low", simple_quantity),
+    one("high", simple_quantity),
+    one("type", codeable),
+    many("appliesTo", codeable),
+    one("age", quantity_range),
+    one("text", p.string),
+)
+_component = compound(
+    one("code", codeable),
+    choice("value", _VALUES),
+    no_target("valueAttachment"),
+    one("dataAbsentReason", codeable),
+    listed("interpretation", codeable),
+    many("referenceRange", _reference_range),
+)
+
+
+def _related(kind: str) -> Field:
+    """Row for those of `related` that are of this kind; "" gathers what R4 has no member for."""
+
+    def convert(unit: Unit, holder: Holder, step: Step) -> Any:
+        raw = holder[step]  # type: ignore[index]
+        if not isinstance(raw, dict):
+            return None
+        said = raw.get("type")
+        if _RELATED.get(said if isinstance(said, str) else "", "") != kind:
+            return None
+        parts = build(unit, raw, (one("type", p.code), one("target", reference)))
+        if kind:
+            return parts.get("target")
+        return crossed_parts(
+            "Observation.related", type=("Code", parts.get("type")), target=("Reference", parts.get("target"))
+        )
+
+    return Field("related", kind or "extension", convert, True, True)
+
+
+def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
+    supply(unit, r4, "status", "unknown")
+    supply_subject(unit, r4)
+    r4.setdefault("code", absent())
+    for component in r4.get("component", ()):
+        component.setdefault("code", absent())
+        _one_of_value_and_absence(component)
+    _one_of_value_and_absence(r4)
+
+
+def _one_of_value_and_absence(r4: JSON) -> None:
+    """obs-6: a reason for absence beside a value contradicts itself; the value stands."""
+    if any(name.startswith("value") for name in r4):
+        r4.pop("dataAbsentReason", None)
+
+
+OBSERVATION = table(
+    "Observation",
+    _related(""),
+    many("identifier", identifier),
+    many("basedOn", reference),
+    one("status", p.enum("Observation.status")),
+    many("category", codeable),
+    one("code", codeable),
+    one("subject", reference),
+    one("context", encounter, "encounter"),
+    choice("effective", kinds("DateTime", "Period")),
+    one("issued", p.instant),
+    many("performer", reference),
+    choice("value", _VALUES),
+    no_target("valueAttachment"),
+    one("dataAbsentReason", codeable),
+    listed("interpretation", codeable),
+    listed("comment", note_from_text, "note"),
+    one("bodySite", codeable),
+    one("method", codeable),
+    one("specimen", reference),
+    one("device", reference),
+    many("referenceRange", _reference_range),
+    _related("hasMember"),
+    _related("derivedFrom"),
+    many("component", _component),
+    finish=_finish,
+)

@@ -1,0 +1,159 @@
+"""What every resource has: id, meta, narrative, contained resources, and the supply of required members."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from adapters import identity
+from adapters.gp.reader import Holder, Step, as_list
+from adapters.gp.stu3_to_r4 import primitives as p
+from adapters.gp.stu3_to_r4.datatypes import coding, element
+from adapters.gp.stu3_to_r4.fields import Field, Fields, build, many, no_target, one
+from adapters.gp.stu3_to_r4.narrative import narrative
+from adapters.gp.unit import Unit, UnitFailed
+from adapters.interface import JSON
+
+Finish = Callable[[Unit, dict[str, Any], JSON], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceMap:
+    """How one STU3 type becomes one R4 type. `finish` does what rows cannot say: (unit, stu3, r4)."""
+
+    target: str
+    fields: Fields
+    finish: Finish | None = None
+    identified: bool = True
+    """Whether the R4 type has a repeating `identifier`, where the original id is kept."""
+
+
+def table(
+    target: str, *fields: Field | Fields, finish: Finish | None = None, identified: bool = True
+) -> ResourceMap:
+    """A ResourceMap; rows in the order of the R4 definition."""
+    rows = tuple(row for item in fields for row in (item if isinstance(item, tuple) else (item,)))
+    return ResourceMap(target, rows, finish, identified)
+
+
+def supply(unit: Unit, r4: JSON, name: str, value: Any, reason: str = "status") -> None:
+    """Put the value that normalisation.md 1, rule 6 names for an absent required member; a remark."""
+    if name not in r4:
+        r4[name] = value
+        unit.assume(reason)
+
+
+def supply_subject(unit: Unit, r4: JSON, name: str = "subject", *, required: bool = True) -> None:
+    """The patient as literal reference: named by identifier or not at all, it is the one of this answer."""
+    given = r4.get(name)
+    if given is None and required:
+        if unit.ids.patient is None:
+            raise UnitFailed("no-patient")
+        r4[name] = {"reference": unit.ids.patient}
+        unit.assume("patient")
+    elif given is not None and "reference" not in given and unit.ids.is_patient(given.get("identifier")):
+        r4[name] = {"reference": unit.ids.patient, **given}
+
+
+def map_resource(unit: Unit, maps: Mapping[str, ResourceMap]) -> JSON:
+    """The whole R4 resource of `unit.stu3`. Raises `UnitFailed`."""
+    plan = maps[unit.stu3["resourceType"]]
+    unit.locals = _stays(unit, maps)
+    made = _body(unit, plan)
+    contained = _contained(unit, maps)
+    if contained:
+        made["contained"] = contained
+    _keep_original_id(unit, plan, made)
+    made |= {"id": unit.ids.of(unit.stu3), "meta": _meta(unit)}
+    return _ordered(plan, made)
+
+
+def _body(unit: Unit, plan: ResourceMap) -> JSON:
+    """Members that a contained resource has too."""
+    made: JSON = {"resourceType": plan.target, "extension": [], "identifier": []}
+    made |= build(unit, unit.stu3, _RESOURCE) | element(unit, unit.stu3, plan.fields, root=True)
+    if plan.finish:
+        plan.finish(unit, unit.stu3, made)
+    return made
+
+
+def _ordered(plan: ResourceMap, made: JSON) -> JSON:
+    """Members in the order of the R4 definition, nothing empty."""
+    names = (*_FIRST, *(row.target for row in plan.fields))
+    ordered = {name: made[name] for name in names if name in made} | made
+    return {name: value for name, value in ordered.items() if value not in ([], {}, None)}
+
+
+def _keep_original_id(unit: Unit, plan: ResourceMap, made: JSON) -> None:
+    original = unit.stu3.get("id")
+    if not isinstance(original, str) or not original.strip():
+        return
+    if not plan.identified:
+        unit.drop(unit.stu3, "id", "structural")
+        return
+    system = identity.local_system(unit.source.custodian, unit.source.id, "id")
+    value = original.strip().removeprefix("#")
+    if unit.parent is not None:
+        value = f"{unit.parent.get('id', '')}#{value}"
+    made["identifier"] = [*made["identifier"], {"system": system, "value": value}]
+    unit.take(unit.stu3, "id")
+
+
+def _meta(unit: Unit) -> JSON:
+    raw = unit.stu3.get("meta")
+    given = element(unit, raw, _META) if isinstance(raw, dict) else {}
+    ours = [{"system": system, "code": code} for system, code in unit.tags]
+    labels = [*given.get("security", []), *(label for label in unit.labels if label)]
+    unique = [label for index, label in enumerate(labels) if label not in labels[:index]]
+    source = identity.meta_source(unit.source.custodian, unit.source.id, unit.intake)
+    made = {"source": source, "security": unique, "tag": [*given.get("tag", []), *ours]}
+    return {name: value for name, value in made.items() if value}
+
+
+def labels_of(unit: Unit, resource: dict[str, Any]) -> list[JSON]:
+    """Security labels of another resource, whose mark covers this one, as R4 Codings. Takes nothing of it."""
+    meta = resource.get("meta")
+    apart = replace(unit, _taken=[], _lines=[], _remarks=[])
+    made: list[JSON] = element(apart, meta, (many("security", coding),)).get("security", []) if meta else []
+    return made
+
+
+def _superseded(unit: Unit, holder: Holder, step: Step) -> None:
+    unit.drop(holder, step, "superseded")
+
+
+_META: Fields = (
+    one("versionId", _superseded),
+    one("lastUpdated", _superseded),
+    many("profile", _superseded),
+    many("security", coding),
+    many("tag", coding),
+)
+_FIRST = ("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier")
+_RESOURCE: Fields = (*no_target("implicitRules"), one("language", p.code), one("text", narrative))
+
+
+def _stays(unit: Unit, maps: Mapping[str, ResourceMap]) -> frozenset[str]:
+    return frozenset(
+        str(inner["id"]).removeprefix("#")
+        for inner in as_list(unit.stu3.get("contained"))
+        if isinstance(inner, dict)
+        and inner.get("resourceType") in maps
+        and identity.is_fhir_id(str(inner.get("id", "")).removeprefix("#"))
+        and not unit.ids.knows(inner)
+    )
+
+
+def _contained(unit: Unit, maps: Mapping[str, ResourceMap]) -> list[JSON]:
+    """Contained resources that stay: no meta, their local id, one account with their parent."""
+    found: list[JSON] = []
+    for index, inner in enumerate(as_list(unit.stu3.get("contained"))):
+        if not isinstance(inner, dict) or unit.ids.knows(inner):
+            continue
+        local = str(inner.get("id", "")).removeprefix("#")
+        if local not in unit.locals:
+            unit.drop(unit.stu3["contained"], index)
+            continue
+        made = _body(unit.inside(inner), maps[inner["resourceType"]]) | {"id": local}
+        unit.take(inner, "id")
+        found.append(_ordered(maps[inner["resourceType"]], made))
+    return found
