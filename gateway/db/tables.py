@@ -2,4 +2,6 @@
 
 from sqlalchemy import MetaData
 
-METADATA: tuple[MetaData, ...] = ()
+import gateway.records.sql
+
+METADATA: tuple[MetaData, ...] = (gateway.records.sql.metadata,)

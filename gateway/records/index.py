@@ -1,0 +1,254 @@
+"""The patient index: tokens instead of identifiers, links by the certain rule over the whole neighbourhood.
+
+Linking a source Patient:
+1. its identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now;
+2. the neighbourhood: everybody who shares a token, and whoever shares one with those;
+3. `match.partition` says who is one person: a function of who is there, not of who came first;
+4. a known person belongs to the group that has its oldest link; persons of one group are joined to the oldest
+   (a pointer: taken back when the group breaks), and a group without one gets a new person;
+5. a person registered by identifier alone is adopted by the first group that has that identifier.
+"""
+
+import hmac
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from adapters.identity import check_digit_holds, is_national
+from adapters.interface import Identifier
+from adapters.times import instant
+from gateway.errors import Problem
+from gateway.records.interface import JSON, AmbiguousPatient, KeyErased, Link, Resolved
+from gateway.records.match import Features, Named, features_from_patient, is_placeholder, links, partition
+from gateway.records.rows import IndexRows, LinkRow, PersonRow
+from gateway.records.vault import Vault
+from keys.interface import Entropy
+
+NEIGHBOURS = 64
+"""More people than this on one chain of identifiers: the identifiers identify nobody, nothing is linked."""
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_FEATURES = msgspec.json.Decoder(Features)
+
+
+@dataclass(slots=True)
+class _Group:
+    patients: list[str]
+    persons: list[PersonRow]
+    reason: str
+
+
+class Index:
+    """`PatientIndex` over any `IndexRows`."""
+
+    def __init__(
+        self, rows: IndexRows, vault: Vault, key: bytes, entropy: Entropy, *, allow_test_patients: bool
+    ) -> None:
+        """`key`: 32-byte `index_key`. `allow_test_patients`: numbers of a test range may link records."""
+        self._rows = rows
+        self._vault = vault
+        self._key = key
+        self._entropy = entropy
+        self._allow_test = allow_test_patients
+
+    def resolve(self, identifiers: Sequence[Identifier]) -> Resolved:
+        owners = self._rows.owners(self._token(i) for i in identifiers if not is_placeholder(i))
+        persons = set(self._persons_of(owners).values())
+        if len(persons) > 1:
+            return Resolved("ambiguous")
+        return Resolved("person", persons.pop()) if persons else Resolved("none")
+
+    def register(self, identifier: Identifier, *, at: datetime) -> str:
+        if is_placeholder(identifier) or check_digit_holds(identifier.system, identifier.value) is False:
+            raise Problem("invalid", expression="identifier", hint="the check digit is wrong")
+        token = self._token(identifier)
+        self._rows.lock((token,))
+        found = self.resolve((identifier,))
+        if found.state == "ambiguous":
+            raise AmbiguousPatient
+        if found.person:
+            return found.person
+        person = self._new_person()
+        document = msgspec.json.encode([Named(identifier.system, identifier.value)])
+        sealed = self._vault.seal(person, document, b"person\0" + person.encode())
+        self._rows.save_person(PersonRow(person, instant(at), None, sealed))
+        self._rows.set_tokens(person, (token,))
+        return person
+
+    def link(self, patient: JSON, *, custodian: str, source: str, at: datetime) -> Link:
+        ref = f"Patient/{patient['id']}"
+        features = features_from_patient(patient, custodian=custodian, source=source)
+        tokens = self._tokens(features)
+        self._rows.lock(tokens)
+        rows, groups = self._plan(ref, features, tokens)
+        for group in groups:
+            self._settle(group, rows, ref, features, instant(at))
+        self._rows.set_tokens(ref, tokens)
+        return self._links((self._rows.links_of((ref,))[ref],))[0]
+
+    def preview(self, patient: JSON, *, custodian: str, source: str) -> str | None:
+        ref = f"Patient/{patient['id']}"
+        features = features_from_patient(patient, custodian=custodian, source=source)
+        _, groups = self._plan(ref, features, self._tokens(features))
+        mine = next(group for group in groups if ref in group.patients)
+        return _oldest(mine.persons).id if mine.persons else None
+
+    def person_of(self, patient: str) -> str | None:
+        return self._persons_of((patient,)).get(patient)
+
+    def links(self, person: str) -> tuple[Link, ...]:
+        return self._links(self._rows.links_to(self._same(person)))
+
+    def aliases(self, person: str) -> Mapping[str, str]:
+        same = self._same(person)
+        current = same[0]
+        found = {row.patient: current for row in self._rows.links_to(same)}
+        return found | dict.fromkeys(same[1:], current)
+
+    def identifiers(self, person: str) -> tuple[Identifier, ...]:
+        same = self._same(person)
+        rows = self._rows.links_to(same)
+        found = [named.identifier for row in rows for named in self._features(row).identifiers]
+        for row in self._rows.persons(same).values():
+            found += [named.identifier for named in self._registered(row)]
+        return tuple(dict.fromkeys(found))
+
+    def _plan(
+        self, ref: str, features: Features, tokens: Sequence[bytes]
+    ) -> tuple[dict[str, LinkRow], list[_Group]]:
+        """Steps 2 to 5, without writing: links that are there, and the groups as they should be."""
+        known, bare = self._neighbourhood(ref, tokens)
+        people = {row.patient: self._features(row) for row in known.values()} | {ref: features}
+        order = sorted(people, key=lambda p: (known[p].at if p in known else "~", p))
+        if len(people) > NEIGHBOURS:
+            order = [ref]
+            known = {p: row for p, row in known.items() if p == ref}
+            bare = {}
+        members = partition([people[p] for p in order], allow_test_patients=self._allow_test)
+        groups = [_Group([order[i] for i in group], [], _reason(len(group))) for group in members]
+        of = {patient: group for group in groups for patient in group.patients}
+        persons = self._rows.persons({row.person for row in known.values()})
+        claimed: set[str] = set()
+        for patient in order:
+            row = known.get(patient)
+            if row and row.person not in claimed:
+                claimed.add(row.person)
+                of[patient].persons.append(persons[row.person])
+        for person in bare.values():
+            wanted = {named.identifier for named in self._registered(person)}
+            adopter = next((of[p] for p in order if wanted & self._adopting(people[p])), None)
+            if adopter is not None:
+                adopter.persons.append(person)
+                adopter.reason = "registered" if len(adopter.patients) == 1 else adopter.reason
+        return known, groups
+
+    def _neighbourhood(
+        self, ref: str, tokens: Sequence[bytes]
+    ) -> tuple[dict[str, LinkRow], dict[str, PersonRow]]:
+        """Links of everybody on the chain of shared identifiers, and registered persons without any link."""
+        seen: set[bytes] = set(tokens)
+        owners = self._rows.owners(seen) | {ref}
+        rows: dict[str, LinkRow] = {}
+        while len(rows) <= NEIGHBOURS:
+            found = self._rows.links_of(owners - rows.keys())
+            if not found:
+                break
+            rows |= found
+            same = [person for row in found.values() for person in self._same(row.person)]
+            rows |= {row.patient: row for row in self._rows.links_to(same)}
+            more = {t for row in rows.values() for t in self._tokens(self._features(row))} - seen
+            seen |= more
+            owners |= self._rows.owners(more)
+        alone = self._rows.persons(owners)
+        linked = {row.person for row in self._rows.links_to(alone)}
+        return rows, {id: person for id, person in alone.items() if id not in linked}
+
+    def _settle(
+        self, group: _Group, rows: Mapping[str, LinkRow], ref: str, features: Features, at: str
+    ) -> None:
+        """Write what the plan says of one group, as far as it is not so already."""
+        person = _oldest(group.persons) if group.persons else PersonRow(self._new_person(), at)
+        for other in group.persons or [person]:
+            joined = None if other.id == person.id else person.id
+            if other.joined != joined or not group.persons:
+                self._rows.save_person(replace(other, joined=joined))
+        own = {other.id for other in group.persons} | {person.id}
+        for patient in group.patients:
+            row = rows.get(patient)
+            to = row.person if row and row.person in own else person.id
+            if patient == ref:
+                since = row.at if row else at
+                self._rows.save_link(self._sealed_link(ref, to, group.reason, features, since, person.id))
+            elif row and (row.person, row.reason) != (to, group.reason):
+                self._rows.save_link(replace(row, person=to, reason=group.reason))
+
+    def _sealed_link(
+        self, ref: str, person: str, reason: str, features: Features, at: str, key: str
+    ) -> LinkRow:
+        custodian, _, source = features.source.partition("\x1f")
+        sealed = self._vault.seal(key, msgspec.json.encode(features), b"link\0" + ref.encode())
+        return LinkRow(ref, person, reason, custodian, source, at, key, sealed)
+
+    def _features(self, row: LinkRow) -> Features:
+        try:
+            plain = self._vault.open(row.key, row.sealed, b"link\0" + row.patient.encode())
+        except KeyErased:
+            return Features("", (), frozenset(), frozenset(), "")
+        return _FEATURES.decode(plain)
+
+    def _registered(self, row: PersonRow) -> list[Named]:
+        if row.sealed is None:
+            return []
+        plain = self._vault.open(row.id, row.sealed, b"person\0" + row.id.encode())
+        return msgspec.json.decode(plain, type=list[Named])
+
+    def _adopting(self, features: Features) -> set[Identifier]:
+        """Identifiers by which a registered person is adopted: sound national ones, or an authority's."""
+        return {
+            named.identifier
+            for named in features.identifiers
+            if not is_placeholder(named.identifier)
+            and named.live
+            and (not is_national(named.system) or links(named, allow_test_patients=self._allow_test))
+        }
+
+    def _persons_of(self, owners: Iterable[str]) -> dict[str, str]:
+        """Owner (source Patient or person) to the person that it is now."""
+        owners = tuple(owners)
+        found = {patient: row.person for patient, row in self._rows.links_of(owners).items()}
+        rows = self._rows.persons({*owners, *found.values()})
+        found |= {owner: owner for owner in owners if owner in rows and owner not in found}
+        return {owner: rows[person].joined or person for owner, person in found.items()}
+
+    def _same(self, person: str) -> tuple[str, ...]:
+        """The person that it is now, then all that were joined to it."""
+        row = self._rows.persons((person,)).get(person)
+        current = (row.joined if row else None) or person
+        return (current, *self._rows.joined_to(current))
+
+    def _links(self, rows: Iterable[LinkRow]) -> tuple[Link, ...]:
+        rows = tuple(rows)
+        persons = self._persons_of(row.patient for row in rows)
+        return tuple(
+            Link(row.patient, persons[row.patient], row.reason, row.custodian, row.source, row.at)
+            for row in rows
+        )
+
+    def _tokens(self, features: Features) -> list[bytes]:
+        identifiers = (n.identifier for n in features.identifiers)
+        return list(dict.fromkeys(self._token(i) for i in identifiers if not is_placeholder(i)))
+
+    def _token(self, identifier: Identifier) -> bytes:
+        return hmac.digest(self._key, f"{identifier.system}\x1f{identifier.value}".encode(), "sha256")
+
+    def _new_person(self) -> str:
+        return "Patient/" + "".join(_ALPHABET[byte & 31] for byte in self._entropy(26))
+
+
+def _oldest(persons: Sequence[PersonRow]) -> PersonRow:
+    return min(persons, key=lambda row: (row.made, row.id))
+
+
+def _reason(size: int) -> str:
+    return "certain" if size > 1 else "alone"

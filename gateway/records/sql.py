@@ -1,0 +1,249 @@
+"""The room's tables, and records in them over one SQLAlchemy Core `Connection`. `sql_room` is the way in.
+
+What identifies or describes a person is sealed or a keyed token; the plain columns are random ids, keyed
+hashes, times and counters.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    bindparam,
+    exists,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from gateway.records.room import Room, Secrets, assemble
+from gateway.records.rows import ContributionRow, Found, MemberRow, RecordRow
+
+T = TypeVar("T")
+CHUNK = 500
+REF = String(130)
+INSTANT = String(32)
+
+metadata = MetaData()
+
+subject_key = Table(
+    "subject_key",
+    metadata,
+    Column("name", REF, primary_key=True),
+    Column("wrapped", LargeBinary),  # null once the key is erased
+    Column("person", REF, index=True),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", REF, primary_key=True),
+    Column("made", INSTANT, nullable=False),
+    Column("joined", REF, index=True),
+    Column("sealed", LargeBinary),
+)
+
+patient_link = Table(
+    "patient_link",
+    metadata,
+    Column("patient", REF, primary_key=True),
+    Column("person", REF, nullable=False, index=True),
+    Column("reason", String(32), nullable=False),
+    Column("custodian", String(128), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("key", REF, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+identifier_token = Table(
+    "identifier_token",
+    metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("owner", REF, primary_key=True, index=True),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("custodian", String(128), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("event_time", INSTANT, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+    Column("intake", String(64), nullable=False),
+    Column("content", LargeBinary(32), nullable=False),
+)
+
+contribution = Table(
+    "contribution",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("intake", String(64), primary_key=True),
+    Column("key", REF, nullable=False),
+    Column("event_time", INSTANT, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("arrival", BigInteger, nullable=False),
+    Column("content", LargeBinary(32), nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("body", LargeBinary),
+    Column("digest", LargeBinary),
+    Index("ix_contribution_intake", "intake"),
+)
+
+record_member = Table(
+    "record_member",
+    metadata,
+    Column("ref", REF, primary_key=True),
+    Column("patient", REF, primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("seen", INSTANT, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Index("ix_record_member_patient", "patient", "active"),
+)
+
+
+def sql_room(connection: Connection, secrets: Secrets) -> Room:
+    """The room over this connection, for this unit of work."""
+    from gateway.records.sql_index import SQLIndex, SQLKeys
+
+    return assemble(SQLKeys(connection), SQLIndex(connection), SQLRecords(connection), secrets)
+
+
+class SQLRecords:
+    """`RecordRows` in `record`, `contribution` and `record_member`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, refs: Iterable[str]) -> Mapping[str, RecordRow]:
+        # In one order for everybody, so that two workers wait for each other instead of for a deadlock.
+        query = select(record).order_by(record.c.ref).with_for_update()
+        wanted = sorted(set(refs))
+        found = [
+            RecordRow(**row._mapping)
+            for part in chunks(wanted)
+            for row in self._connection.execute(query.where(record.c.ref.in_(part)))
+        ]
+        return {row.ref: row for row in found}
+
+    def insert(self, rows: Sequence[RecordRow]) -> None:
+        if rows:
+            self._connection.execute(insert(record), [asdict(row) for row in rows])
+
+    def update(self, rows: Sequence[RecordRow]) -> None:
+        if not rows:
+            return
+        names = [field.name for field in fields(RecordRow) if field.name != "ref"]
+        statement = (
+            update(record)
+            .where(record.c.ref == bindparam("key_ref"))
+            .values({name: bindparam(f"new_{name}") for name in names})
+        )
+        values = [
+            {"key_ref": row.ref} | {f"new_{name}": getattr(row, name) for name in names} for row in rows
+        ]
+        self._connection.execute(statement, values)
+
+    def add(self, contributions: Sequence[ContributionRow]) -> None:
+        if contributions:
+            self._connection.execute(insert(contribution), [asdict(row) for row in contributions])
+
+    def touch(self, members: Sequence[MemberRow]) -> None:
+        if not members:
+            return
+        statement = insert_or(record_member)
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=[record_member.c.ref, record_member.c.patient],
+            set_={"seen": new.seen, "active": new.active},
+            where=record_member.c.seen <= new.seen,
+        )
+        ordered = sorted(members, key=lambda row: (row.ref, row.patient))
+        self._connection.execute(statement, [asdict(row) for row in ordered])
+
+    def retire(self, patients: Sequence[str], source: str, intakes: Sequence[str], seen: str) -> int:
+        still_said = exists().where(
+            contribution.c.ref == record_member.c.ref, contribution.c.intake.in_(intakes)
+        )
+        statement = (
+            update(record_member)
+            .where(
+                record_member.c.patient.in_(patients),
+                record_member.c.source == source,
+                record_member.c.active,
+                record_member.c.seen <= seen,
+                ~still_said,
+            )
+            .values(active=False, seen=seen)
+        )
+        return self._connection.execute(statement).rowcount
+
+    def of_patients(self, patients: Sequence[str], sources: Sequence[str] | None) -> list[Found]:
+        query = _current().where(record_member.c.active)
+        if sources is not None:
+            query = query.where(record_member.c.source.in_(sources))
+        return [
+            _found(row)
+            for part in chunks(patients)
+            for row in self._connection.execute(query.where(record_member.c.patient.in_(part)))
+        ]
+
+    def current(self, ref: str) -> Found | None:
+        query = _current().where(record.c.ref == ref).order_by(record_member.c.patient).limit(1)
+        row = self._connection.execute(query).first()
+        return _found(row) if row else None
+
+    def history(self, ref: str) -> tuple[ContributionRow, ...]:
+        found = self._connection.execute(select(contribution).where(contribution.c.ref == ref))
+        rows = [ContributionRow(**row._mapping) for row in found]
+        return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.arrival)))
+
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Parts small enough for the parameter limits of both databases."""
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+_R, _C, _M = len(fields(RecordRow)), len(fields(ContributionRow)), len(fields(MemberRow))
+_COLUMNS = [
+    *(record.c[field.name] for field in fields(RecordRow)),
+    *(contribution.c[field.name] for field in fields(ContributionRow)),
+    *(record_member.c[field.name] for field in fields(MemberRow)),
+]
+
+
+def _current() -> Select[Any]:
+    """Records with the contribution that is current and their members, columns in the order of the rows."""
+    return (
+        select(*_COLUMNS)
+        .join_from(record, record_member, record_member.c.ref == record.c.ref)
+        .join(
+            contribution,
+            (contribution.c.ref == record.c.ref) & (contribution.c.intake == record.c.intake),
+        )
+    )
+
+
+def _found(row: Row[Any]) -> Found:
+    return (
+        RecordRow(*row[:_R]),
+        ContributionRow(*row[_R : _R + _C]),
+        MemberRow(*row[_R + _C : _R + _C + _M]),
+    )

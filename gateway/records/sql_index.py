@@ -1,0 +1,113 @@
+"""Keys of subjects, persons, links and identifier tokens over one SQLAlchemy Core `Connection`."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or
+
+from gateway.records.rows import LinkRow, PersonRow
+from gateway.records.sql import chunks, identifier_token, patient_link, person, subject_key
+
+
+class SQLKeys:
+    """`KeyRows` in `subject_key`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, names: Iterable[str]) -> Mapping[str, bytes | None]:
+        query = select(subject_key.c.name, subject_key.c.wrapped)
+        return {
+            row.name: row.wrapped
+            for part in chunks(sorted(set(names)))
+            for row in self._connection.execute(query.where(subject_key.c.name.in_(part)))
+        }
+
+    def add(self, name: str, wrapped: bytes) -> None:
+        self._connection.execute(
+            insert_or(subject_key).values(name=name, wrapped=wrapped).on_conflict_do_nothing()
+        )
+
+    def attach(self, name: str, person: str) -> None:
+        self._connection.execute(update(subject_key).where(subject_key.c.name == name).values(person=person))
+
+    def erase(self, person: str) -> int:
+        mine = or_(subject_key.c.name == person, subject_key.c.person == person)
+        found = self._connection.execute(
+            update(subject_key).where(mine, subject_key.c.wrapped.is_not(None)).values(wrapped=None)
+        )
+        return found.rowcount
+
+
+class SQLIndex:
+    """`IndexRows` in `person`, `patient_link` and `identifier_token`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lock(self, tokens: Iterable[bytes]) -> None:
+        # SQLite has one writer. On PostgreSQL what does not exist yet has no row to lock, so a number is.
+        if self._connection.dialect.name == "postgresql":
+            for number in sorted({int.from_bytes(token[:8], signed=True) for token in tokens}):
+                self._connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+    def persons(self, ids: Iterable[str]) -> Mapping[str, PersonRow]:
+        query = select(person.c.id, person.c.made, person.c.joined, person.c.sealed)
+        return {
+            row.id: PersonRow(*row)
+            for part in chunks(sorted(set(ids)))
+            for row in self._connection.execute(query.where(person.c.id.in_(part)))
+        }
+
+    def joined_to(self, person_id: str) -> tuple[str, ...]:
+        found = self._connection.execute(select(person.c.id).where(person.c.joined == person_id))
+        return tuple(sorted(found.scalars()))
+
+    def save_person(self, row: PersonRow) -> None:
+        values = asdict(row)
+        self._connection.execute(
+            insert_or(person).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
+        )
+
+    def owners(self, tokens: Iterable[bytes]) -> frozenset[str]:
+        query = select(identifier_token.c.owner)
+        return frozenset(
+            owner
+            for part in chunks(list(tokens))
+            for owner in self._connection.execute(query.where(identifier_token.c.token.in_(part))).scalars()
+        )
+
+    def set_tokens(self, owner: str, tokens: Iterable[bytes]) -> None:
+        mine = identifier_token.c.owner == owner
+        wanted = set(tokens)
+        known = set(self._connection.execute(select(identifier_token.c.token).where(mine)).scalars())
+        for gone in known - wanted:
+            self._connection.execute(delete(identifier_token).where(mine, identifier_token.c.token == gone))
+        if wanted - known:
+            self._connection.execute(
+                insert(identifier_token), [{"token": token, "owner": owner} for token in wanted - known]
+            )
+
+    def links_of(self, patients: Iterable[str]) -> Mapping[str, LinkRow]:
+        return {
+            row.patient: LinkRow(**row._mapping)
+            for part in chunks(sorted(set(patients)))
+            for row in self._connection.execute(select(patient_link).where(patient_link.c.patient.in_(part)))
+        }
+
+    def links_to(self, persons: Iterable[str]) -> tuple[LinkRow, ...]:
+        found = [
+            LinkRow(**row._mapping)
+            for part in chunks(sorted(set(persons)))
+            for row in self._connection.execute(select(patient_link).where(patient_link.c.person.in_(part)))
+        ]
+        return tuple(sorted(found, key=lambda row: row.patient))
+
+    def save_link(self, row: LinkRow) -> None:
+        values = asdict(row)
+        self._connection.execute(
+            insert_or(patient_link)
+            .values(values)
+            .on_conflict_do_update(index_elements=["patient"], set_=values)
+        )

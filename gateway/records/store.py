@@ -1,0 +1,118 @@
+"""Records by key: every contribution kept, the latest by event current (normalisation.md 3.4).
+
+`state(key) = fold(contributions sorted by (event time, sequence, arrival))`, by resource: the latest wins.
+So out of order equals in order, a repetition changes nothing, and history is kept.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from gateway.records.interface import Contribution, PatientIndex, Put, Record, SealBroken, Version
+from gateway.records.rows import ContributionRow, Found, MemberRow, RecordRow, RecordRows
+from gateway.records.vault import Vault
+
+
+class Records:
+    """`RecordStore` over any `RecordRows`."""
+
+    def __init__(self, rows: RecordRows, vault: Vault, index: PatientIndex) -> None:
+        self._rows = rows
+        self._vault = vault
+        self._index = index
+
+    def put(self, contributions: Sequence[Contribution], *, seen: str) -> Put:
+        known = self._rows.get(c.ref for c in contributions)
+        new: list[RecordRow] = []
+        moved: list[RecordRow] = []
+        changed: list[str] = []
+        said: list[ContributionRow] = []
+        for c in contributions:
+            row = known.get(c.ref)
+            said.append(self._sealed(c, with_body=row is None or row.content != c.content))
+            if row is None:
+                new.append(_row(c))
+            elif c.order > row.order:
+                moved.append(_moved(row, c))
+                changed += [c.ref] if row.content != c.content else []
+        # Contributions first: a record points at the one that is current.
+        self._rows.add(said)
+        self._rows.insert(new)
+        self._rows.update(moved)
+        self._rows.touch([MemberRow(c.ref, p, c.source, seen) for c in contributions for p in c.patients])
+        created = tuple(row.ref for row in new)
+        same = {c.ref for c in contributions} - set(created) - set(changed)
+        return Put(created, tuple(changed), tuple(sorted(same)))
+
+    def of_person(self, person: str, sources: Iterable[str] | None = None) -> tuple[Record, ...]:
+        patients = list(self._index.aliases(person))
+        found = self._rows.of_patients(patients, None if sources is None else tuple(sources))
+        newest: dict[str, Found] = {}
+        for item in sorted(found, key=lambda item: (item[2].seen, item[2].patient)):
+            newest[item[0].ref] = item
+        self._vault.load(item[1].key for item in newest.values())
+        ordered = sorted(newest.values(), key=lambda item: (item[0].custodian, item[0].source, item[0].ref))
+        return tuple(self._opened(item) for item in ordered)
+
+    def current(self, ref: str) -> Record | None:
+        found = self._rows.current(ref)
+        return self._opened(found) if found else None
+
+    def history(self, ref: str) -> tuple[Version, ...]:
+        return tuple(
+            Version(
+                row.intake,
+                row.event_time,
+                row.sequence,
+                row.arrival,
+                None if row.body is None else self._vault.open(row.key, row.body, _aad("record", row)),
+            )
+            for row in self._rows.history(ref)
+        )
+
+    def retire(self, patients: Sequence[str], source: str, *, intakes: Sequence[str], seen: str) -> int:
+        return self._rows.retire(patients, source, intakes, seen)
+
+    def _sealed(self, c: Contribution, *, with_body: bool) -> ContributionRow:
+        sha256 = hashlib.sha256(c.body).digest()
+        row = ContributionRow(c.ref, c.intake, c.key, c.event_time, c.sequence, c.arrival, c.content, sha256)
+        if not with_body:
+            return row
+        body = self._vault.seal(c.key, c.body, _aad("record", row))
+        return replace(row, body=body, digest=self._vault.seal(c.key, c.digest, _aad("digest", row)))
+
+    def _opened(self, found: Found) -> Record:
+        record, said, member = found
+        if said.body is None or said.digest is None:
+            raise SealBroken
+        return Record(
+            ref=record.ref,
+            patient=member.patient,
+            body=self._vault.open(said.key, said.body, _aad("record", said)),
+            digest=self._vault.open(said.key, said.digest, _aad("digest", said)),
+            sha256=said.sha256,
+            custodian=record.custodian,
+            source=record.source,
+            version=record.version,
+            intake=record.intake,
+            event_time=record.event_time,
+            seen=member.seen,
+        )
+
+
+def _row(c: Contribution) -> RecordRow:
+    return RecordRow(
+        c.ref, c.custodian, c.source, 1, c.event_time, c.sequence, c.arrival, c.intake, c.content
+    )
+
+
+def _moved(row: RecordRow, c: Contribution) -> RecordRow:
+    """The row after a later contribution; one that says the same moves it in time only."""
+    later = replace(row, event_time=c.event_time, sequence=c.sequence, arrival=c.arrival)
+    if row.content == c.content:
+        return later
+    return replace(later, version=row.version + 1, intake=c.intake, content=c.content)
+
+
+def _aad(what: str, row: ContributionRow) -> bytes:
+    return f"{what}\0{row.ref}\0{row.intake}".encode()
