@@ -1,0 +1,260 @@
+"""All layers together (consent.md 3). Each layer may only narrow, none widens; what nobody allows is denied.
+
+1 purpose known · 2 subject among the patients · 3 break-glass declared · 4 a person in her own right:
+`person.py`
+and L4 alone · 5 L2 once · 6 each patient in turn: L1, L2, L3, onward sharing, break-glass · 7 L4 denials ·
+8 redactions · 9 obligations · 10 permit, its reason by precedence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from consent.agreement import SharingAgreement
+from consent.breakglass import refusal_of_emergency
+from consent.decision import Decision, Deny, Layer, Permit
+from consent.directory import Directory
+from consent.facts import Facts
+from consent.floor import MODES, NO_LAWFUL_BASIS, FloorPack, FloorRule
+from consent.patient import Heard, hear
+from consent.person import refusal_of_person
+from consent.record import ConsentView
+from consent.redact import breaks_resource, outermost, present
+from consent.request import AccessRequest
+from consent.sharing import Candidate, basis
+from consent.side import Side, fold_side
+from consent.source_rules import SourceRule
+from consent.tree import LIMIT, PERMIT
+from consent.vocabulary import BREAK_GLASS_OBLIGATIONS
+
+
+def evaluate(
+    request: AccessRequest, facts: Facts, directory: Directory, floor: FloorPack,
+    agreements: Sequence[SharingAgreement], consents: Sequence[ConsentView],
+    source_rules: Sequence[SourceRule],
+) -> Decision:  # fmt: skip
+    """May this resource go to this requester now? Never raises on data.
+
+    `agreements`: every version known at `as_of`; `consents`: of any patient, in any order; `source_rules`:
+    of the
+    custodian (or each with its own `custodian`).
+    """
+    sides = [
+        fold_side(request, purpose, facts.custodian, directory, floor, agreements, consents, source_rules)
+        for purpose in request.purpose
+    ]
+    return decide(sides, facts)
+
+
+def decide(sides: Sequence[Side], facts: Facts) -> Decision:
+    """Several purposes are several decisions: the first Deny is the answer, else the unions of all
+    permits.
+    """
+    permits: list[Permit] = []
+    for side in sides:
+        decision = decide_one(side, facts)
+        if isinstance(decision, Deny):
+            return decision
+        permits.append(decision)
+    if not permits:
+        return Deny("L0", "purpose-missing-or-unknown")
+    if len(permits) == 1:
+        return permits[0]
+    return Permit(
+        permits[0].layer,
+        permits[0].reason,
+        tuple(sorted({code for permit in permits for code in permit.obligations})),
+        tuple(sorted({path for permit in permits for path in permit.redactions})),
+        tuple(entry for permit in permits for entry in permit.trace),
+    )
+
+
+def refusal_of_request(side: Side) -> str | None:
+    """Steps 1 and 3: what is wrong with the question itself, whoever it is about."""
+    if side.purpose not in side.floor.known_purposes:
+        return "purpose-missing-or-unknown"
+    emergency = side.request.emergency
+    return "btg-undeclared" if side.purpose == "BTG" and not (emergency and emergency.stated) else None
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far one resource (or element) came: bases in patient order, and what to answer for."""
+
+    covering: tuple[Candidate, ...] = ()
+    bases: list[tuple[Layer, str]] = field(default_factory=list)
+    obligations: set[str] = field(default_factory=set)
+    broke_glass: bool = False
+    trace: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def deny(self, layer: Layer, reason: str, *, overridable: bool = False) -> Deny:
+        return Deny(layer, reason, overridable, tuple(self.trace))
+
+
+def decide_one(side: Side, facts: Facts) -> Decision:
+    """One purpose, one resource: the numbered steps."""
+    refused = refusal_of_request(side)
+    if refused == "purpose-missing-or-unknown":  # 1
+        return Deny("L0", refused)
+    if side.request.subject not in facts.patients:  # 2
+        return Deny("L0", "subject-mismatch")
+    if refused:  # 3
+        return Deny("L0", refused)
+    way = _steps_4_to_7(side, facts)
+    if isinstance(way, Deny):
+        return way
+    hidden = []
+    for element in facts.elements:
+        alone = msgspec.structs.replace(facts, labels=element.labels, elements=())
+        part = _steps_4_to_7(side, alone)
+        if isinstance(part, Deny):
+            hidden.append(element.path)
+        elif part.broke_glass:
+            way.broke_glass = True
+    chosen = basis(way.covering, facts.type, emergency=way.broke_glass)
+    redactions = _redactions(side, facts, chosen, hidden)  # 8
+    if any(breaks_resource(facts.type, path) for path in redactions):
+        return way.deny("L4", "redaction-breaks-resource")
+    layer, reason = _precedence(way)  # 10
+    return Permit(layer, reason, _obligations(side, facts, way, chosen), redactions, tuple(way.trace))
+
+
+def _steps_4_to_7(side: Side, facts: Facts) -> _Way | Deny:
+    way = _Way()
+    person = side.request.person
+    if person is not None:  # 4
+        code = refusal_of_person(person, side.purpose, side.at, facts, side.directory, side.floor)
+        if code:
+            return way.deny("L0", code)
+        way.bases.append(("L0", "self-access" if person == side.request.subject else "proxy-access"))
+        return _held_back(side, facts, way, eligible=False)
+    way.covering, stage = side.sharing.covering(facts)  # 5
+    way.trace.append(_sharing_entry(side, facts, way.covering, stage))
+    emergency = basis(way.covering, facts.type, emergency=True)
+    grantable = side.sharing.internal or emergency is not None
+    for patient in facts.patients:  # 6
+        refused = _patient(side, facts, way, patient, stage, grantable)
+        if refused is not None:
+            return refused
+    return _held_back(side, facts, way, eligible=side.eligible and grantable)  # 7
+
+
+def _patient(
+    side: Side, facts: Facts, way: _Way, patient: str, stage: str | None, grantable: bool
+) -> Deny | None:
+    rule, obligations = _law(side, facts, patient)  # a
+    way.obligations |= obligations
+    way.trace.append(_law_entry(side, rule))
+    mode, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
+    if mode == "FORBID":
+        return way.deny("L1", code)
+    mandated = mode == "MANDATE"
+    if stage and not (mandated and code in side.floor.dsa_exempt_mandates):  # b
+        return way.deny("L2", stage)
+    heard = hear(side.voices_of(patient), facts)  # c
+    way.trace.append(heard.entry)
+    if mandated:
+        way.bases.append(("L1", f"mandate:{code}"))
+        return None
+    if facts.received_under is not None and not side.sharing.internal:
+        failure, travelling = side.sharing.onward(facts, heard.value == PERMIT)
+        way.obligations |= set(travelling)
+        if failure:
+            return way.deny("L2", failure)
+    refused = (heard.value >= LIMIT and heard.value != PERMIT) or (heard.value < LIMIT and mode == "OPT_IN")
+    if not refused:  # d
+        way.bases.append(("L3", "consent-permit") if heard.value == PERMIT else ("L1", f"implied:{code}"))
+        return None
+    return _break_glass(side, facts, way, heard, grantable)  # e
+
+
+def _break_glass(side: Side, facts: Facts, way: _Way, heard: Heard, grantable: bool) -> Deny | None:
+    level = facts.labels.confidentiality
+    opens = grantable and refusal_of_emergency(True, heard.value, level, side.floor) is None
+    if not side.declared:
+        return way.deny("L3", heard.code, overridable=opens)
+    failure = refusal_of_emergency(side.eligible and grantable, heard.value, level, side.floor)
+    if failure:
+        return way.deny("L3", failure, overridable=opens)
+    way.broke_glass = True
+    return None
+
+
+def _law(side: Side, facts: Facts, patient: str) -> tuple[FloorRule | None, set[str]]:
+    """The strictest matching rule, the first within its mode; obligations of all that match."""
+    flags = side.directory.patient_flags.get(patient, ())
+    matching = [
+        rule
+        for rule in side.rules
+        if (rule.tag is None or rule.tag in facts.labels.tags) and (rule.flag is None or rule.flag in flags)
+    ]
+    strictest = min(matching, key=lambda rule: MODES.index(rule.mode), default=None)
+    return strictest, {code for rule in matching for code in rule.obligations}
+
+
+def _held_back(side: Side, facts: Facts, way: _Way, *, eligible: bool) -> _Way | Deny:
+    """L4: a hard hold denies; an overridable one too, unless the emergency lifts it."""
+    matching = [rule for rule in side.held_back if rule.touches(facts)]
+    hard = next((rule for rule in matching if not rule.overridable), None)
+    rule = hard or next(iter(matching), None)
+    if rule is None:
+        return way
+    under_ceiling = facts.labels.confidentiality <= side.floor.btg_ceiling
+    if hard is None and eligible and under_ceiling:
+        way.broke_glass = True
+        return way
+    way.trace.append({"layer": "L4", "value": "DENY", "rule": rule.code})
+    person = side.request.person is not None
+    grantable = side.sharing.internal or basis(way.covering, facts.type, emergency=True) is not None
+    return way.deny("L4", rule.code, overridable=hard is None and not person and under_ceiling and grantable)
+
+
+def _redactions(side: Side, facts: Facts, chosen: Candidate | None, hidden: list[str]) -> tuple[str, ...]:
+    listed = [path for rule in side.masked if rule.touches(facts) for path in rule.elements]
+    if chosen is not None:
+        listed += chosen.redacted(facts.type)
+    return tuple(sorted({*present(facts, listed), *outermost(hidden)}))
+
+
+def _obligations(side: Side, facts: Facts, way: _Way, chosen: Candidate | None) -> tuple[str, ...]:
+    found = {"AUDIT", *way.obligations}
+    if chosen is not None:
+        found.update(chosen.term.obligations)
+    if way.broke_glass or side.purpose == "BTG":
+        found |= BREAK_GLASS_OBLIGATIONS
+    if "42CFRPart2" in facts.labels.tags:
+        found.add("NOTICE-42CFR2")
+    return tuple(sorted(found))
+
+
+def _precedence(way: _Way) -> tuple[Layer, str]:
+    """break-glass, consent-permit, mandate, implied; the person's own basis stands alone."""
+    if way.broke_glass:
+        return "L3", "break-glass"
+    ranked = ("consent-permit", "mandate:", "implied:", "")
+    for start in ranked:
+        for layer, reason in way.bases:
+            if reason.startswith(start):
+                return layer, reason
+    return "L0", "subject-mismatch"
+
+
+def _sharing_entry(
+    side: Side, facts: Facts, covering: tuple[Candidate, ...], stage: str | None
+) -> dict[str, Any]:
+    if stage:
+        return {"layer": "L2", "value": "DENY", "rule": stage}
+    chosen = basis(covering, facts.type)
+    if chosen is None:
+        return {"layer": "L2", "value": "PERMIT", "rule": "internal-use"}
+    agreement = chosen.agreement
+    entry = {"layer": "L2", "value": "PERMIT", "agreement": agreement.ref, "term": chosen.term.id}
+    return entry | ({"sha256": agreement.sha256} if agreement.sha256 else {})
+
+
+def _law_entry(side: Side, rule: FloorRule | None) -> dict[str, Any]:
+    value, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
+    entry = {"layer": "L1", "value": value, "rule": code, "pack": side.floor.name}
+    return entry | ({"sha256": side.floor.sha256} if side.floor.sha256 else {})

@@ -1,0 +1,165 @@
+"""L2 asked of one request: which terms of which agreements cover, else how far the best of them came."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent.agreement import SharingAgreement, Term, counting
+from consent.directory import Directory
+from consent.facts import Facts
+from consent.instants import DAY, Micros
+from consent.request import AccessRequest
+from consent.vocabulary import STAGES, purpose_under, sensitivity_under
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A term that covers, with its agreement."""
+
+    agreement: SharingAgreement
+    term: Term
+
+    def redacted(self, kind: str) -> tuple[str, ...]:
+        """The elements of this resource type that the term keeps back."""
+        return tuple(path for path in self.term.elements_redacted if path.startswith(f"{kind}."))
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """The agreements as far as the request alone decides (stages 0-9); `open` is left to the resource."""
+
+    internal: bool
+    open: tuple[Candidate, ...]
+    furthest: int
+    """The furthest stage at which the request alone failed, an index into `STAGES`."""
+    agreements: tuple[SharingAgreement, ...]
+    purpose: str
+    roles: tuple[str, ...]
+    action: str
+    at: Micros
+
+    def covering(self, facts: Facts) -> tuple[tuple[Candidate, ...], str | None]:
+        """All that cover, by agreement id and term order; or none and the stage. Internal use needs none."""
+        found = []
+        furthest = self.furthest
+        for candidate in self.open:
+            stage = data_stage(candidate.term, facts, self.at)
+            if stage is None:
+                found.append(candidate)
+            else:
+                furthest = max(furthest, stage)
+        if found or self.internal:
+            return tuple(found), None
+        return (), STAGES[furthest]
+
+    def onward(self, facts: Facts, permitted: bool) -> tuple[str | None, tuple[str, ...]]:
+        """May a copy received under another agreement be passed on? `(failure, obligations that travel)`."""
+        origin = next((item for item in self.agreements if item.id == facts.received_under), None)
+        rule = origin.onward if origin else "none"
+        if origin and rule == "consent":
+            return (None if permitted else "onward-sharing-needs-consent"), ()
+        if origin and rule == "same-terms":
+            for term in origin.terms:
+                asked = asked_stage(term, self.purpose, self.roles, self.action)
+                if asked is None and data_stage(term, facts, self.at) is None:
+                    return None, term.obligations
+        return "onward-sharing-forbidden", ()
+
+
+def basis(candidates: Sequence[Candidate], kind: str, *, emergency: bool = False) -> Candidate | None:
+    """The candidate with the fewest elements redacted for this type, then the first."""
+    usable = [item for item in candidates if item.agreement.emergency or not emergency]
+    return min(usable, key=lambda item: len(item.redacted(kind)), default=None)
+
+
+def fold_sharing(
+    request: AccessRequest, purpose: str, at: Micros, custodian: str,
+    directory: Directory, agreements: Sequence[SharingAgreement],
+) -> Sharing:  # fmt: skip
+    """Test what the request alone decides. `agreements`: every version known at `as_of`."""
+    current = counting(agreements, at)
+    holders, askers = directory.chain(custodian), directory.chain(request.org)
+    found: list[Candidate] = []
+    furthest = 0
+    for agreement in current:
+        stage = standing_stage(agreement, holders, askers, at)
+        if stage is not None:
+            furthest = max(furthest, stage)
+            continue
+        furthest = max(furthest, STAGES.index("dsa-purpose"))
+        for term in agreement.terms:
+            asked = asked_stage(term, purpose, request.roles, request.action)
+            if asked is None:
+                found.append(Candidate(agreement, term))
+            else:
+                furthest = max(furthest, asked)
+    return Sharing(
+        internal=custodian in askers,
+        open=tuple(found),
+        furthest=furthest,
+        agreements=current,
+        purpose=purpose,
+        roles=request.roles,
+        action=request.action,
+        at=at,
+    )
+
+
+def standing_stage(
+    agreement: SharingAgreement, holders: Sequence[str], askers: Sequence[str], at: Micros
+) -> int | None:
+    """Stages 0-6, in order: parties in this direction, signed, not stopped, in time; None if it stands.
+
+    `holders`, `askers`: chains of the custodian and of the requester, nearest first.
+    """
+    provider = next((org for org in holders if org in agreement.providers), None)
+    recipient = next((org for org in askers if org in agreement.recipients), None)
+    if provider is None or recipient is None:
+        return 0
+    now = agreement.standing(at)
+    tests = (
+        provider not in now.signed or recipient not in now.signed,
+        now.suspended,
+        now.terminated is not None and now.terminated <= at,
+        at < agreement.start,
+        agreement.expired(at),
+        agreement.overdue(at),
+    )
+    return next((stage for stage, failed in enumerate(tests, 1) if failed), None)
+
+
+def asked_stage(term: Term, purpose: str, roles: Sequence[str], action: str) -> int | None:
+    """Stages 7-9: purpose (or a descendant of a listed one), role, action."""
+    if not purpose_under(purpose, term.purposes):
+        return 7
+    if term.roles and term.roles.isdisjoint(roles):
+        return 8
+    return None if action in term.actions else 9
+
+
+def data_stage(term: Term, facts: Facts, at: Micros) -> int | None:
+    """Stages 10-13: data class, sensitivity, confidentiality, look-back."""
+    if term.data_classes and facts.type not in term.data_classes:
+        return 10
+    if any(sensitivity_under(code, term.exclude_sensitivity) for code in facts.labels.sensitivities):
+        return 11
+    if facts.labels.confidentiality > term.max_confidentiality:
+        return 12
+    if term.lookback_days is not None:
+        too_old = facts.end is not None and facts.end < at - term.lookback_days * DAY
+        if not facts.dated or too_old:
+            return 13
+    return None
+
+
+def may_record_consent(
+    recorder: str, custodian: str, directory: Directory, agreements: Sequence[SharingAgreement], at: Micros
+) -> bool:
+    """A permit that another member recorded counts only under an agreement that says so (exchange.md)."""
+    if directory.related(recorder, custodian):
+        return True
+    one, other = directory.chain(recorder), directory.chain(custodian)
+    return any(
+        item.records_consent
+        and (standing_stage(item, one, other, at) is None or standing_stage(item, other, one, at) is None)
+        for item in counting(agreements, at)
+    )

@@ -1,0 +1,87 @@
+"""The request side of one purpose at one custodian: everything that no resource can change, answered once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from consent.agreement import SharingAgreement
+from consent.breakglass import declared, eligible_to_ask
+from consent.directory import Directory
+from consent.floor import FloorPack, FloorRule
+from consent.instants import Micros, micros
+from consent.patient import Voice, speaking
+from consent.provision import Asked
+from consent.record import ConsentView
+from consent.request import AccessRequest
+from consent.sharing import Sharing, fold_sharing
+from consent.source_rules import SourceRule
+
+
+@dataclass(slots=True)
+class Side:
+    """What `evaluate.decide` reads beside the facts. Voices of a patient are folded when first asked for."""
+
+    request: AccessRequest
+    purpose: str
+    at: Micros
+    directory: Directory
+    floor: FloorPack
+    rules: tuple[FloorRule, ...]
+    """Of the pack, in its order: those whose conditions on the request hold."""
+    sharing: Sharing
+    held_back: tuple[SourceRule, ...]
+    masked: tuple[SourceRule, ...]
+    declared: bool
+    eligible: bool
+    """The request's half of break-glass."""
+    asked: Asked
+    as_of: Micros
+    consents: tuple[ConsentView, ...]
+    agreements: tuple[SharingAgreement, ...]
+    voices: dict[str, tuple[Voice, ...]] = field(default_factory=dict)
+
+    def voices_of(self, patient: str) -> tuple[Voice, ...]:
+        found = self.voices.get(patient)
+        if found is None:
+            found = speaking(
+                self.consents, patient, self.asked, self.as_of, self.agreements, self.floor.parental_until
+            )
+            self.voices[patient] = found
+        return found
+
+
+def fold_side(
+    request: AccessRequest, purpose: str, custodian: str, directory: Directory, floor: FloorPack,
+    agreements: Sequence[SharingAgreement], consents: Sequence[ConsentView],
+    source_rules: Sequence[SourceRule],
+) -> Side:  # fmt: skip
+    """Fold one purpose at one custodian."""
+    at = micros(request.at)
+    in_effect = floor.rules if floor.in_effect(at) else ()
+    asked_rules = tuple(rule for rule in source_rules if rule.asked(purpose, request.roles, custodian))
+    return Side(
+        request=request,
+        purpose=purpose,
+        at=at,
+        directory=directory,
+        floor=floor,
+        rules=tuple(rule for rule in in_effect if rule.asked(purpose, request.mandate)),
+        sharing=fold_sharing(request, purpose, at, custodian, directory, agreements),
+        held_back=tuple(rule for rule in asked_rules if rule.effect == "deny"),
+        masked=tuple(rule for rule in asked_rules if rule.effect == "redact"),
+        declared=declared(request),
+        eligible=eligible_to_ask(request, purpose, floor, directory),
+        asked=Asked(
+            at=at,
+            purpose=purpose,
+            action=request.action,
+            org=request.org,
+            chain=directory.chain(request.org),
+            custodian_chain=directory.chain(custodian),
+            practitioner=request.practitioner,
+            roles=request.roles,
+            directory=directory,
+        ),
+        as_of=micros(request.known_at),
+        consents=tuple(consents),
+        agreements=tuple(agreements),
+    )
