@@ -247,3 +247,19 @@ def open_envelope(data: bytes, opening: Opening) -> Opened | Replayed:
                     verified.suite,
                 )
     raise EnvelopeRefused("body")
+
+
+__all__ = [
+    "Complete",
+    "Content",
+    "Event",
+    "ManifestVerified",
+    "Opened",
+    "Opener",
+    "Opening",
+    "Replayed",
+    "Unverified",
+    "open_envelope",
+    "unwrap_cek",
+    "verify_manifest",
+]

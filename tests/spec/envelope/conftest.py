@@ -1,14 +1,19 @@
 """Three members, a client of one, and the road between them: everything an envelope needs, from fixed seeds."""
 
 import hashlib
+import json
 import os
+import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+from cryptography.cobblestone import Cobblestone256Encryptor
 
-from keys.algorithms import KEM
+from keys.algorithms import KEM, wrap_to
 from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse
 from keys.envelope.open import Opened, Opening, open_envelope
 from keys.envelope.recipient import (
@@ -19,9 +24,11 @@ from keys.envelope.recipient import (
     recipient_from_trust,
 )
 from keys.envelope.seal import Claims, Draft, Sealed, draft, finish, signers_for_suite
+from keys.errors import EnvelopeRefused
+from keys.jwk import PublicHalf
 from keys.member import member_from_store
 from keys.store.memory import MemoryKeyStore, MemoryReplay
-from keys.syntax import b64u
+from keys.syntax import b64u, unb64u
 from keys.trust import TrustList, trust_list
 
 NOW = 1_767_225_600
@@ -105,11 +112,101 @@ class World:
         return replace(awaited, **changes)
 
 
+def forge(
+    world: World,
+    *,
+    suite: int = 3,
+    iss: str = A,
+    to: tuple[str, ...] = (B,),
+    keys: list[PublicHalf] | None = None,
+    exp: int | None = None,
+    header: Callable[[dict], dict] = lambda header: header,
+    claims: Callable[[dict], dict] = lambda claims: claims,
+    payload: Callable[[bytes], bytes] = lambda payload: payload,
+    signers: Any = None,
+    signed: Callable[[bytes], bytes] = lambda signed: signed,
+    content: bytes = b"{}",
+    length: int | None = None,
+    padding: bytes = bytes(16_384),
+    plain: Callable[[bytes], bytes] = lambda plain: plain,
+    stanzas: Callable[[list[bytes]], list[bytes]] = lambda stanzas: stanzas,
+) -> bytes:
+    """An envelope by somebody who knows the format and keeps no rule of it: every layer can be bent.
+
+    It has its own code for every layer, so that a mistake in `seal` cannot hide one in `open`.
+    """
+    chosen = keys or [recipient_from_trust(world.trust, address, at=world.now).key for address in to]
+    exp = exp or world.now + 300
+    mid, blind, cek = b64u(os.urandom(16)), os.urandom(32), os.urandom(32)
+    head = compact(header({"exp": exp, "mid": mid, "to": list(to)}))
+    prefix = b"CPX1" + struct.pack(">HHI", suite, len(chosen), len(head)) + head
+    ph = hashlib.sha256(prefix).digest()
+    said = {
+        "v": 1, "kind": "request", "iss": iss, "aud": list(to), "jti": mid, "iat": world.now, "exp": exp,
+        "hdr": b64u(ph), "rcp": [key.kid for key in chosen], "log": "",
+        "cnt": {
+            "typ": "application/vnd.carepact.request+json", "enc": "identity", "len": len(content),
+            "raw": len(content), "sha256": b64u(hashlib.sha256(blind + content).digest()),
+        },
+        "pou": "TREAT", "agr": "gp-hospital@3",
+        "rkey": dict(make_reply_key(os.urandom, now=world.now, exp=exp).jwk),
+    }  # fmt: skip
+    body = payload(compact(claims(said)))
+    jws_bytes = signed(join(body, signers or world.signers(iss, suite)))
+    rows = []
+    for key in chosen:
+        kid = unb64u(key.kid)
+        rows.append(kid + wrap_to(key.raw, cek, b"carepact/cek\0" + struct.pack(">H", suite) + kid + ph))
+    before = prefix + b"".join(stanzas(rows))
+    stream = Cobblestone256Encryptor(cek, b"carepact/body\0" + hashlib.sha256(before).digest())
+    inside = plain(
+        struct.pack(">I", length if length is not None else len(jws_bytes))
+        + jws_bytes
+        + blind
+        + content
+        + padding
+    )
+    return before + stream.update(inside) + stream.finalize()
+
+
+def compact(value: Any) -> bytes:
+    """JSON as the format wants it, without asking whether the value is allowed."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def join(payload: bytes, signers: Any, typ: str = "carepact-manifest+json") -> bytes:
+    """A General JSON JWS over any payload by any signers."""
+    signatures = []
+    for signer in signers:
+        protected = b64u(compact({"alg": signer.alg, "kid": signer.kid, "typ": typ}))
+        value = b64u(signer.sign(f"{protected}.{b64u(payload)}".encode()))
+        signatures.append({"protected": protected, "signature": value})
+    return compact({"payload": b64u(payload), "signatures": signatures})
+
+
+@pytest.fixture
+def forged(world) -> Callable[..., bytes]:
+    """`forge` over this federation."""
+    return partial(forge, world)
+
+
+@pytest.fixture
+def refused(world) -> Callable[..., str]:
+    """Open at b.example as a request (or as told) and return the reason of the refusal."""
+
+    def reason(envelope: bytes, expect: Any = None, me: str = B, **changes: Any) -> str:
+        with pytest.raises(EnvelopeRefused) as caught:
+            open_envelope(envelope, world.opening(me, expect or ExpectRequest(), **changes))
+        return caught.value.reason
+
+    return reason
+
+
 @pytest.fixture(scope="session")
 def _world() -> World:
     stores = {name: store_from_name(name) for name in (A, B, C, WARD)}
     members = [member_from_store(store, name, min_suite=2) for name, store in stores.items()]
-    return World(stores, trust_list(7, NOW + 86_400, members))
+    return World(stores, trust_list(7, NOW + 30 * 86_400, members))
 
 
 @pytest.fixture
