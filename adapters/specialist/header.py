@@ -4,26 +4,17 @@
 the sections: Encounter, Composition, DocumentReference.
 """
 
-import base64
 import hashlib
 from typing import Any
 
 from adapters.interface import Original
 from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.original import document_reference
 from adapters.specialist.patient import patient_from_role, related_person
-from adapters.specialist.people import actor, organization
+from adapters.specialist.people import actor, authors_of, custodian_of
+from adapters.specialist.quantities import period, time
 from adapters.specialist.record import CONFIDENTIALITY, Record, sdtc
-from adapters.specialist.values import (
-    absent,
-    coding,
-    concept,
-    identifier,
-    period,
-    present,
-    required_concept,
-    string,
-    time,
-)
+from adapters.specialist.values import absent, coding, concept, identifier, present, required_concept, string
 
 JSON = dict[str, Any]
 _RELATES = {"RPLC": "replaces", "APND": "appends", "XFRM": "transforms"}
@@ -73,7 +64,7 @@ def close_document(record: Record, original: Original, sections: list[JSON]) -> 
     composition = _composition(record, shared, sections, encounter)
     record.add(composition, record.document_key + "|" + _own_key(root, original))
     if local(root) == "ClinicalDocument":
-        reference = _document_reference(record, shared, original, encounter)
+        reference = document_reference(record, shared, original, encounter)
         record.add(reference, record.document_key + "|" + _own_key(root, original))
     for name in _ADMINISTRATIVE:
         for element in find_all(root, name):
@@ -112,21 +103,11 @@ def _related(record: Record) -> list[tuple[str, JSON]]:
     return found
 
 
-def _authors(record: Record, owner: JSON) -> list[JSON]:
-    entities = find_all(record.doc.root, "author/assignedAuthor")
-    return [a for a in (actor(record, e, owner) for e in entities) if a]
-
-
-def _custodian(record: Record, owner: JSON) -> JSON | None:
-    path = "custodian/assignedCustodian/representedCustodianOrganization"
-    return organization(record, find(record.doc.root, path), owner)
-
-
 def _composition(record: Record, shared: JSON, sections: list[JSON], encounter: JSON | None) -> JSON:
     root = record.doc.root
     record.assume(root, "status")
     owner: JSON = {"resourceType": "Composition"}
-    authors = _authors(record, owner) or [absent(record, find(root, "author"))]
+    authors = authors_of(record, owner) or [absent(record, find(root, "author"))]
     attesters = [a for name, mode in _ATTESTERS for a in _attesters(record, name, mode, owner)]
     language = record.doc.get(find(root, "languageCode"), "code")
     members = present(
@@ -144,7 +125,7 @@ def _composition(record: Record, shared: JSON, sections: list[JSON], encounter: 
         _title=None if shared["title"] else absent(record, find(root, "title")),
         confidentiality=shared["confidentiality"] if shared["confidentiality"] in set("ULMNRV") else None,
         attester=attesters,
-        custodian=_custodian(record, owner),
+        custodian=custodian_of(record, owner),
         relatesTo=[{"code": c, "targetIdentifier": t} for c, t in shared["related"]],
         event=[e for e in (_event(record, s) for s in find_all(root, "documentationOf/serviceEvent")) if e],
         section=sections,
@@ -205,59 +186,3 @@ def _encounter(record: Record) -> JSON | None:
     )
     key = f"{ids[0].get('system')}|{ids[0]['value']}" if ids else f"{record.document_key}|encounter"
     return record.add(owner | members, key)
-
-
-def _document_reference(record: Record, shared: JSON, original: Original, encounter: JSON | None) -> JSON:
-    """The original by its hash: inlined it would carry sections that a rule withholds."""
-    root = record.doc.root
-    owner: JSON = {"resourceType": "DocumentReference"}
-    authors = _authors(record, owner)
-    record.assume(root, "status")
-    attachment = present(
-        contentType="text/xml",
-        language=peek(find(root, "languageCode"), "code"),
-        url=f"urn:carepact:intake:{original.intake}" if original.intake else None,
-        size=len(original.body),
-        hash=base64.b64encode(hashlib.sha1(original.body, usedforsecurity=False).digest()).decode("ascii"),
-        title=shared["title"],
-        creation=record.document_time,
-    )
-    members = present(
-        masterIdentifier=shared["id"],
-        identifier=[shared["series"]] if shared["series"] else None,
-        status="current",
-        type=shared["type"],
-        subject=record.subject,
-        date=record.document_time if "T" in record.document_time else None,
-        author=authors,
-        custodian=_custodian(record, owner),
-        relatesTo=[{"code": c, "target": {"identifier": t}} for c, t in shared["related"]],
-        securityLabel=[{"coding": [label]} for label in record.all_labels],
-        content=[{"attachment": attachment}, *_body_attachment(record)],
-        context=present(encounter=[encounter] if encounter else None),
-    )
-    return owner | members
-
-
-def _body_attachment(record: Record) -> list[JSON]:
-    """The decoded body of a document that is not XML inside (nonXMLBody)."""
-    text = find(record.doc.root, "component/nonXMLBody/text")
-    if text is None:
-        return []
-    kind = record.doc.get(text, "mediaType") or "text/plain"
-    reference = peek(find(text, "reference"), "value")
-    if reference:
-        record.doc.get(find(text, "reference"), "value")
-        return [{"attachment": present(contentType=kind, url=reference)}]
-    if peek(text, "representation") != "B64":
-        data = base64.b64encode(record.doc.text(text).encode("utf-8")).decode("ascii")
-        return [{"attachment": {"contentType": kind, "data": data}}] if data else []
-    packed = "".join("".join(str(t) for t in text.itertext()).split())
-    try:
-        content = base64.b64decode(packed, validate=True)
-    except ValueError:
-        record.doc.lose(text, "rejected", "bad-base64")
-        return []
-    record.doc.get(text, "representation"), record.doc.text(text)
-    data = base64.b64encode(content).decode("ascii")
-    return [{"attachment": {"contentType": kind, "data": data, "size": len(content)}}] if content else []

@@ -20,7 +20,18 @@ MAX_BYTES = 64 * 1024 * 1024
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ALLOWED = re.compile(r"utf-?8|us-ascii|ascii|utf-?16(le|be)?|iso[-_]?8859-\d{1,2}\Z", re.IGNORECASE)
 _MISC = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
-_ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
+_ROOT = re.compile(r"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
+# Elements of CDA that may come without their document; any other XML without a namespace is not ours.
+_NAMES = frozenset(
+    "ClinicalDocument act addr assignedAuthor assignedEntity associatedEntity author authenticator "
+    "authorization component componentOf consumable criterion custodian dataEnterer documentationOf "
+    "effectiveTime encompassingEncounter encounter encounterParticipant entry entryRelationship "
+    "externalDocument inFulfillmentOf informant informationRecipient legalAuthenticator "
+    "manufacturedProduct name nonXMLBody observation observationMedia organizer participant participantRole "
+    "patient patientRole performer precondition procedure recordTarget reference regionOfInterest "
+    "relatedDocument relatedSubject section serviceEvent signatureText specimen structuredBody subject "
+    "substanceAdministration supply telecom".split()
+)
 
 
 class Unreadable(ValueError):
@@ -66,7 +77,21 @@ def type_of(element: Element) -> str:
 def parse(body: bytes) -> tuple[Element, bool]:
     """The root element, and whether a namespace declaration had to be added. Raises `Unreadable`."""
     text = _decode(body)
-    start = _root_start(text)
+    markup = text[_root_start(text) :]
+    root = _tree(markup)
+    if root is not None and etree.QName(root).namespace:
+        repaired = False
+    else:
+        root, repaired = _tree(_declare(markup)), True
+    if root is None:
+        raise Unreadable("not well-formed XML")
+    if etree.QName(root).namespace not in (CDA, SDTC) or (repaired and local(root) not in _NAMES):
+        raise Unreadable("not in the namespace of CDA")
+    return root, repaired
+
+
+def _tree(markup: str) -> Element | None:
+    """The tree of well-formed markup, else None."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -78,14 +103,10 @@ def parse(body: bytes) -> tuple[Element, bool]:
         remove_comments=True,
         remove_pis=True,
     )
-    markup, repaired = _declare(text[start:])
     try:
-        root = etree.fromstring(markup.encode("utf-8"), parser)
+        return etree.fromstring(markup.encode("utf-8"), parser)
     except (etree.XMLSyntaxError, ValueError):
-        raise Unreadable("not well-formed XML") from None
-    if etree.QName(root).namespace != CDA:
-        raise Unreadable("not in the namespace of CDA")
-    return root, repaired
+        return None
 
 
 def _decode(body: bytes) -> str:
@@ -118,15 +139,13 @@ def _root_start(text: str) -> int:
     return at
 
 
-def _declare(markup: str) -> tuple[str, bool]:
-    """Adds the namespace declarations that the root lacks and the document needs."""
+def _declare(markup: str) -> str:
+    """Adds the namespace declarations that the root lacks: CDA's own, `xsi`, `sdtc`."""
     tag = _ROOT.match(markup)
     assert tag is not None
-    head = markup[: markup.index(">") + 1] if ">" in markup else markup
-    lacking = ""
-    if not re.search(r"\sxmlns\s*=", head) and "urn:hl7-org:v3" not in markup:
-        lacking += f' xmlns="{CDA}"'
+    head = markup[: markup.find(">") + 1]
+    lacking = "" if re.search(r"\sxmlns\s*=", head) else f' xmlns="{CDA}"'
     for prefix, uri in (("xsi", XSI), ("sdtc", SDTC)):
-        if f"xmlns:{prefix}" not in markup and re.search(rf"[\s<]{prefix}:\w", markup):
+        if f"xmlns:{prefix}" not in head:
             lacking += f' xmlns:{prefix}="{uri}"'
-    return markup[: tag.end()] + lacking + markup[tag.end() :], bool(lacking)
+    return markup[: tag.end()] + lacking + markup[tag.end() :]

@@ -5,17 +5,11 @@ from typing import Any
 
 from adapters.interface import Original
 from adapters.specialist.markup import Element, find, find_all, peek
-from adapters.specialist.people import addresses, human_names, organization, telecoms
+from adapters.specialist.names import addresses, human_names, telecoms
+from adapters.specialist.people import organization
+from adapters.specialist.quantities import period, time
 from adapters.specialist.record import Record, sdtc
-from adapters.specialist.values import (
-    coding,
-    concept,
-    identifiers,
-    mapped,
-    period,
-    present,
-    time,
-)
+from adapters.specialist.values import coding, concept, identifiers, mapped, present
 
 JSON = dict[str, Any]
 GENDER = "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender"

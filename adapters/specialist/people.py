@@ -1,4 +1,4 @@
-"""Names, addresses, telecoms, and the people, devices and organisations that a document names.
+"""The people, devices and organisations that a document names.
 
 Who has an identifier becomes a resource of its own; who has none is contained in what names them: never a
 resource keyed by a name (normalisation.md 1, rule 3).
@@ -6,126 +6,13 @@ resource keyed by a name (normalisation.md 1, rule 3).
 
 from typing import Any
 
-from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.markup import Element, find, find_all
+from adapters.specialist.names import addresses, human_names, name_text, telecoms
+from adapters.specialist.quantities import time
 from adapters.specialist.record import Record
-from adapters.specialist.values import concept, identifiers, period, present, string, time
-from adapters.terminology.tables import concept_map
+from adapters.specialist.values import concept, identifiers, present, string
 
 JSON = dict[str, Any]
-ADDRESS_USE = "http://terminology.hl7.org/CodeSystem/v3-AddressUse"
-NAME_USE = "http://terminology.hl7.org/CodeSystem/v3-EntityNameUse"
-_SCHEMES = {"tel": "phone", "mailto": "email", "fax": "fax", "x-text-fax": "fax", "sms": "sms"}
-
-
-def human_names(record: Record, names: list[Element]) -> list[JSON]:
-    """PN to HumanName; a call-me given name and a birth family name are names of their own."""
-    found: list[JSON] = []
-    for name in names:
-        parts = _name_parts(record, name)
-        use = _use(record, name, "cda_name_use", NAME_USE)
-        span = period(record, find(name, "validTime"))
-        main = present(use=use, period=span, **{k: parts[k] for k in ("family", "given", "prefix", "suffix")})
-        if not (parts["family"] or parts["given"]):
-            main |= present(text=" ".join(record.doc.text(name).split()))
-        extra = [present(use="maiden", family=f) for f in parts["maiden"]]
-        extra += [present(use="nickname", given=[g]) for g in parts["callme"]]
-        found += [n for n in (main, *extra) if set(n) - {"use", "period"}]
-    return found
-
-
-def _name_parts(record: Record, name: Element) -> JSON:
-    parts: JSON = {"family": "", "given": [], "prefix": [], "suffix": [], "maiden": [], "callme": []}
-    for part in name:
-        kind, qualifiers = local(part), peek(part, "qualifier").split()
-        if kind not in ("family", "given", "prefix", "suffix"):
-            continue
-        words = record.doc.text(part)
-        record.doc.get(part, "qualifier")
-        if not words:
-            continue
-        if kind == "family" and "BR" in qualifiers:
-            parts["maiden"].append(words)
-        elif kind == "family":
-            parts["family"] = f"{parts['family']} {words}".strip()
-        elif kind == "given" and "CL" in qualifiers:
-            parts["callme"].append(words)
-        else:
-            parts[kind].append(words)
-    return parts
-
-
-def _use(record: Record, element: Element, table: str, system: str) -> str:
-    """First of the uses that the table knows."""
-    for token in peek(element, "use").split():
-        target = concept_map(table).get((system, token))
-        if target and target.code:
-            record.doc.get(element, "use")
-            return target.code
-    return ""
-
-
-def addresses(record: Record, elements: list[Element]) -> list[JSON]:
-    """AD to Address; text outside its parts is its `text`."""
-    found = []
-    for element in elements:
-        parts: dict[str, list[str]] = {}
-        for part in element:
-            words = record.doc.text(part) if local(part) in _ADDRESS_PARTS else ""
-            if words:
-                parts.setdefault(_ADDRESS_PARTS[local(part)], []).append(words)
-        members = {k: v if k == "line" else " ".join(v) for k, v in parts.items()}
-        if not members and not len(element):
-            members = present(text=" ".join(record.doc.text(element).split()))
-        if members:
-            use = _use(record, element, "cda_address_use", ADDRESS_USE)
-            span = period(record, find(element, "useablePeriod"))
-            found.append(present(use=use, period=span) | members)
-    return found
-
-
-_ADDRESS_PARTS = {
-    "streetAddressLine": "line",
-    "houseNumber": "line",
-    "streetName": "line",
-    "additionalLocator": "line",
-    "postBox": "line",
-    "city": "city",
-    "county": "district",
-    "state": "state",
-    "postalCode": "postalCode",
-    "country": "country",
-}
-
-
-def telecoms(record: Record, elements: list[Element]) -> list[JSON]:
-    """TEL to ContactPoint; the URL scheme is the system."""
-    found = []
-    for element in elements:
-        url = peek(element, "value")
-        scheme, colon, rest = url.partition(":")
-        if not url or (colon and not rest.strip()):
-            continue
-        record.doc.get(element, "value")
-        if colon and scheme.lower() in _SCHEMES:
-            system, value = _SCHEMES[scheme.lower()], rest.strip()
-        elif colon and scheme.lower() in ("http", "https", "ftp"):
-            system, value = "url", url
-        else:
-            system, value = ("email" if "@" in url else "phone"), url
-        use = _use(record, element, "cda_telecom_use", ADDRESS_USE)
-        if "PG" in peek(element, "use").split():
-            system, use = "pager", ""
-        found.append(present(system=system, value=value, use=use))
-    return found
-
-
-def name_text(names: list[JSON]) -> str:
-    """One line for a Reference.display."""
-    if not names:
-        return ""
-    one = names[0]
-    words = [*one.get("prefix", []), *one.get("given", []), one.get("family", ""), *one.get("suffix", [])]
-    return str(one.get("text") or " ".join(w for w in words if w))
 
 
 def actor(record: Record, entity: Element | None, owner: JSON) -> JSON | None:
@@ -251,3 +138,15 @@ def author(record: Record, act: Element | None, owner: JSON) -> tuple[JSON | Non
     if element is None:
         return None, None
     return actor(record, find(element, "assignedAuthor"), owner), time(record, find(element, "time"))
+
+
+def authors_of(record: Record, owner: JSON) -> list[JSON]:
+    """References to the authors of the document."""
+    entities = find_all(record.doc.root, "author/assignedAuthor")
+    return [a for a in (actor(record, e, owner) for e in entities) if a]
+
+
+def custodian_of(record: Record, owner: JSON) -> JSON | None:
+    """Reference to the organisation that keeps the document."""
+    path = "custodian/assignedCustodian/representedCustodianOrganization"
+    return organization(record, find(record.doc.root, path), owner)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from adapters.losses import LossAccount, LossEntry, Losses
-from adapters.specialist.markup import XSI, Element, local, parse, peek
+from adapters.specialist.markup import CDA, XSI, Element, local, parse, peek
 
 Key = tuple[Element, str]
 """One item: an element with `@name`, `text`, `tail` or `narrative`."""
@@ -18,6 +18,8 @@ _STRUCTURAL = frozenset(
     "@classCode @moodCode @typeCode @contextConductionInd @contextControlCode @determinerCode @inversionInd "
     "@independentInd @codeSystemName @mediaType @representation @institutionSpecified @listType".split()
 )
+# Codes that only say which kind of statement a node is; the template or the place says the same.
+_FIXED = frozenset("ASSERTION CONC SEV 33999-4 82606-5 48767-8 75326-9 64572001 76691-5 445518008".split())
 _SAYS_NOTHING = frozenset({"NI", "UNK", "NA", "NP"})
 
 
@@ -131,9 +133,7 @@ class Document:
         """Codes that say which kind of node it is, and null flavours that say no more than absence."""
         units: dict[Element, list[Key]] = {}
         for key in self._keys:
-            name = key[1]
-            silent = name == "@nullFlavor" and peek(key[0], "nullFlavor") in _SAYS_NOTHING
-            if (silent or name in _STRUCTURAL) and self._account.is_open(key):
+            if self._account.is_open(key) and _is_scaffolding(key):
                 units.setdefault(_unit(key[0]), []).append(key)
         for element, keys in units.items():
             self._account.lose(keys, "not-mapped", "structural", position=self.position(element))
@@ -147,6 +147,20 @@ def _unit(element: Element) -> Element:
         if parent is None or parent.getparent() is None or local(at) in ("entry", "section"):
             return at
         at = parent
+
+
+def _is_scaffolding(key: Key) -> bool:
+    element, name = key
+    if name == "@nullFlavor":
+        return peek(element, "nullFlavor") in _SAYS_NOTHING
+    if name in _STRUCTURAL:
+        return True
+    if local(element) == "statusCode":
+        holder = element.getparent()
+        above = holder.getparent() if holder is not None else None
+        kind = peek(holder.find(f"{{{CDA}}}code"), "code") if holder is not None else ""
+        return kind == "CONC" or (above is not None and local(above) == "entryRelationship")
+    return local(element) == "code" and peek(element, "code") in _FIXED
 
 
 def _items(top: Element) -> Iterator[Key]:

@@ -1,29 +1,25 @@
-"""CDA data types as FHIR ones: II, CD, PQ, TS, IVL and their kin. Converters take what they used.
+"""CDA identifiers, codes and words (II, CD, ED) as FHIR ones. Converters take what they used.
 
 Each returns None for a value that is not there: a nullFlavor on an optional element leaves it out, one on a
 required element becomes a data-absent-reason (`absent`).
 """
 
 import re
-from decimal import Decimal
 from typing import Any
 
 from adapters.identity import check_digit_holds, local_system
-from adapters.specialist.markup import Element, find, find_all, local, peek, type_of
+from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.record import Record
 from adapters.terminology.tables import Concept, concept_map, system_from_name, system_from_oid
-from adapters.times import parse_compact, utc_key
 
 JSON = dict[str, Any]
 DAR = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 DAR_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 ACT_STATUS = "http://terminology.hl7.org/CodeSystem/v3-ActStatus"
-UCUM = "http://unitsofmeasure.org"
 
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z")
 
 
 def present(**members: Any) -> JSON:
@@ -173,109 +169,3 @@ def string(record: Record, element: Element | None) -> str | None:
     if peek(element, "representation") == "B64":
         return None
     return record.doc.text(element) or None
-
-
-def number(record: Record, element: Element | None, name: str = "value") -> Decimal | None:
-    """A decimal with the digits of the source; None (and a line) if it is none."""
-    text = peek(element, name)
-    if element is None or not text:
-        return None
-    found = _NUMBER.match(text)
-    if not found or not (found.group(2) or (found.group(3) or "").strip(".")) or len(text) > 40:
-        record.doc.lose(element, "rejected", "bad-number", f"@{name}")
-        return None
-    if text[0] in "+." or text.startswith("-.") or found.group(3) == "." or re.match(r"[+-]?0\d", text):
-        record.doc.remark(element, "altered", "number")
-    record.doc.get(element, name)
-    return Decimal(text)
-
-
-def integer(record: Record, element: Element | None) -> int | None:
-    """A whole number, or None."""
-    text = peek(element, "value")
-    if element is None or not text:
-        return None
-    if not re.fullmatch(r"[+-]?\d{1,9}", text):
-        record.doc.lose(element, "rejected", "bad-number", "@value")
-        return None
-    return int(record.doc.get(element, "value"))
-
-
-def quantity(record: Record, element: Element | None) -> JSON | None:
-    """PQ to Quantity. CDA defines `unit` as UCUM; one that cannot be is kept as the written unit alone."""
-    value = number(record, element)
-    if value is None or element is None:
-        return None
-    unit = record.doc.get(element, "unit")
-    coded = bool(unit) and re.fullmatch(r"[!-~]+", unit) is not None
-    return present(value=value, unit=unit) | (present(system=UCUM, code=unit) if coded else {})
-
-
-def ranged(record: Record, element: Element | None) -> JSON | None:
-    """IVL_PQ to Range."""
-    low, high = (quantity(record, find(element, side)) for side in ("low", "high"))
-    return present(low=low, high=high) or None
-
-
-def time(record: Record, element: Element | None) -> str | None:
-    """TS to dateTime; a bad one is a line, a zone that we filled in a remark."""
-    text = peek(element, "value")
-    if element is None or not text:
-        return None
-    found = parse_compact(text, zone=record.source.zone, default_offset=record.offset)
-    if found is None:
-        record.doc.lose(element, "rejected", "bad-date", "@value")
-        return None
-    record.doc.get(element, "value")
-    if found.altered:
-        record.doc.remark(element, "altered", "precision")
-    if found.assumed:
-        record.assume_zone(element)
-    return found.text
-
-
-def day(record: Record, element: Element | None) -> str | None:
-    """TS to date: what a FHIR `date` can hold of it."""
-    whole = time(record, element)
-    if whole and len(whole) > 10 and element is not None:
-        record.doc.remark(element, "altered", "precision")
-    return whole[:10] if whole else None
-
-
-def period(record: Record, element: Element | None) -> JSON | None:
-    """IVL_TS to Period; an end before the start is rejected (per-1)."""
-    low, high = find(element, "low"), find(element, "high")
-    start, end = time(record, low), time(record, high)
-    if start and end and high is not None and _precedes(end, start):
-        record.doc.lose(high, "rejected", "bad-date", "@value")
-        end = None
-    return present(start=start, end=end) or None
-
-
-def _precedes(end: str, start: str) -> bool:
-    """Whether `end` is before `start` at the precision that both have."""
-    shared = min(len(end), len(start))
-    return end[:shared] < start[:shared] if shared <= 10 else utc_key(end) < utc_key(start)
-
-
-def when(record: Record, element: Element | None, prefix: str) -> JSON:
-    """effectiveTime to `<prefix>DateTime` or `<prefix>Period`."""
-    point = time(record, element) or time(record, find(element, "center"))
-    if point:
-        return {f"{prefix}DateTime": point}
-    span = period(record, element)
-    return {f"{prefix}Period": span} if span else {}
-
-
-def kind_of(element: Element) -> str:
-    """The CDA data type of a `value`: its xsi:type, else what its shape says."""
-    declared = type_of(element)
-    if declared:
-        return declared
-    if find(element, "low") is not None or find(element, "high") is not None:
-        return "IVL_PQ"
-    if "code" in element.attrib:
-        return "CD"
-    if "unit" in element.attrib:
-        return "PQ"
-    return "ST" if local(element) == "value" and (element.text or "").strip() else ""

@@ -8,8 +8,9 @@ from typing import Any
 from adapters.specialist.markup import Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
+from adapters.specialist.quantities import time
 from adapters.specialist.record import ACTS, Record
-from adapters.specialist.values import coding, identifiers, present, string, time
+from adapters.specialist.values import coding, identifiers, present, string
 
 JSON = dict[str, Any]
 SCT = "http://snomed.info/sct"
@@ -105,6 +106,15 @@ def person_only(reference: JSON | None) -> JSON | None:
 def performers(record: Record, act: Element, owner: JSON) -> list[JSON]:
     found = [actor(record, find(p, "assignedEntity"), owner) for p in find_all(act, "performer")]
     return [p for n, p in enumerate(found) if p and p not in found[:n]]
+
+
+def performers_or_author(record: Record, act: Element, owner: JSON) -> list[JSON]:
+    """Who did it, else who wrote it down: losing the one name that there is would be worse."""
+    found = performers(record, act, owner)
+    if found:
+        return found
+    who, _ = author(record, act, owner)
+    return [who] if who and not who["reference"].startswith(("Device/", "#device")) else []
 
 
 def notes(record: Record, act: Element) -> list[JSON]:

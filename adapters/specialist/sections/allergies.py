@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
+from adapters.specialist.quantities import period, time
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     SCT,
@@ -16,7 +17,7 @@ from adapters.specialist.sections.acts import (
     related,
     relations,
 )
-from adapters.specialist.values import concept, mapped, period, present, required_concept, string, time
+from adapters.specialist.values import concept, mapped, present, required_concept, string
 from adapters.terminology.tables import concept_map
 
 JSON = dict[str, Any]

@@ -3,19 +3,10 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
+from adapters.specialist.quantities import period, quantity, time
 from adapters.specialist.record import Record
-from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers, relations
-from adapters.specialist.values import (
-    ACT_STATUS,
-    absent,
-    concept,
-    mapped,
-    period,
-    present,
-    quantity,
-    string,
-    time,
-)
+from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers_or_author, relations
+from adapters.specialist.values import ACT_STATUS, absent, concept, mapped, present, string
 
 JSON = dict[str, Any]
 _REFUSAL = "2.16.840.1.113883.10.20.22.4.53"
@@ -29,7 +20,7 @@ def immunizations(record: Record, act: Element, place: Place) -> list[JSON] | No
     product = find(act, "consumable/manufacturedProduct")
     material = find(product, "manufacturedMaterial")
     negated = is_negated(record, act)
-    actors = performers(record, act, owner)
+    actors = performers_or_author(record, act, owner)
     content = present(
         status="not-done" if negated else _status(record, act),
         statusReason=_refusal(record, act),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
+from adapters.specialist.quantities import integer, quantity, ranged
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     Place,
@@ -13,17 +14,7 @@ from adapters.specialist.sections.acts import (
     relations,
 )
 from adapters.specialist.sections.timing import timing
-from adapters.specialist.values import (
-    ACT_STATUS,
-    absent,
-    concept,
-    integer,
-    mapped,
-    present,
-    quantity,
-    ranged,
-    string,
-)
+from adapters.specialist.values import ACT_STATUS, absent, concept, mapped, present, string
 from adapters.terminology.tables import concept_map
 from adapters.times import utc_key
 

@@ -2,25 +2,29 @@
 
 from typing import Any
 
-from adapters.specialist.markup import Element, find, find_all, peek
+from adapters.specialist.markup import Element, find, find_all, local, peek, type_of
+from adapters.specialist.quantities import integer, number, period, quantity, ranged, time
 from adapters.specialist.record import Record
-from adapters.specialist.values import (
-    concept,
-    integer,
-    kind_of,
-    number,
-    period,
-    present,
-    quantity,
-    ranged,
-    string,
-    time,
-)
+from adapters.specialist.values import concept, present, string
 
 JSON = dict[str, Any]
 _CODED = frozenset({"CD", "CE", "CV", "CO", "CS"})
 _TEXT = frozenset({"ST", "ED", "SC", ""})
 _RATIO = frozenset({"RTO", "RTO_PQ_PQ", "RTO_INT_INT", "RTO_MO_PQ", "RTO_QTY_QTY"})
+
+
+def kind_of(element: Element) -> str:
+    """The CDA data type of a `value`: its xsi:type, else what its shape says."""
+    declared = type_of(element)
+    if declared:
+        return declared
+    if find(element, "low") is not None or find(element, "high") is not None:
+        return "IVL_PQ"
+    if "code" in element.attrib:
+        return "CD"
+    if "unit" in element.attrib:
+        return "PQ"
+    return "ST" if local(element) == "value" and (element.text or "").strip() else ""
 
 
 def observed_value(record: Record, value: Element) -> JSON:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
+from adapters.specialist.quantities import period, quantity, time
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     SCT,
@@ -22,11 +23,8 @@ from adapters.specialist.values import (
     concept,
     flavor_reason,
     mapped,
-    period,
     present,
-    quantity,
     required_concept,
-    time,
 )
 from adapters.terminology.tables import concept_map
 

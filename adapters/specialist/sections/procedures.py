@@ -3,10 +3,11 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.quantities import when
 from adapters.specialist.record import Record
-from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers, relations
+from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers_or_author, relations
 from adapters.specialist.sections.results import observation
-from adapters.specialist.values import ACT_STATUS, concept, mapped, present, required_concept, when
+from adapters.specialist.values import ACT_STATUS, concept, mapped, present, required_concept
 
 JSON = dict[str, Any]
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
@@ -26,7 +27,7 @@ def procedures(record: Record, act: Element, place: Place) -> list[JSON] | None:
         status="not-done" if is_negated(record, act) else _status(record, act),
         code=required_concept(record, find(act, "code")),
         subject=record.subject,
-        performer=[{"actor": a} for a in performers(record, act, owner)],
+        performer=[{"actor": a} for a in performers_or_author(record, act, owner)],
         reasonCode=[c for c in (_indication(record, inner) for _, inner in relations(act)) if c],
         bodySite=[s for s in sites if s],
         note=notes(record, act),

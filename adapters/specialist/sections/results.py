@@ -3,19 +3,12 @@
 from typing import Any
 
 from adapters.specialist.markup import CDA, Element, find, find_all, local, peek
+from adapters.specialist.quantities import when
 from adapters.specialist.record import Record, unique
-from adapters.specialist.sections.acts import Place, frame, members, notes, performers
+from adapters.specialist.sections.acts import Place, frame, members, notes, performers_or_author
 from adapters.specialist.sections.kept import keep
 from adapters.specialist.sections.observed import observed_value, reference_ranges
-from adapters.specialist.values import (
-    ACT_STATUS,
-    concept,
-    mapped,
-    present,
-    reason_concept,
-    required_concept,
-    when,
-)
+from adapters.specialist.values import ACT_STATUS, concept, mapped, present, reason_concept, required_concept
 
 JSON = dict[str, Any]
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -75,7 +68,7 @@ def _report(record: Record, organizer: Element, place: Place, found: list[JSON])
         category=[{"coding": [{"system": _REPORT, "code": "LAB"}]}],
         code=required_concept(record, find(organizer, "code")),
         subject=record.subject,
-        performer=performers(record, organizer, owner),
+        performer=performers_or_author(record, organizer, owner),
         specimen=_specimens(record, organizer, owner),
         result=found,
     )
@@ -101,7 +94,7 @@ def observation(record: Record, act: Element, place: Place, category: str) -> JS
     owner = frame(record, "Observation", act)
     content = _head(record, act, category) | present(
         code=required_concept(record, find(act, "code")),
-        performer=performers(record, act, owner),
+        performer=performers_or_author(record, act, owner),
         interpretation=_concepts(record, act, "interpretationCode"),
         note=notes(record, act),
         bodySite=concept(record, find(act, "targetSiteCode")),

@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.specialist.markup import Element, find, find_all, peek, type_of
+from adapters.specialist.quantities import number, period, time
 from adapters.specialist.record import Record
-from adapters.specialist.values import number, period, present, time
+from adapters.specialist.values import present
 
 JSON = dict[str, Any]
 _UNITS = frozenset({"s", "min", "h", "d", "wk", "mo", "a"})

@@ -1,0 +1,69 @@
+"""The document itself as a DocumentReference: where its bytes are, by hash, and a body that is no XML."""
+
+import base64
+import hashlib
+from typing import Any
+
+from adapters.interface import Original
+from adapters.specialist.markup import find, peek
+from adapters.specialist.people import authors_of, custodian_of
+from adapters.specialist.record import Record
+from adapters.specialist.values import present
+
+JSON = dict[str, Any]
+
+
+def document_reference(record: Record, shared: JSON, original: Original, encounter: JSON | None) -> JSON:
+    """The original by its hash: inlined it would carry sections that a rule withholds."""
+    root = record.doc.root
+    owner: JSON = {"resourceType": "DocumentReference"}
+    authors = authors_of(record, owner)
+    record.assume(root, "status")
+    attachment = present(
+        contentType="text/xml",
+        language=peek(find(root, "languageCode"), "code"),
+        url=f"urn:carepact:intake:{original.intake}" if original.intake else None,
+        size=len(original.body),
+        hash=base64.b64encode(hashlib.sha1(original.body, usedforsecurity=False).digest()).decode("ascii"),
+        title=shared["title"],
+        creation=record.document_time,
+    )
+    members = present(
+        masterIdentifier=shared["id"],
+        identifier=[shared["series"]] if shared["series"] else None,
+        status="current",
+        type=shared["type"],
+        subject=record.subject,
+        date=record.document_time if "T" in record.document_time else None,
+        author=authors,
+        custodian=custodian_of(record, owner),
+        relatesTo=[{"code": c, "target": {"identifier": t}} for c, t in shared["related"]],
+        securityLabel=[{"coding": [label]} for label in record.all_labels],
+        content=[{"attachment": attachment}, *_body_attachment(record)],
+        context=present(encounter=[encounter] if encounter else None),
+    )
+    return owner | members
+
+
+def _body_attachment(record: Record) -> list[JSON]:
+    """The decoded body of a document that is not XML inside (nonXMLBody)."""
+    text = find(record.doc.root, "component/nonXMLBody/text")
+    if text is None:
+        return []
+    kind = record.doc.get(text, "mediaType") or "text/plain"
+    reference = peek(find(text, "reference"), "value")
+    if reference:
+        record.doc.get(find(text, "reference"), "value")
+        return [{"attachment": present(contentType=kind, url=reference)}]
+    if peek(text, "representation") != "B64":
+        data = base64.b64encode(record.doc.text(text).encode("utf-8")).decode("ascii")
+        return [{"attachment": {"contentType": kind, "data": data}}] if data else []
+    packed = "".join("".join(str(t) for t in text.itertext()).split())
+    try:
+        content = base64.b64decode(packed, validate=True)
+    except ValueError:
+        record.doc.lose(text, "rejected", "bad-base64")
+        return []
+    record.doc.get(text, "representation"), record.doc.text(text)
+    data = base64.b64encode(content).decode("ascii")
+    return [{"attachment": {"contentType": kind, "data": data, "size": len(content)}}] if content else []

@@ -1,0 +1,106 @@
+"""CDA quantities and times as FHIR ones, digit by digit (normalisation.md 1, rules 1 and 7)."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from adapters.specialist.markup import Element, find, peek
+from adapters.specialist.record import Record
+from adapters.specialist.values import present
+from adapters.times import parse_compact, utc_key
+
+JSON = dict[str, Any]
+UCUM = "http://unitsofmeasure.org"
+_NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z")
+
+
+def number(record: Record, element: Element | None, name: str = "value") -> Decimal | None:
+    """A decimal with the digits of the source; None (and a line) if it is none."""
+    text = peek(element, name)
+    if element is None or not text:
+        return None
+    found = _NUMBER.match(text)
+    if not found or not (found.group(2) or (found.group(3) or "").strip(".")) or len(text) > 40:
+        record.doc.lose(element, "rejected", "bad-number", f"@{name}")
+        return None
+    if text[0] in "+." or text.startswith("-.") or found.group(3) == "." or re.match(r"[+-]?0\d", text):
+        record.doc.remark(element, "altered", "number")
+    record.doc.get(element, name)
+    return Decimal(text)
+
+
+def integer(record: Record, element: Element | None) -> int | None:
+    """A whole number, or None."""
+    text = peek(element, "value")
+    if element is None or not text:
+        return None
+    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+        record.doc.lose(element, "rejected", "bad-number", "@value")
+        return None
+    return int(record.doc.get(element, "value"))
+
+
+def quantity(record: Record, element: Element | None) -> JSON | None:
+    """PQ to Quantity. CDA defines `unit` as UCUM; one that cannot be is kept as the written unit alone."""
+    value = number(record, element)
+    if value is None or element is None:
+        return None
+    unit = record.doc.get(element, "unit")
+    coded = bool(unit) and re.fullmatch(r"[!-~]+", unit) is not None
+    return present(value=value, unit=unit) | (present(system=UCUM, code=unit) if coded else {})
+
+
+def ranged(record: Record, element: Element | None) -> JSON | None:
+    """IVL_PQ to Range."""
+    low, high = (quantity(record, find(element, side)) for side in ("low", "high"))
+    return present(low=low, high=high) or None
+
+
+def time(record: Record, element: Element | None) -> str | None:
+    """TS to dateTime; a bad one is a line, a zone that we filled in a remark."""
+    text = peek(element, "value")
+    if element is None or not text:
+        return None
+    found = parse_compact(text, zone=record.source.zone, default_offset=record.offset)
+    if found is None:
+        record.doc.lose(element, "rejected", "bad-date", "@value")
+        return None
+    record.doc.get(element, "value")
+    if found.altered:
+        record.doc.remark(element, "altered", "precision")
+    if found.assumed:
+        record.assume_zone(element)
+    return found.text
+
+
+def day(record: Record, element: Element | None) -> str | None:
+    """TS to date: what a FHIR `date` can hold of it."""
+    whole = time(record, element)
+    if whole and len(whole) > 10 and element is not None:
+        record.doc.remark(element, "altered", "precision")
+    return whole[:10] if whole else None
+
+
+def period(record: Record, element: Element | None) -> JSON | None:
+    """IVL_TS to Period; an end before the start is rejected (per-1)."""
+    low, high = find(element, "low"), find(element, "high")
+    start, end = time(record, low), time(record, high)
+    if start and end and high is not None and _precedes(end, start):
+        record.doc.lose(high, "rejected", "bad-date", "@value")
+        end = None
+    return present(start=start, end=end) or None
+
+
+def _precedes(end: str, start: str) -> bool:
+    """Whether `end` is before `start` at the precision that both have."""
+    shared = min(len(end), len(start))
+    return end[:shared] < start[:shared] if shared <= 10 else utc_key(end) < utc_key(start)
+
+
+def when(record: Record, element: Element | None, prefix: str) -> JSON:
+    """effectiveTime to `<prefix>DateTime` or `<prefix>Period`."""
+    point = time(record, element) or time(record, find(element, "center"))
+    if point:
+        return {f"{prefix}DateTime": point}
+    span = period(record, element)
+    return {f"{prefix}Period": span} if span else {}
