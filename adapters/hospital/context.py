@@ -1,0 +1,245 @@
+"""What the mappings of one message share: where resources go, ids, times, codes, and the units that may fail.
+
+A `Draft` is one resource in the making. Nothing reaches the batch before its unit ended well: a unit
+that raises gives back what it took and is `failed/mapping-defect`, its siblings go on
+(normalisation.md 1, rule 11).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from adapters.hospital.message import Element, Message, Segment
+from adapters.identity import resource_id
+from adapters.interface import JSON, Source
+from adapters.terminology.tables import Concept, concept_map
+from adapters.times import Time, fhir_time, offset_of, parse_compact
+
+T = TypeVar("T")
+Coding = dict[str, str]
+
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A guess that the whole message shares, counted for Provenance."""
+
+    kind: str
+    value: str
+    basis: str
+
+
+@dataclass
+class Frame:
+    """Resources of one unit until it ends."""
+
+    drafts: "dict[str, Draft]" = field(default_factory=dict)
+
+
+class Context:
+    """One message under conversion."""
+
+    def __init__(self, message: Message, source: Source, intake: str) -> None:
+        self.message = message
+        self.source = source
+        self.intake = intake
+        self.frames: list[Frame] = [Frame()]
+        self.assumptions: dict[Assumption, int] = {}
+        self.defects = 0
+        header = message.header
+        self.event = header.text(9, 2) or message_event(message)
+        self.family = header.text(9, 1).upper()
+        self.offset = offset_of(header.text(7))
+        self.control = control_key(header)
+        """Sender, facility and MSH-10 as written; empty without MSH-10."""
+        self.fallback_key = self.control or f"sha256\x1f{hashlib.sha256(message.body).hexdigest()}"
+
+    @property
+    def drafts(self) -> "dict[str, Draft]":
+        """Resources so far by `Type/id`, in order of first appearance."""
+        return self.frames[0].drafts
+
+    def draft(self, resource_type: str, key: str) -> "Draft":
+        """A resource with its deterministic id; `add` it when it is complete."""
+        source = self.source
+        return Draft(
+            self, resource_type, resource_id(source.id_key, resource_type, source.custodian, source.id, key)
+        )
+
+    def add(self, draft: "Draft") -> "Draft":
+        """Hand in a resource. One that is there already takes over what it did not yet say."""
+        for frame in reversed(self.frames):
+            known = frame.drafts.get(draft.reference)
+            if known is not None:
+                for name, value in draft.body.items():
+                    known.body.setdefault(name, value)
+                known.tags |= draft.tags
+                known.labels += draft.labels
+                return known
+        self.frames[-1].drafts[draft.reference] = draft
+        return draft
+
+    def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
+        """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
+        self.message.open_unit()
+        self.frames.append(Frame())
+        try:
+            made = build()
+        except Exception as error:
+            self.frames.pop()
+            self.message.close_unit(failed=True)
+            self.defects += 1
+            for segment in segments:
+                self.message.lose(segment.places(), "failed", "mapping-defect", _place(error))
+            return None
+        frame = self.frames.pop()
+        self.message.close_unit(failed=False)
+        for draft in frame.drafts.values():
+            self.frames[-1].drafts.setdefault(draft.reference, draft)
+        return made
+
+    def assume(self, position: str, kind: str, value: str, basis: str) -> None:
+        """Remark a guess and count it for Provenance."""
+        self.message.account.remark(position, "assumed", kind)
+        key = Assumption(kind, value, basis)
+        self.assumptions[key] = self.assumptions.get(key, 0) + 1
+
+    def reject(self, element: Element, reason: str, target: str, comp: int = 1) -> None:
+        """A value that is bad, with its line."""
+        self.message.lose([element.key(comp)], "rejected", reason, target)
+
+    def time(self, element: Element, target: str, comp: int = 1, tags: set[str] | None = None) -> Time | None:
+        """A time by rule 7; a bad one is `rejected/bad-date`."""
+        raw = element.text(comp)
+        if not raw:
+            if element.is_null:
+                element.take(comp)
+            return None
+        made = parse_compact(raw, zone=self.source.zone, default_offset=self.offset)
+        if made is None:
+            plain = fhir_time(raw)
+            made = Time(plain) if plain else None
+        if made is None:
+            self.reject(element, "bad-date", target, comp)
+            return None
+        element.take(comp)
+        if made.altered:
+            self.message.account.remark(element.position(comp), "altered", "precision")
+        if made.assumed:
+            basis, value = ("feed", self.source.zone) if self.source.zone else ("header", self.offset)
+            self.assume(element.position(comp), "zone", value or "", basis)
+            if tags is not None:
+                tags.add("zone")
+        return made
+
+    def concept(self, element: Element, table: str, target: str, comp: int = 1) -> Concept | None:
+        """A coded value through its concept map; without target `no-target`, unknown `rejected/bad-code`."""
+        code = element.text(comp)
+        if not code:
+            if element.is_null:
+                element.take(comp)
+            return None
+        rows = concept_map(table)
+        found = rows.get(("", code)) or rows.get(("", code.upper())) or _in_words(rows, code)
+        if found is None:
+            self.reject(element, "bad-code", target, comp)
+        elif not found.code:
+            self.message.lose([element.key(comp)], "not-mapped", "no-target", target)
+        else:
+            element.take(comp)
+            return found
+        return None
+
+
+class Draft:
+    """One resource in the making: its JSON, what was assumed for it, how it is marked."""
+
+    def __init__(self, context: Context, resource_type: str, id: str) -> None:
+        self.context = context
+        self.type = resource_type
+        self.id = id
+        self.body: JSON = {"resourceType": resource_type, "id": id}
+        self.tags: set[str] = set()
+        self.incomplete: set[str] = set()
+        self.labels: list[Coding] = []
+
+    @property
+    def reference(self) -> str:
+        return f"{self.type}/{self.id}"
+
+    def link(self, display: str = "") -> JSON:
+        """A Reference to this resource."""
+        return {"reference": self.reference} | ({"display": display} if display else {})
+
+    def put(self, name: str, value: Any) -> None:
+        """Set an element unless the value says nothing."""
+        if value is not None and value != "" and value != [] and value != {}:
+            self.body[name] = value
+
+    def append(self, name: str, *values: Any) -> None:
+        """Add to a repeating element what says something and is not there yet."""
+        for value in values:
+            if value and value not in self.body.get(name, ()):
+                self.body.setdefault(name, []).append(value)
+
+    def time(self, element: Element, target: str, comp: int = 1) -> str | None:
+        """dateTime text of a component."""
+        made = self.context.time(element, f"{self.type}.{target}", comp, self.tags)
+        return made.text if made else None
+
+    def code(self, element: Element, table: str, target: str, comp: int = 1) -> str | None:
+        """Code of a component through a table."""
+        found = self.context.concept(element, table, f"{self.type}.{target}", comp)
+        return found.code if found else None
+
+    def contain(self, body: JSON, display: str = "") -> JSON:
+        """Put a nameless-by-identifier person or organisation inside; a local Reference to it."""
+        inside = self.body.setdefault("contained", [])
+        bare = [{k: v for k, v in one.items() if k != "id"} for one in inside]
+        wanted = {k: v for k, v in body.items() if k != "id"}
+        number = bare.index(wanted) + 1 if wanted in bare else len(inside) + 1
+        if wanted not in bare:
+            inside.append({"resourceType": body["resourceType"], "id": f"c{number}"} | wanted)
+        return {"reference": f"#c{number}"} | ({"display": display} if display else {})
+
+    def assume(
+        self, position: str, kind: Literal["status", "class", "intent", "patient"], value: str
+    ) -> None:
+        """A required element that the source did not say: visible in the ledger and as a tag."""
+        self.tags.add(kind)
+        self.context.assume(position, kind, value, "default")
+
+
+def _in_words(rows: Mapping[tuple[str, str], Concept], code: str) -> Concept | None:
+    """A sender that writes the meaning (`Female`, `SEVERE`) where its table has a code."""
+    word = code.casefold()
+    return next((c for c in rows.values() if c.code and word in (c.code, c.display.casefold())), None)
+
+
+def control_key(header: Segment) -> str:
+    """MSH-3, 4, 10 joined by US, as the sender wrote them; empty without MSH-10."""
+    if not header.text(10):
+        return ""
+    return "\x1f".join((header.raw_field(3), header.raw_field(4), header.text(10)))
+
+
+def message_event(message: Message) -> str:
+    """Trigger event of a message whose MSH-9.2 is empty: EVN-1, else the event of its structure."""
+    for segment in message.named("EVN"):
+        return segment.text(1).upper()
+    structure = message.header.text(9, 3)
+    return structure.partition("_")[2].upper()
+
+
+def _place(error: BaseException) -> str:
+    """File and line of ours where it went wrong; nothing of the input."""
+    trace, place = error.__traceback__, "adapters"
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if "hospital" in path.parts:
+            place = f"{path.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,201 @@
+"""One message to resources, Provenance and ledger.
+
+1 read (message.py, accounting) · 2 group (groups.py) · 3 map patients, then what the message type adds, in
+units that fail alone · 4 keep or lose what is left (kept.py) · 5 close the ledger, write meta and Provenance.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.hospital.context import Context, Draft
+from adapters.hospital.groups import Person, people_of
+from adapters.hospital.kept import keep_rest
+from adapters.hospital.labels import folded, labels_of_message
+from adapters.hospital.message import Message
+from adapters.hospital.messages import adt, oru
+from adapters.hospital.messages.person import BASE, Known, person_from_group
+from adapters.hospital.provenance import event_time, provenance_of, take_header
+from adapters.identity import meta_source
+from adapters.interface import JSON, Source
+from adapters.losses import LossEntry, Losses
+
+MOST_SEGMENTS = 10_000
+_CLINICAL = frozenset("AL1 DG1 IAM OBR OBX ORC PR1 PRB PV1 RXA RXE RXO SCH TXA".split())
+_HEAD = ("resourceType", "id", "meta", "contained", "extension", "identifier", "active", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One message normalised. Quarantined: no resources."""
+
+    resources: tuple[JSON, ...]
+    provenance: JSON | None
+    losses: Losses
+    event_time: str = ""
+    sequence: int = 0
+    control: str = ""
+    quarantine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What a message type maps: its segments, and the reason of the others that are kept."""
+
+    segments: frozenset[str]
+    reason: str
+
+
+def convert(
+    body: bytes, source: Source, intake: str, at: datetime, *, mapping: str, charset: str | None, number: int
+) -> Unit:
+    """Convert the message `body` (from MSH on). Never raises: a defect of ours parks the message."""
+    context: Context | None = None
+    try:
+        context = Context(Message(body, charset=charset, unit=number), source, intake)
+        return _converted(context, at, mapping)
+    except Exception:
+        items = max(1, sum(1 for part in re.split(rb"[\r|^~&]", body) if part))
+        losses = Losses(items, 0, (LossEntry("MSH[1]", items, "failed", "mapping-defect", unit=number),))
+        control = context.control if context else ""
+        return Unit((), None, losses, control=control, quarantine="unreadable")
+
+
+def _converted(context: Context, at: datetime, mapping: str) -> Unit:
+    message = context.message
+    parked = _parked(context)
+    if parked:
+        return _quarantined(context, *parked)
+    people = people_of(message)
+    route = _route(context)
+    known = _map_people(context, people, route)
+    if known is None:
+        return _quarantined(context, "no-patient", "failed", "no-patient")
+    labels = labels_of_message(context)
+    occurred = take_header(context)
+    owners = {segment.index: one.patient for one, person in known for segment in person.segments}
+    patient = known[0][0].patient if known else None
+    keep_rest(context, route.segments, route.reason, owners, patient)
+    if context.defects:
+        _close_references(context)
+    provenance = provenance_of(context, occurred, mapping, at)
+    resources = [_finished(context, draft, labels) for draft in context.drafts.values()]
+    message.commit()
+    return Unit(
+        tuple(patients_first(resources)),
+        in_order(provenance) if provenance else None,
+        message.account.close(),
+        event_time(context),
+        _sequence(message),
+        context.control,
+    )
+
+
+def _parked(context: Context) -> tuple[str, str, str] | None:
+    """Quarantine, disposition and reason of a message that is not to be mapped at all."""
+    if len(context.message.segments) > MOST_SEGMENTS:
+        return "unreadable", "failed", "limit"
+    processing = context.message.header.text(11).upper()
+    if processing not in ("", "P") and context.source.test_messages != "accept":
+        return "test", "not-mapped", "policy"
+    return None
+
+
+def _quarantined(context: Context, quarantine: str, disposition: Any, reason: str) -> Unit:
+    """Nothing of the message enters a record: every item gets the reason."""
+    message = context.message
+    message.forget()
+    for segment in message.segments:
+        message.account.lose(segment.places(), disposition, reason, position=segment.position)
+    return Unit(
+        (),
+        None,
+        message.account.close(),
+        event_time(context),
+        _sequence(message),
+        context.control,
+        quarantine,
+    )
+
+
+def _route(context: Context) -> _Route:
+    if context.family == "ADT" and context.event in adt.EVENTS:
+        return _Route(adt.SEGMENTS, "type-not-carried")
+    if context.family == "ORU" and context.event in oru.EVENTS:
+        return _Route(oru.SEGMENTS, "type-not-carried")
+    return _Route(BASE, "message-not-mapped")
+
+
+def _map_people(context: Context, people: list[Person], route: _Route) -> list[tuple[Known, Person]] | None:
+    """Patient groups that could be mapped; None if the message is about patients and identifies none."""
+    found: list[tuple[Known, Person]] = []
+    clinical = False
+    for person in people:
+        if person.pid is None and not _is_clinical(context, person):
+            continue
+        clinical = True
+        known = person_from_group(context, person)
+        if known is None:
+            continue
+        found.append((known, person))
+        if route.segments is adt.SEGMENTS:
+            adt.map_clinical(context, person, known)
+        elif route.segments is oru.SEGMENTS:
+            oru.map_results(context, person, known)
+    return None if clinical and not found else found
+
+
+def _is_clinical(context: Context, person: Person) -> bool:
+    return context.family in ("ADT", "ORU") or any(one.name in _CLINICAL for one in person.segments)
+
+
+def _sequence(message: Message) -> int:
+    """MSH-13; 0 if it is no number."""
+    text = message.header.text(13)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+def _finished(context: Context, draft: Draft, labels: list[dict[str, str]]) -> JSON:
+    """The resource with its meta: source, marks, what was assumed."""
+    source = context.source
+    meta: JSON = {"source": meta_source(source.custodian, source.id, context.intake)}
+    security = folded(draft.labels + labels)
+    if security:
+        meta["security"] = security
+    tags = [{"system": "urn:carepact:assumed", "code": tag} for tag in sorted(draft.tags)]
+    tags += [{"system": "urn:carepact:incomplete", "code": tag} for tag in sorted(draft.incomplete)]
+    if tags:
+        meta["tag"] = tags
+    return in_order(draft.body | {"meta": meta})
+
+
+def in_order(resource: JSON) -> JSON:
+    """Members that every resource begins with first, the rest as they were set."""
+    head = {name: resource[name] for name in _HEAD if name in resource}
+    return head | resource
+
+
+def patients_first(resources: list[JSON]) -> list[JSON]:
+    return sorted(resources, key=lambda one: one["resourceType"] != "Patient")
+
+
+def _close_references(context: Context) -> None:
+    """After a unit failed: a reference to what it would have made becomes logical (rule 3)."""
+    for draft in context.drafts.values():
+        if _unlink(draft.body, context.drafts):
+            context.message.account.remark(draft.type, "altered", "dangling-reference")
+
+
+def _unlink(node: Any, known: dict[str, Draft]) -> bool:
+    changed = False
+    if isinstance(node, list):
+        return any(_unlink(child, known) for child in node)
+    if isinstance(node, dict):
+        target = node.get("reference")
+        if isinstance(target, str) and not target.startswith("#") and target not in known:
+            del node["reference"]
+            node["identifier"] = {"system": "urn:carepact:unresolved", "value": target}
+            changed = True
+        changed = any(_unlink(child, known) for child in node.values()) or changed
+    return changed

@@ -1,0 +1,130 @@
+"""Segments of a message into groups by a cursor: what the standard would refuse is taken.
+
+PID opens a patient group; ORC, or an OBR that has no ORC waiting for it, opens an order group; OBX, SPM, NTE
+and the rest hang on what precedes them (normalisation.md 3.1, point 7).
+"""
+
+from dataclasses import dataclass, field
+
+from adapters.hospital.message import Message, Segment
+
+_ATTACHED = frozenset({"PRT", "TQ1", "TQ2", "CTD", "CTI", "ROL"})
+
+
+@dataclass
+class Noted:
+    """A segment with the NTE that follow it."""
+
+    segment: Segment
+    notes: list[Segment] = field(default_factory=list)
+
+
+@dataclass
+class Order:
+    """ORC, OBR and what hangs on them."""
+
+    orc: Segment | None = None
+    obr: Noted | None = None
+    notes: list[Segment] = field(default_factory=list)
+    """NTE between ORC and OBR."""
+    results: list[Noted] = field(default_factory=list)
+    specimens: list[Segment] = field(default_factory=list)
+    specimen_of: dict[int, Segment] = field(default_factory=dict)
+    """Index of an OBX to the SPM that precedes it."""
+
+    @property
+    def segments(self) -> list[Segment]:
+        """ORC, OBR and their notes: the unit without its results."""
+        found = [self.orc] if self.orc else []
+        found += [self.obr.segment, *self.obr.notes] if self.obr else []
+        return found + self.notes
+
+
+@dataclass
+class Person:
+    """A patient group: PID and what is said of that patient."""
+
+    pid: Segment | None = None
+    by_name: dict[str, list[Segment]] = field(default_factory=dict)
+    """PD1 NK1 PV1 PV2 AL1 DG1 ARV and every other segment outside of orders, in order."""
+    results: list[Noted] = field(default_factory=list)
+    """OBX before any order."""
+    orders: list[Order] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    """All of the group, orders and results too."""
+
+    def first(self, name: str) -> Segment | None:
+        return next(iter(self.by_name.get(name, ())), None)
+
+    def all(self, name: str) -> list[Segment]:
+        return self.by_name.get(name, [])
+
+
+class _Cursor:
+    def __init__(self) -> None:
+        self.people = [Person()]
+        self.order: Order | None = None
+        self.notes: list[Segment] | None = None
+        self.specimen: Segment | None = None
+
+    @property
+    def person(self) -> Person:
+        return self.people[-1]
+
+    def pid(self, segment: Segment) -> None:
+        if self.person.pid is not None:
+            self.people.append(Person())
+        self.person.pid = segment
+        self.order, self.notes, self.specimen = None, None, None
+
+    def orc(self, segment: Segment) -> None:
+        self.order = Order(orc=segment)
+        self.person.orders.append(self.order)
+        self.notes, self.specimen = self.order.notes, None
+
+    def obr(self, segment: Segment) -> None:
+        if self.order is None or self.order.obr is not None:
+            self.order = Order()
+            self.person.orders.append(self.order)
+        self.order.obr = Noted(segment)
+        self.notes, self.specimen = self.order.obr.notes, None
+
+    def obx(self, segment: Segment) -> None:
+        result = Noted(segment)
+        (self.order.results if self.order else self.person.results).append(result)
+        if self.order and self.specimen:
+            self.order.specimen_of[segment.index] = self.specimen
+        self.notes = result.notes
+
+    def spm(self, segment: Segment) -> None:
+        if self.order is None:
+            self.other(segment)
+            return
+        self.order.specimens.append(segment)
+        self.specimen, self.notes = segment, self.order.obr.notes if self.order.obr else self.order.notes
+
+    def nte(self, segment: Segment) -> None:
+        if self.notes is None:
+            self.other(segment)
+        else:
+            self.notes.append(segment)
+
+    def other(self, segment: Segment) -> None:
+        self.person.by_name.setdefault(segment.name, []).append(segment)
+        if segment.name not in _ATTACHED:
+            self.notes = None
+
+
+def people_of(message: Message) -> list[Person]:
+    """Patient groups in order; the first may lack a PID. Every segment but MSH is in exactly one place."""
+    cursor = _Cursor()
+    for segment in message.segments[1:]:
+        name = segment.name
+        act = (
+            getattr(cursor, name.lower())
+            if name in ("PID", "ORC", "OBR", "OBX", "SPM", "NTE")
+            else cursor.other
+        )
+        act(segment)
+        cursor.person.segments.append(segment)
+    return cursor.people

@@ -1,0 +1,140 @@
+"""The accounting reader of one HL7 v2 message: lazy, sans-IO, no schema tables (structure by position).
+
+Two passes: bytes to segments, then fields on demand. Every non-empty subcomponent is an item of the loss
+account; `Element.take` marks what a mapping used. Takes are journalled by unit, so that a unit that fails
+gives back what it took (normalisation.md 1, rule 11).
+"""
+
+import re
+from collections.abc import Hashable, Iterator
+
+from adapters.hospital.charset import decode
+from adapters.hospital.escapes import Text
+from adapters.hospital.fields import Element, Key, Segment, split_rep
+from adapters.hospital.header import separators_from_msh, stated_charset
+from adapters.hospital.names import SEGMENTS
+from adapters.losses import Disposition, LossAccount
+
+__all__ = ["Element", "Key", "Message", "Segment"]
+
+_NAME = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
+
+
+class Message:
+    """One message. `body` starts with MSH; lines are separated by CR (batch.py)."""
+
+    def __init__(self, body: bytes, *, charset: str | None = None, unit: int = 1) -> None:
+        self.body = body
+        self.account = LossAccount(self.render, unit)
+        self._frames: list[list[Hashable]] = [[]]
+        self._taken: set[Hashable] = set()
+        self._keys: list[list[Key]] = []
+        lines = body.split(b"\r")
+        self.separators, self.separators_assumed = separators_from_msh(lines[0])
+        decoded = decode(body, stated_charset(lines[0], self.separators), charset)
+        self.codec = decoded.codec
+        self.segments: list[Segment] = []
+        self._joined: list[Segment] = []
+        self._cut(decoded.text.split("\r"))
+        for segment in self.segments:
+            self._register(segment)
+        self.header = self.segments[0]
+        self._remark_reading(decoded.assumed)
+
+    def _cut(self, lines: list[str]) -> None:
+        counts: dict[str, int] = {}
+        for line in lines:
+            name = self._segment_name(line)
+            if name is None and self.segments:
+                self.segments[-1].raw += "\n" + line
+                self._joined.append(self.segments[-1])
+                continue
+            name = name or "MSH"
+            counts[name] = counts.get(name, 0) + 1
+            self.segments.append(Segment(self, len(self.segments), name, counts[name], line))
+
+    def _segment_name(self, line: str) -> str | None:
+        name, rest = line[:3], line[3:4]
+        if rest and rest != self.separators.field:
+            return None
+        if _NAME.match(name) and (rest or name in SEGMENTS):
+            return name
+        return name.upper() if rest and name.upper() in SEGMENTS else None
+
+    def _register(self, segment: Segment) -> None:
+        keys: list[Key] = []
+        first = 3 if segment.name == "MSH" else 1
+        for number in range(first, len(segment.fields)):
+            for element in segment.all(number):
+                keys += element.places()
+        for key in keys:
+            self.account.item(key)
+        self._keys.append(keys)
+
+    def _remark_reading(self, charset_assumed: bool) -> None:
+        if self.separators_assumed:
+            self.account.remark("MSH[1]-2", "assumed", "separators")
+        if charset_assumed:
+            self.account.remark("MSH[1]-18", "assumed", "charset")
+        for segment in self._joined:
+            self.account.remark(segment.position, "altered", "joined-line")
+
+    def take(self, key: Key, text: Text) -> None:
+        """Journal one item as used; remarks on what unescaping dropped, once."""
+        if key in self._taken:
+            return
+        self._taken.add(key)
+        self._frames[-1].append(key)
+        if text.escape:
+            self.account.remark(self.render(key), "altered", "escape")
+        if text.control:
+            self.account.remark(self.render(key), "altered", "control-character")
+
+    def open_unit(self) -> None:
+        self._frames.append([])
+
+    def close_unit(self, *, failed: bool) -> None:
+        """End of a unit: what it took stays taken, or is given back."""
+        frame = self._frames.pop()
+        if failed:
+            self._taken.difference_update(frame)
+        else:
+            self._frames[-1].extend(frame)
+
+    def lose(self, keys: list[Key], disposition: Disposition, reason: str, target: str | None = None) -> None:
+        """Close items that no mapping took with one line."""
+        self.account.lose((k for k in keys if k not in self._taken), disposition, reason, target=target)
+
+    def open_keys(self, segment: Segment) -> list[Key]:
+        """Items of a segment that nothing has taken or lost so far."""
+        return [k for k in self._keys[segment.index] if k not in self._taken and self.account.is_open(k)]
+
+    def forget(self) -> None:
+        """Nothing was used after all: the message is parked."""
+        self._taken.clear()
+
+    def commit(self) -> None:
+        """All units are done: what is in the journal counts as mapped."""
+        for key in self._taken:
+            self.account.take(key)
+
+    def keys_of(self, index: int) -> list[Key]:
+        return self._keys[index]
+
+    def named(self, name: str) -> Iterator[Segment]:
+        return (segment for segment in self.segments if segment.name == name)
+
+    def render(self, key: Hashable) -> str:
+        """`SEG[n]-field[rep].comp.sub`; parts that say nothing are left out."""
+        assert isinstance(key, Key)
+        segment = self.segments[key.segment]
+        mark = self.separators.repetition
+        raw = segment.raw_field(key.field)
+        reps = raw.split(mark) if mark else [raw]
+        position = f"{segment.position}-{key.field}"
+        if len(reps) > 1:
+            position += f"[{key.rep}]"
+        parts = split_rep(reps[key.rep - 1], self.separators)
+        if len(parts) > 1 or len(parts[0]) > 1:
+            position += f".{key.comp}"
+        return f"{position}.{key.sub}" if len(parts[key.comp - 1]) > 1 else position

@@ -1,0 +1,42 @@
+"""ADT of one patient: A01 and every event that shares its structure. Merges and moves come with the fold."""
+
+from dataclasses import replace
+from functools import partial
+
+from adapters.hospital.context import Context
+from adapters.hospital.groups import Person
+from adapters.hospital.messages.person import BASE, Known, attempt_in, map_relatives
+from adapters.hospital.segments.al1 import allergy_from_al1
+from adapters.hospital.segments.dg1 import condition_from_dg1
+from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
+
+EVENTS = frozenset(
+    """
+    A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A21 A22 A23 A25 A26 A27 A28 A29 A31 A32
+    A33 A38 A52 A53 A54 A55 A60
+    """.split()
+)
+SEGMENTS = BASE | {"NK1", "AL1", "DG1", "OBX"}
+
+
+def map_clinical(context: Context, person: Person, known: Known) -> None:
+    """NK1, AL1, DG1 and the OBX that stand outside of any order."""
+    map_relatives(context, person, known)
+    for al1 in person.all("AL1"):
+        attempt_in(context, known.patient, al1, partial(allergy_from_al1, context, al1, known.patient))
+    for dg1 in person.all("DG1"):
+        build = partial(condition_from_dg1, context, dg1, known.patient, known.encounter)
+        attempt_in(context, known.patient, dg1, build)
+    _observations(context, person, known)
+
+
+def _observations(context: Context, person: Person, known: Known) -> None:
+    visit = known.encounter
+    setting = Setting(known.patient, visit, "\x1f".join((known.patient.id, visit.id if visit else "")))
+    seen: dict[tuple[str, str, str], int] = {}
+    for result in person.results:
+        same = (*equals_of(result.segment), result.segment.raw_field(14))
+        seen[same] = seen.get(same, 0) + 1
+        at = replace(setting, key=f"{setting.key}\x1f{same[2]}")
+        build = partial(observation_from_obx, context, result, at, seen[same])
+        attempt_in(context, known.patient, result.segment, build)

@@ -1,0 +1,116 @@
+"""ORU: order groups to ServiceRequest, Specimen, DiagnosticReport and Observation."""
+
+from dataclasses import replace
+from functools import partial
+
+from adapters.hospital.context import Context, Draft
+from adapters.hospital.groups import Order, Person
+from adapters.hospital.labels import labels_of_field
+from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
+from adapters.hospital.messages.adt import map_clinical
+from adapters.hospital.messages.person import Known, attempt_in
+from adapters.hospital.segments.obr import effective_from_obr, fill_report, report_key, status_from_obr
+from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
+from adapters.hospital.segments.orc import order_number, request_from_order
+from adapters.hospital.segments.spm import specimen_from_spm
+
+EVENTS = frozenset("R01 R30 R31 R32 R40".split())
+SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM"}
+
+
+def map_results(context: Context, person: Person, known: Known) -> None:
+    """All order groups of a patient, each a unit; the rest as in ADT."""
+    map_clinical(context, person, known)
+    for order in person.orders:
+        before, defects = set(context.drafts), context.defects
+        context.attempt(order.segments, partial(_order, context, order, known))
+        _mark(context, order, before)
+        if context.defects > defects:
+            known.patient.incomplete.add("section-failed")
+
+
+def _order(context: Context, order: Order, known: Known) -> None:
+    scratch = context.draft("ServiceRequest", "")
+    placer = order_number(scratch, order, 2, "PLAC")
+    filler = order_number(scratch, order, 3, "FILL")
+    request = request_from_order(context, order, known.patient, known.encounter, placer, filler)
+    if request is not None:
+        request.tags |= scratch.tags
+    if order.obr is None:
+        _loose_results(context, order, known, request)
+        return
+    key = report_key(context, order.obr.segment, placer, filler)
+    report = context.draft("DiagnosticReport", key)
+    report.tags |= scratch.tags
+    report.append("identifier", *(named.body for named in (placer, filler) if named))
+    report.put("basedOn", [request.link()] if request else None)
+    status = status_from_obr(report, order)
+    report.put("status", status)
+    effective = effective_from_obr(report, order.obr.segment)
+    fill_report(report, order, known.patient, known.encounter, effective)
+    specimens = _specimens(context, order, known.patient, key)
+    setting = Setting(
+        known.patient,
+        known.encounter,
+        key,
+        _observation_status(status),
+        effective,
+        frozenset(report.tags & {"zone"}),
+        request,
+    )
+    observations = _results(context, order, setting, specimens, report)
+    if status is not None:
+        report.put("specimen", [specimen.link() for specimen in specimens.values()])
+        report.put("result", [observation.link() for observation in observations])
+        context.add(report)
+
+
+def _loose_results(context: Context, order: Order, known: Known, request: Draft | None) -> None:
+    """OBX after an ORC without OBR: observations of their own."""
+    key = request.id if request else f"no-key\x1f{context.fallback_key}"
+    setting = Setting(known.patient, known.encounter, key, request=request)
+    specimens = _specimens(context, order, known.patient, key)
+    _results(context, order, setting, specimens, known.patient)
+
+
+def _specimens(context: Context, order: Order, patient: Draft, key: str) -> dict[int, Draft]:
+    made = {}
+    for spm in order.specimens:
+        specimen = attempt_in(context, patient, spm, partial(specimen_from_spm, context, spm, patient, key))
+        if specimen is not None:
+            made[spm.index] = specimen
+    return made
+
+
+def _results(
+    context: Context, order: Order, setting: Setting, specimens: dict[int, Draft], parent: Draft
+) -> list[Draft]:
+    seen: dict[tuple[str, str], int] = {}
+    made = []
+    only = next(iter(specimens.values())) if len(specimens) == 1 else None
+    for result in order.results:
+        same = equals_of(result.segment)
+        seen[same] = seen.get(same, 0) + 1
+        spm = order.specimen_of.get(result.segment.index)
+        specimen = specimens.get(spm.index) if spm is not None else only
+        at = replace(setting, specimen=specimen)
+        build = partial(observation_from_obx, context, result, at, seen[same])
+        observation = attempt_in(context, parent, result.segment, build)
+        if observation is not None:
+            made.append(observation)
+    return made
+
+
+def _observation_status(status: str | None) -> str | None:
+    """A report status as that of an Observation, for an empty OBX-11."""
+    return {"partial": "preliminary"}.get(status, status) if status else None
+
+
+def _mark(context: Context, order: Order, before: set[str]) -> None:
+    """ORC-28: on all of the order group."""
+    labels = labels_of_field(order.orc, 28) if order.orc else []
+    if not labels:
+        return
+    for reference, draft in context.drafts.items():
+        if reference not in before and draft.type not in ("Practitioner", "Organization", "Location"):
+            draft.labels += labels

@@ -1,0 +1,75 @@
+"""What every message says of its patients: Patient and Encounter, with their marks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from adapters.hospital.context import Context, Draft
+from adapters.hospital.groups import Person
+from adapters.hospital.labels import mark_person
+from adapters.hospital.message import Segment
+from adapters.hospital.segments.nk1 import related_person_from_nk1
+from adapters.hospital.segments.pid import has_identifier, patient_from_pid
+from adapters.hospital.segments.pv1 import encounter_from_pv1
+
+BASE = frozenset({"PID", "PD1", "PV1", "PV2", "ARV"})
+
+
+@dataclass
+class Known:
+    """A patient group as far as it is mapped."""
+
+    patient: Draft
+    encounters: list[Draft] = field(default_factory=list)
+
+    @property
+    def encounter(self) -> Draft | None:
+        return self.encounters[0] if self.encounters else None
+
+
+def person_from_group(context: Context, person: Person) -> Known | None:
+    """Patient and Encounters of one group; None, all of it `failed/no-patient`, if nobody is identified."""
+    pid = person.pid
+    if pid is None or not has_identifier(pid):
+        for segment in person.segments:
+            context.message.lose(segment.places(), "failed", "no-patient")
+        return None
+    pd1 = person.first("PD1")
+    patient = context.attempt(_present(pid, pd1), partial(patient_from_pid, context, pid, pd1))
+    if patient is None:
+        for segment in person.segments:
+            context.message.lose(segment.places(), "failed", "mapping-defect")
+        return None
+    known = Known(patient)
+    visits = person.all("PV1")
+    for number, pv1 in enumerate(visits):
+        pv2 = person.first("PV2") if number == 0 else None
+        build = partial(encounter_from_pv1, context, pv1, pv2, patient)
+        made = context.attempt(_present(pv1, pv2), build)
+        if made is None:
+            patient.incomplete.add("section-failed")
+        else:
+            known.encounters.append(made)
+    mark_person(person, patient, known.encounters)
+    return known
+
+
+def map_relatives(context: Context, person: Person, known: Known) -> None:
+    for nk1 in person.all("NK1"):
+        build = partial(related_person_from_nk1, context, nk1, known.patient)
+        attempt_in(context, known.patient, nk1, build)
+
+
+def attempt_in(
+    context: Context, parent: Draft, segment: Segment, build: Callable[[], Draft | None]
+) -> Draft | None:
+    """One small unit; a defect in it tags its parent `section-failed`."""
+    before = context.defects
+    made = context.attempt([segment], build)
+    if context.defects > before:
+        parent.incomplete.add("section-failed")
+    return made
+
+
+def _present(*segments: Segment | None) -> list[Segment]:
+    return [segment for segment in segments if segment is not None]

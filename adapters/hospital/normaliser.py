@@ -1,0 +1,130 @@
+"""HL7 v2 to FHIR R4: the `Normaliser` of this adapter, over one message or a batch of them. Pure."""
+
+from datetime import datetime
+
+from adapters.hospital.batch import Batch, read_batch
+from adapters.hospital.conversion import Unit, convert, patients_first
+from adapters.hospital.escapes import Separators
+from adapters.hospital.fields import split_rep
+from adapters.hospital.fold import Contribution, fold
+from adapters.interface import JSON, Original, Source, SourceBatch
+from adapters.losses import LossEntry, Losses, unreadable
+from adapters.terminology.tables import mapping_hash
+
+MEDIA_TYPE = "application/hl7-v2"
+_TABLES = tuple(
+    "v2_" + name
+    for name in """address_type address_use administrative_sex allergy_category allergy_severity allergy_type
+    coding_systems confidentiality contact_role diagnosis_type encounter_class encounter_event
+    encounter_status interpretation marital_status name_use observation_status order_control order_status
+    relationship report_status telecom_system telecom_use units""".split()
+)
+
+
+class HospitalNormaliser:
+    """`adapters.interface.Normaliser` for HL7 v2. Never raises on data."""
+
+    @property
+    def mapping(self) -> str:
+        """`hl7v2:<hash of its tables>`."""
+        return f"hl7v2:{mapping_hash(*_TABLES)}"
+
+    def normalise(self, original: Original, source: Source, at: datetime) -> SourceBatch:
+        """Resources with Patients first, Provenance, losses.
+
+        Several messages in one body are folded into one state; then the Provenance of the last stands in its
+        own place and those of the others at the end of the resources.
+        """
+        batch = read_batch(original.body)
+        if not batch.messages:
+            lines = [*batch.stray, *batch.envelope]
+            losses = unreadable(sum(_items(line) for line in lines))
+            return SourceBatch((), None, losses, self.mapping, quarantine="unreadable")
+        charset = "utf-8" if batch.wide else source.charset
+        units = [
+            convert(body, source, original.intake, at, mapping=self.mapping, charset=charset, number=number)
+            for number, body in enumerate(batch.messages, 1)
+        ]
+        losses = units[0].losses
+        for unit in units[1:]:
+            losses = _sum(losses, unit.losses)
+        losses = _with_outside(losses, batch)
+        if len(units) == 1:
+            return self._batch(units[0], units[0].resources, losses)
+        return self._folded(units, losses)
+
+    def _batch(self, unit: Unit, resources: tuple[JSON, ...], losses: Losses) -> SourceBatch:
+        return SourceBatch(
+            resources,
+            unit.provenance,
+            losses,
+            self.mapping,
+            unit.event_time,
+            unit.sequence,
+            unit.control,
+            unit.quarantine,
+        )
+
+    def _folded(self, units: list[Unit], losses: Losses) -> SourceBatch:
+        good = [unit for unit in units if unit.quarantine is None]
+        last = good[-1] if good else units[-1]
+        state = fold(
+            Contribution(unit.event_time, unit.sequence, number, resource)
+            for number, unit in enumerate(good)
+            for resource in unit.resources
+        )
+        earlier = [unit.provenance for unit in good[:-1] if unit.provenance is not None]
+        return self._batch(last, (*patients_first(list(state.values())), *earlier), losses)
+
+
+def _sum(losses: Losses, other: Losses) -> Losses:
+    """Both ledgers as one; each message numbered its own lines already."""
+    return Losses(
+        losses.total + other.total,
+        losses.mapped + other.mapped,
+        losses.entries + other.entries,
+        losses.unreadable and other.unreadable,
+    )
+
+
+def _with_outside(losses: Losses, batch: Batch) -> Losses:
+    """Lines before the first message are unreadable, line by line; envelope lines are structure."""
+    entries = [
+        LossEntry(f"line[{number}]", _items(line), "failed", "unreadable")
+        for number, line in enumerate(batch.stray, 1)
+    ]
+    counts: dict[str, int] = {}
+    for line in batch.envelope:
+        name = line[:3].decode("ascii")
+        counts[name] = counts.get(name, 0) + 1
+        position = f"{name}[{counts[name]}]"
+        entries.append(LossEntry(position, _items(line), "not-mapped", "structural"))
+    if _stated_messages(batch) not in (None, len(batch.messages)):
+        entries.append(LossEntry("BTS[1]-1", 1, "assumed", "count-mismatch"))
+    items = sum(e.items for e in entries if e.disposition != "assumed")
+    return Losses(losses.total + items, losses.mapped, (*entries, *losses.entries), losses.unreadable)
+
+
+def _stated_messages(batch: Batch) -> int | None:
+    """Messages that the batch trailers say; None if none of them says a number."""
+    said = [line[4:].split(line[3:4])[0] for line in batch.envelope if line.startswith(b"BTS") and line[3:4]]
+    numbers = [int(one) for one in said if one.isdigit() and len(one) < 10]
+    return sum(numbers) if numbers else None
+
+
+def _items(line: bytes) -> int:
+    """Values on a line outside of any message, by its own separator and the usual others; at least one."""
+    text = line.decode("utf-8", "replace")
+    header = text[:3] in ("FHS", "BHS")
+    usual = Separators(field=text[3:4] if header or text[:3] in ("BTS", "FTS") else "|")
+    fields = text.split(usual.field)[1:] if usual.field and usual.field in text else [text]
+    values = fields[1:] if header else fields
+    count = sum(
+        1
+        for field in values
+        for rep in field.split(usual.repetition)
+        for comp in split_rep(rep, usual)
+        for sub in comp
+        if sub
+    )
+    return max(count, 1)

@@ -1,0 +1,109 @@
+"""Messages written for these tests, and the one way to normalise them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from adapters.hospital.normaliser import HospitalNormaliser
+from adapters.interface import Original, Source, SourceBatch
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SOURCE = Source(
+    "adt",
+    "hospital",
+    "st-brides.example",
+    b"k" * 32,
+    zone="Europe/London",
+    facility="RXX",
+    identifier_order=("https://fhir.nhs.uk/Id/nhs-number", "RXX"),
+    authorities={"NHS": "https://fhir.nhs.uk/Id/nhs-number", "RXX": "https://st-brides.example/id/mrn"},
+)
+
+
+def line(name: str, **fields: str) -> str:
+    """A segment by field number: `line("PV1", f2="I", f44="2026")`."""
+    numbered = {int(key[1:]): value for key, value in fields.items()}
+    return "|".join([name, *(numbered.get(n, "") for n in range(1, max(numbered) + 1))])
+
+
+VISIT = {
+    "f1": "1",
+    "f2": "I",
+    "f3": "W3^2^B^RXX",
+    "f7": "C7^Consult^Clara",
+    "f10": "MED",
+    "f19": "V-99^^^RXX",
+}
+
+ADMISSION = (
+    r"MSH|^~\&|PAS|RXX|EXCH|RXX|20260115143000||ADT^A01^ADT_A01|ADM-1|P|2.5",
+    "EVN|A01|20260115142900||||20260115141500",
+    "PID|1||9990001006^^^NHS^NH~4711^^^RXX^MR||WARDLESS^Winifred^Ann^^Ms^^L||19580704|F|||"
+    "1 Ward Lane^^Leeds^^LS1 1AA^GBR^H||0113 496 0000^PRN^PH||en|W",
+    "PD1||||G123^Family^Doctor",
+    "NK1|1|WARDLESS^Walter|SPO^Spouse^HL70063|||",
+    line("PV1", **VISIT, f44="20260115141500"),
+    "AL1|1|DA|70618^Penicillin^RXNORM|SV|Rash~Swelling|20100301",
+    "DG1|1||J18.9^Pneumonia^I10||20260115|A",
+)
+RESULT = (
+    r"MSH|^~\&|LIS|RXX|EXCH|RXX|20260116090000||ORU^R01^ORU_R01|RES-1|P|2.5",
+    "PID|1||9990001006^^^NHS^NH||WARDLESS^Winifred||19580704|F",
+    line("PV1", f1="1", f2="I", f19="V-99^^^RXX"),
+    "ORC|RE|PL-1^RXX|FI-1^RXX||CM",
+    "OBR|1|PL-1^RXX|FI-1^RXX|24320-4^Electrolytes^LN|||20260116081500|||||||||C7^Consult^Clara||||||"
+    "20260116085500||CH|F",
+    "NTE|1||Sample slightly",
+    "NTE|2||haemolysed",
+    "OBX|1|NM|2823-3^Potassium^LN||5.10|mmol/L|3.5-5.3|H|||F|||20260116081500",
+    "NTE|1||Repeat advised",
+    "OBX|2|ST|600-7^Blood culture^LN||No growth||||||P",
+    "SPM|1|SP-1&RXX^SF-1&RXX||SER|||||||||||||20260116081500|20260116083000",
+)
+
+Lines = tuple[str, ...] | list[str]
+
+
+def body_of(lines: Lines) -> bytes:
+    return "\r".join(lines).encode("utf-8") + b"\r"
+
+
+@pytest.fixture
+def source() -> Source:
+    return SOURCE
+
+
+@pytest.fixture
+def admission() -> tuple[str, ...]:
+    return ADMISSION
+
+
+@pytest.fixture
+def result() -> tuple[str, ...]:
+    return RESULT
+
+
+@pytest.fixture
+def normalise() -> Callable[..., SourceBatch]:
+    """`normalise(lines or bytes, **changes of the source)`."""
+
+    def run(message: Lines | bytes, **changes: object) -> SourceBatch:
+        body = message if isinstance(message, bytes) else body_of(message)
+        source = replace(SOURCE, **changes)  # type: ignore[arg-type]
+        return HospitalNormaliser().normalise(Original(body, "application/hl7-v2", intake="in-1"), source, AT)
+
+    return run
+
+
+@pytest.fixture
+def only() -> Callable[[SourceBatch, str], dict]:  # type: ignore[type-arg]
+    """The one resource of a type."""
+
+    def pick(batch: SourceBatch, resource_type: str) -> dict:  # type: ignore[type-arg]
+        found = [one for one in batch.resources if one["resourceType"] == resource_type]
+        assert len(found) == 1, f"{len(found)} {resource_type}"
+        return found[0]
+
+    return pick
