@@ -80,7 +80,7 @@ class Contribution:
     body: bytes
     """Compact JSON of `adapters.codec.encode`."""
     content: bytes
-    """SHA-256 of the resource without `meta.source`: two sayings of the same are equal in it."""
+    """SHA-256 of `body` with the id of the intake taken out: two sayings of the same are equal in it."""
     digest: bytes
     """Derived facts for decisions; opaque here."""
     custodian: str
@@ -92,11 +92,13 @@ class Contribution:
     """Name of the key it is sealed under: a person, or the resource itself if it is nobody's."""
     event_time: str = ""
     sequence: int = 0
+    rank: int = 0
+    """Of two statuses at one time the higher wins (normalisation.md S21); 0 where there is no such status."""
     arrival: int = 0
 
     @property
-    def order(self) -> tuple[str, int, int]:
-        return (self.event_time, self.sequence, self.arrival)
+    def order(self) -> tuple[str, int, int, int]:
+        return (self.event_time, self.sequence, self.rank, self.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,7 @@ class Version:
     event_time: str
     sequence: int
     arrival: int
-    body: bytes | None
-    """None: said the same as the current state did when it came."""
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,13 @@ class RecordStore(Protocol):
     def current(self, ref: str) -> Record | None: ...
 
     def history(self, ref: str) -> tuple[Version, ...]: ...
+
+    def amend(self, ref: str, body: bytes | None, digest: bytes = b"") -> bool:
+        """Show this state, folded from the history, instead of the latest contribution; None: the latest.
+
+        Returns whether that changed anything.
+        """
+        ...
 
     def retire(self, patients: Sequence[str], source: str, *, intakes: Sequence[str], seen: str) -> int:
         """A complete snapshot of `source` consists of `intakes`: what it no longer says becomes inactive.

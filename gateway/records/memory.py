@@ -129,4 +129,4 @@ class MemoryRecords:
 
     def history(self, ref: str) -> tuple[ContributionRow, ...]:
         rows = [row for row in self._said.values() if row.ref == ref]
-        return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.arrival)))
+        return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.rank, row.arrival)))

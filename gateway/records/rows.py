@@ -42,13 +42,17 @@ class RecordRow:
     version: int
     event_time: str
     sequence: int
+    rank: int
     arrival: int
     intake: str
     content: bytes
+    folded: bytes | None = None
+    """State that was folded from several contributions, sealed; None: the current contribution's body."""
+    folded_digest: bytes | None = None
 
     @property
-    def order(self) -> tuple[str, int, int]:
-        return (self.event_time, self.sequence, self.arrival)
+    def order(self) -> tuple[str, int, int, int]:
+        return (self.event_time, self.sequence, self.rank, self.arrival)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class ContributionRow:
     key: str
     event_time: str
     sequence: int
+    rank: int
     arrival: int
     content: bytes
     sha256: bytes

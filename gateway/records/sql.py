@@ -85,9 +85,12 @@ record = Table(
     Column("version", Integer, nullable=False),
     Column("event_time", INSTANT, nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("rank", Integer, nullable=False),
     Column("arrival", BigInteger, nullable=False),
     Column("intake", String(64), nullable=False),
     Column("content", LargeBinary(32), nullable=False),
+    Column("folded", LargeBinary),
+    Column("folded_digest", LargeBinary),
 )
 
 contribution = Table(
@@ -98,6 +101,7 @@ contribution = Table(
     Column("key", REF, nullable=False),
     Column("event_time", INSTANT, nullable=False),
     Column("sequence", BigInteger, nullable=False),
+    Column("rank", Integer, nullable=False),
     Column("arrival", BigInteger, nullable=False),
     Column("content", LargeBinary(32), nullable=False),
     Column("sha256", LargeBinary(32), nullable=False),
@@ -212,7 +216,7 @@ class SQLRecords:
     def history(self, ref: str) -> tuple[ContributionRow, ...]:
         found = self._connection.execute(select(contribution).where(contribution.c.ref == ref))
         rows = [ContributionRow(**row._mapping) for row in found]
-        return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.arrival)))
+        return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.rank, row.arrival)))
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

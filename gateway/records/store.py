@@ -1,6 +1,6 @@
 """Records by key: every contribution kept, the latest by event current (normalisation.md 3.4).
 
-`state(key) = fold(contributions sorted by (event time, sequence, arrival))`, by resource: the latest wins.
+`state(key) = fold(contributions sorted by (event time, sequence, rank, arrival))`: the latest wins.
 So out of order equals in order, a repetition changes nothing, and history is kept.
 """
 
@@ -59,23 +59,40 @@ class Records:
         return self._opened(found) if found else None
 
     def history(self, ref: str) -> tuple[Version, ...]:
+        rows = self._rows.history(ref)
+        bodies = {
+            row.content: self._vault.open(row.key, row.body, _aad("record", row))
+            for row in rows
+            if row.body is not None
+        }
         return tuple(
-            Version(
-                row.intake,
-                row.event_time,
-                row.sequence,
-                row.arrival,
-                None if row.body is None else self._vault.open(row.key, row.body, _aad("record", row)),
-            )
-            for row in self._rows.history(ref)
+            Version(row.intake, row.event_time, row.sequence, row.arrival, bodies[row.content])
+            for row in rows
         )
+
+    def amend(self, ref: str, body: bytes | None, digest: bytes = b"") -> bool:
+        found = self._rows.current(ref)
+        if found is None or (body is None and found[0].folded is None):
+            return False
+        record, said, _ = found
+        if body is not None and body == self._opened(found).body:
+            return False
+        row = replace(record, version=record.version + 1, folded=None, folded_digest=None)
+        if body is not None:
+            folded = self._vault.seal(said.key, body, _aad("folded", said))
+            row = replace(row, folded=folded)
+            row = replace(row, folded_digest=self._vault.seal(said.key, digest, _aad("folded-digest", said)))
+        self._rows.update([row])
+        return True
 
     def retire(self, patients: Sequence[str], source: str, *, intakes: Sequence[str], seen: str) -> int:
         return self._rows.retire(patients, source, intakes, seen)
 
     def _sealed(self, c: Contribution, *, with_body: bool) -> ContributionRow:
         sha256 = hashlib.sha256(c.body).digest()
-        row = ContributionRow(c.ref, c.intake, c.key, c.event_time, c.sequence, c.arrival, c.content, sha256)
+        row = ContributionRow(
+            c.ref, c.intake, c.key, c.event_time, c.sequence, c.rank, c.arrival, c.content, sha256
+        )
         if not with_body:
             return row
         body = self._vault.seal(c.key, c.body, _aad("record", row))
@@ -83,14 +100,18 @@ class Records:
 
     def _opened(self, found: Found) -> Record:
         record, said, member = found
-        if said.body is None or said.digest is None:
+        what, body, digest = "", said.body, said.digest
+        if record.folded is not None:
+            what, body, digest = "folded", record.folded, record.folded_digest
+        if body is None or digest is None:
             raise SealBroken
+        plain = self._vault.open(said.key, body, _aad(what or "record", said))
         return Record(
             ref=record.ref,
             patient=member.patient,
-            body=self._vault.open(said.key, said.body, _aad("record", said)),
-            digest=self._vault.open(said.key, said.digest, _aad("digest", said)),
-            sha256=said.sha256,
+            body=plain,
+            digest=self._vault.open(said.key, digest, _aad(f"{what}-digest" if what else "digest", said)),
+            sha256=hashlib.sha256(plain).digest() if what else said.sha256,
             custodian=record.custodian,
             source=record.source,
             version=record.version,
@@ -102,16 +123,23 @@ class Records:
 
 def _row(c: Contribution) -> RecordRow:
     return RecordRow(
-        c.ref, c.custodian, c.source, 1, c.event_time, c.sequence, c.arrival, c.intake, c.content
+        c.ref, c.custodian, c.source, 1, c.event_time, c.sequence, c.rank, c.arrival, c.intake, c.content
     )
 
 
 def _moved(row: RecordRow, c: Contribution) -> RecordRow:
     """The row after a later contribution; one that says the same moves it in time only."""
-    later = replace(row, event_time=c.event_time, sequence=c.sequence, arrival=c.arrival)
+    later = replace(row, event_time=c.event_time, sequence=c.sequence, rank=c.rank, arrival=c.arrival)
     if row.content == c.content:
         return later
-    return replace(later, version=row.version + 1, intake=c.intake, content=c.content)
+    return replace(
+        later,
+        version=row.version + 1,
+        intake=c.intake,
+        content=c.content,
+        folded=None,
+        folded_digest=None,
+    )
 
 
 def _aad(what: str, row: ContributionRow) -> bytes:

@@ -25,7 +25,7 @@ def said(
     body = f'{{"text":"{text}"}}'.encode()
     return Contribution(
         ref, body, hashlib.sha256(body).digest(), b"digest:" + body, "c.example", source, intake, patients,
-        key or to, time, sequence, arrival,
+        key or to, time, sequence, 0, arrival,
     )  # fmt: skip
 
 
@@ -142,3 +142,32 @@ async def test_many_records_are_one_call(run):
     await run(put(*(said(f"Observation/o{n:04d}", str(n), who) for n in range(1203))))
     found = await run(lambda r: r.records.of_person(who))
     assert [x.ref for x in found] == [f"Observation/o{n:04d}" for n in range(1203)]
+
+
+async def test_a_folded_state_is_shown_until_something_newer_is_said(run):
+    """A state folded from the history replaces the latest contribution, as a version; a newer one ends it."""
+    who = await person(run)
+    await run(put(said("Encounter/e", "old", who, "i1", T1), said("Encounter/e2", "x", who, "i1", T1)))
+    folded = b'{"text":"both"}'
+    assert await run(lambda r: r.records.amend("Encounter/e", folded, b"facts"))
+    assert not await run(lambda r: r.records.amend("Encounter/e", folded, b"facts"))
+    record = await run(lambda r: r.records.current("Encounter/e"))
+    assert (record.body, record.digest, record.version) == (folded, b"facts", 2)
+    assert record.sha256 == hashlib.sha256(folded).digest()
+    assert (await bodies(run, who))["Encounter/e"] == "both"
+    await run(put(said("Encounter/e", "new", who, "i2", T2)))
+    assert (await bodies(run, who))["Encounter/e"] == "new"
+    assert not await run(lambda r: r.records.amend("Encounter/e", None))
+    assert len(await run(lambda r: r.records.history("Encounter/e"))) == 2
+
+
+async def test_of_two_statuses_at_one_time_the_higher_rank_wins(run):
+    """S21: with equal event time and sequence the rank decides before arrival does."""
+    from dataclasses import replace
+
+    who = await person(run)
+    for n, order in enumerate(([1, 2], [2, 1])):
+        for arrival, rank in enumerate(order):
+            one = said(f"Observation/o{n}", f"rank{rank}", who, f"i{rank}", T1, 0, arrival)
+            await run(put(replace(one, rank=rank)))
+    assert set((await bodies(run, who)).values()) == {"rank2"}
