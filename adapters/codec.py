@@ -12,6 +12,8 @@ import msgspec
 
 MAX_DEPTH = 64
 MAX_NUMBER_CHARS = 64
+MAX_EXPONENT = 308
+"""Decimal exponent of a number, as far as a double goes: `1e999999999` is short text and endless arithmetic."""
 
 
 class BadJSON(ValueError):
@@ -32,7 +34,10 @@ def _refuse(_: str) -> NoReturn:
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_NUMBER_CHARS:
         raise BadJSON("number too long")
-    return decimal_from_text(text)
+    value = decimal_from_text(text)
+    if abs(value.adjusted()) > MAX_EXPONENT:
+        raise BadJSON("number too large or too small")
+    return value
 
 
 def _integer(text: str) -> int:
@@ -108,7 +113,7 @@ def encode(value: Any) -> bytes:
 
 def _deeper_than(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for node in level

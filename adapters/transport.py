@@ -8,8 +8,10 @@ import asyncio
 import ipaddress
 import logging
 import ssl
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -47,7 +49,9 @@ class Transport:
             raise ValueError("a source address must be an http or https URL")
         if parts.scheme == "http" and not (allow_plain or _is_loopback(parts.hostname)):
             raise ValueError("plain http is for loopback only; use https")
-        self._origin = (parts.scheme, parts.netloc)
+        if parts.username is not None or parts.password is not None:
+            raise ValueError("a source address carries no credentials")
+        self._origin = _origin(httpx.URL(base_url))
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -55,6 +59,8 @@ class Transport:
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - the deadline is total, set around every call
+            headers={"Accept-Encoding": "gzip"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one patient's call tells no other
             limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
         )
 
@@ -71,8 +77,13 @@ class Transport:
 
     def same_origin(self, url: str) -> bool:
         """Whether an address that a source gave us (next page, attachment) stays on its own origin."""
-        parts = urlsplit(url)
-        return (parts.scheme, parts.netloc) == self._origin or not parts.netloc
+        try:
+            parts = urlsplit(url)
+            if bool(parts.scheme) != bool(parts.netloc):  # `//host/x`, `file:/x`: neither ours nor relative
+                return False
+            return _origin(self._client.build_request("GET", url).url) == self._origin
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+            return False
 
     async def request(
         self,
@@ -87,18 +98,20 @@ class Transport:
         """One call within `deadline` seconds, body included. Any HTTP status is returned, none raises.
 
         Raises `SourceTimedOut`, `SourceUnavailable`, `SourceMalformed` (not HTTP, or over the cap),
-        `SourceRefused` (a redirect: credentials never follow one).
+        `SourceRefused` (a redirect, or an address outside the source's origin: credentials stay at home).
         """
-        if deadline <= 0:
+        if not deadline > 0:  # NaN too
             raise SourceTimedOut("deadline passed before asking")
+        if not self.same_origin(path):
+            raise SourceRefused("named an address that is not its own")
         try:
             async with asyncio.timeout(deadline):
                 return await self._exchange(method, path, headers, params, content)
         except TimeoutError:
             raise SourceTimedOut("no complete answer within the deadline") from None
-        except (httpx.RemoteProtocolError, httpx.DecodingError):
+        except (httpx.RemoteProtocolError, httpx.DecodingError, zlib.error):
             raise SourceMalformed("the answer was not valid HTTP") from None
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.StreamError):
             raise SourceUnavailable("could not be reached, or broke off") from None
 
     async def _exchange(
@@ -114,12 +127,30 @@ class Transport:
         ) as reply:
             if reply.is_redirect:
                 raise SourceRefused("answered with a redirect")
-            body = bytearray()
-            async for piece in reply.aiter_bytes():
-                body += piece
-                if len(body) > self._max_bytes:
-                    raise SourceMalformed("answer larger than the limit")
-            return Response(reply.status_code, dict(reply.headers), bytes(body))
+            return Response(reply.status_code, dict(reply.headers), await self._body(reply))
+
+    async def _body(self, reply: httpx.Response) -> bytes:
+        """The body, inflated within the limit: a small answer must not become a large one in memory."""
+        declared = reply.headers.get("content-length", "0")
+        if declared.isdigit() and int(declared[:20]) > self._max_bytes:
+            raise SourceMalformed("answer larger than the limit")
+        encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("identity", "gzip"):
+            raise SourceMalformed("answer in an encoding that was not asked for")
+        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+        body = bytearray()
+        async for piece in reply.aiter_raw():
+            body += inflate.decompress(piece, self._max_bytes + 1 - len(body)) if inflate else piece
+            if len(body) > self._max_bytes:
+                raise SourceMalformed("answer larger than the limit")
+        if inflate and not inflate.eof and body:
+            raise SourceMalformed("compressed answer broke off")
+        return bytes(body)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    """Scheme, host and port as they are compared: lower case, the default port left out."""
+    return url.scheme, url.host, url.port
 
 
 def _is_loopback(host: str) -> bool:

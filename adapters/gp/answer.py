@@ -60,8 +60,8 @@ class Answer:
         for unit, made in built:
             unit.commit(f"{made['resourceType']}/{made['id']}")
         made_here = [made for _, made in built]
-        self._remark_ids(len(built))
         kept = self._keep_others(identities)
+        self._remark_ids(len(built) + len(kept))
         for failure in failures:
             self._lose(failure.entry, "failed", failure.reason, failure.where)
         for entry in self._again:
@@ -146,7 +146,8 @@ class Answer:
 
     def _remark_ids(self, count: int) -> None:
         root = self._reading.root
-        self._reading.account.remark(self._reading.position(root), "altered", "id-rewritten", count)
+        if count:
+            self._reading.account.remark(self._reading.position(root), "altered", "id-rewritten", count)
         if self._stub is not None:
             self._reading.account.remark(self._reading.position(root), "assumed", "patient")
 

@@ -19,7 +19,7 @@ _NOT_AN_ITEM = "resourceType"
 
 
 class Reading:
-    """One decoded input. Keeps `root` alive and unchanged: the account's keys are identities of containers."""
+    """One decoded input. Keeps `root` alive and unchanged: keys of the account are identities in it."""
 
     def __init__(self, root: dict[str, Any], name: str) -> None:
         self.root = root

@@ -12,7 +12,8 @@ from adapters.gp.stu3_to_r4.allergy import ENDED_ALLERGIES
 NOT_A_RECORD = frozenset(
     "OperationOutcome Parameters CapabilityStatement StructureDefinition ValueSet CodeSystem ConceptMap "
     "OperationDefinition SearchParameter ImplementationGuide MessageDefinition CompartmentDefinition "
-    "GraphDefinition StructureMap TestScript TestReport DataElement ExpansionProfile NamingSystem".split()
+    "GraphDefinition StructureMap TestScript TestReport DataElement ExpansionProfile NamingSystem Library "
+    "Measure PlanDefinition ActivityDefinition Questionnaire ServiceDefinition".split()
 )
 """Types that are no patient's record: requests, outcomes, conformance resources."""
 

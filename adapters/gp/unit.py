@@ -36,7 +36,7 @@ class _Line:
 
 @dataclass(slots=True)
 class Unit:
-    """Context of one mapping. `stu3`: the resource as it came; tags and labels go into its meta at the end."""
+    """Context of one mapping: `stu3` is the resource as it came; tags and labels end in its meta."""
 
     reading: Reading
     ids: Identities

@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import codeable, compound, identifier, period, reference
+from adapters.gp.stu3_to_r4.elements import codeable, compound, identifier, period, reference
 from adapters.gp.stu3_to_r4.fields import listed, many, one
 from adapters.gp.stu3_to_r4.resource import supply, table
 from adapters.gp.unit import Unit, UnitFailed

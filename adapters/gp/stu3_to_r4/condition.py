@@ -3,7 +3,8 @@
 from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import codeable, compound, identifier, kinds, note, reference
+from adapters.gp.stu3_to_r4.datatypes import note
+from adapters.gp.stu3_to_r4.elements import codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter
 from adapters.gp.stu3_to_r4.resource import supply_subject, table

@@ -3,16 +3,8 @@
 from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import (
-    absent,
-    codeable,
-    coding,
-    compound,
-    identifier,
-    period,
-    quantity,
-    reference,
-)
+from adapters.gp.stu3_to_r4.datatypes import quantity
+from adapters.gp.stu3_to_r4.elements import absent, codeable, coding, compound, identifier, period, reference
 from adapters.gp.stu3_to_r4.fields import listed, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit

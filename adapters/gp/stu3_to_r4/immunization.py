@@ -5,15 +5,8 @@ from typing import Any
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed
-from adapters.gp.stu3_to_r4.datatypes import (
-    absent,
-    codeable,
-    compound,
-    identifier,
-    note,
-    reference,
-    simple_quantity,
-)
+from adapters.gp.stu3_to_r4.datatypes import note, simple_quantity
+from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, reference
 from adapters.gp.stu3_to_r4.fields import Field, build, first, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit

@@ -3,7 +3,8 @@
 from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import absent, codeable, compound, identifier, note, reference
+from adapters.gp.stu3_to_r4.datatypes import note
+from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, reference
 from adapters.gp.stu3_to_r4.fields import many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import INCOMPLETE, Unit

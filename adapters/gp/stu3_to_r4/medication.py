@@ -9,20 +9,9 @@ from typing import Any
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed
-from adapters.gp.stu3_to_r4.datatypes import (
-    absent,
-    codeable,
-    compound,
-    identifier,
-    kinds,
-    note,
-    period,
-    quantity,
-    ratio,
-    reference,
-    simple_quantity,
-)
+from adapters.gp.stu3_to_r4.datatypes import note, quantity, ratio, simple_quantity
 from adapters.gp.stu3_to_r4.dosage import dosage
+from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, period, reference
 from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table

@@ -5,17 +5,8 @@ from typing import Any
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed_parts
-from adapters.gp.stu3_to_r4.datatypes import (
-    absent,
-    codeable,
-    compound,
-    identifier,
-    kinds,
-    note_from_text,
-    quantity_range,
-    reference,
-    simple_quantity,
-)
+from adapters.gp.stu3_to_r4.datatypes import note_from_text, quantity_range, simple_quantity
+from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table

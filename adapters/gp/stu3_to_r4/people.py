@@ -1,19 +1,8 @@
 """Patient, RelatedPerson, Practitioner, PractitionerRole, Organization, Location."""
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import (
-    address,
-    attachment,
-    codeable,
-    coding,
-    compound,
-    human_name,
-    identifier,
-    kinds,
-    period,
-    reference,
-    telecom,
-)
+from adapters.gp.stu3_to_r4.datatypes import address, attachment, human_name, telecom
+from adapters.gp.stu3_to_r4.elements import codeable, coding, compound, identifier, kinds, period, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.resource import table
 

@@ -4,16 +4,9 @@ from typing import Any
 
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import (
-    codeable,
-    compound,
-    identifier,
-    kinds,
-    note,
-    note_from_text,
-    reference,
-)
+from adapters.gp.stu3_to_r4.datatypes import note, note_from_text
 from adapters.gp.stu3_to_r4.dosage import timing
+from adapters.gp.stu3_to_r4.elements import codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.medication import on_behalf_of
 from adapters.gp.stu3_to_r4.references import encounter, wrapped

@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.gp.reader import Holder, Step
-from adapters.gp.stu3_to_r4.datatypes import reference
+from adapters.gp.stu3_to_r4.elements import reference
 from adapters.gp.stu3_to_r4.fields import Convert, build, one
 from adapters.gp.unit import Unit
 

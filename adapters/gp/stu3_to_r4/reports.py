@@ -3,17 +3,8 @@
 from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import (
-    absent,
-    attachment,
-    codeable,
-    compound,
-    identifier,
-    kinds,
-    note,
-    reference,
-    simple_quantity,
-)
+from adapters.gp.stu3_to_r4.datatypes import attachment, note, simple_quantity
+from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, one
 from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table

@@ -7,7 +7,7 @@ from typing import Any
 from adapters import identity
 from adapters.gp.reader import Holder, Step, as_list
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.datatypes import coding, element
+from adapters.gp.stu3_to_r4.elements import coding, element
 from adapters.gp.stu3_to_r4.fields import Field, Fields, build, many, no_target, one
 from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.unit import Unit, UnitFailed

@@ -1,0 +1,163 @@
+"""What elements are made of: extensions, references, identifiers, codes; and the converter of a table."""
+
+from typing import Any
+
+from adapters import identity
+from adapters.gp.reader import Holder, Step
+from adapters.gp.stu3_to_r4 import primitives as p
+from adapters.gp.stu3_to_r4.fields import Convert, Fields, build, choice, many, one
+from adapters.gp.unit import ABSENT, Unit
+from adapters.terminology.tables import concept_map
+
+TYPES: dict[str, Convert] = {}
+"""Converter of each type that may stand in an `x[x]`; filled by datatypes.py, as types need each other."""
+UNRESOLVED = "urn:carepact:unresolved"
+
+
+def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = False) -> dict[str, Any]:
+    """`build` plus what every element may have: extensions, also those of its primitives.
+
+    `root`: a resource, whose `id` is no element id.
+    """
+    made = build(unit, stu3, (*(_EXTENSIONS if root else _ELEMENT), *fields))
+    for row in fields:
+        shadow = stu3.get(f"_{row.source}")
+        if isinstance(shadow, dict) and not row.many_out:
+            inner = build(unit, shadow, _ELEMENT)
+            if inner:
+                made[f"_{row.target}"] = inner
+    return made
+
+
+def absent(reason: str = "unknown") -> dict[str, Any]:
+    """A required element that the source does not give (R4 data-absent-reason)."""
+    return {"extension": [{"url": ABSENT, "valueCode": reason}]}
+
+
+def compound(*fields: Any, needs: tuple[str, ...] = ()) -> Convert:
+    """Converter of a complex type or backbone element; rows and tuples of rows may be mixed.
+
+    `needs`: members that R4 requires (`_name` for a primitive); their absence is said, not filled.
+    """
+    rows: Fields = tuple(row for item in fields for row in (item if isinstance(item, tuple) else (item,)))
+
+    def convert(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+        raw = holder[step]  # type: ignore[index]
+        if not isinstance(raw, dict):
+            unit.reject(holder, step, "bad-text")
+            return None
+        made = element(unit, raw, rows)
+        for name in needs if made else ():
+            if name.removeprefix("_") not in made:
+                made.setdefault(name, absent())
+        return made or None
+
+    return convert
+
+
+def _element_id(unit: Unit, holder: Holder, step: Step) -> None:
+    unit.drop(holder, step, "structural")
+
+
+def _later(name: str) -> Convert:
+    """A type that is defined further down: types refer to each other."""
+
+    def convert(unit: Unit, holder: Holder, step: Step) -> Any:
+        return globals()[name](unit, holder, step)
+
+    return convert
+
+
+def system(unit: Unit, holder: Holder, step: Step) -> str | None:
+    """URI of a code or identifier system, moved from its STU3 address to today's by stu3_systems.csv."""
+    text = p.uri(unit, holder, step)
+    if text is None:
+        return None
+    known = concept_map("stu3_systems").get(("", text))
+    return known.system if known else text
+
+
+def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+    """Care Connect extensions under their UK Core address (stu3_extensions.csv), all others as they came."""
+    raw = holder[step]  # type: ignore[index]
+    url = raw.get("url") if isinstance(raw, dict) else None
+    if not isinstance(url, str) or not url.strip():
+        unit.reject(holder, step, "bad-text")
+        return None
+    known = concept_map("stu3_extensions").get(("", url.strip()))
+    made = build(unit, raw, (many("extension", extension), *choice("value", TYPES)))
+    if not made:
+        unit.lose(holder, step, "rejected", "bad-text")
+        return None
+    if "extension" in made and len(made) > 1:  # ext-1: a value or extensions, never both
+        unit.lose(raw, "extension", "rejected", "too-many")
+        del made["extension"]
+    unit.take(raw, "url")
+    return {"url": known.system if known else url.strip(), **made}
+
+
+_EXTENSIONS: Fields = (many("extension", extension),)
+_ELEMENT: Fields = (one("id", _element_id), *_EXTENSIONS)
+
+
+def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+    """A reference inside this answer, or a logical one with what came (normalisation.md 1, rule 3)."""
+    raw = holder[step]  # type: ignore[index]
+    if not isinstance(raw, dict):
+        unit.reject(holder, step, "bad-reference")
+        return None
+    made = element(unit, raw, (one("identifier", identifier), one("display", p.string)))
+    words = raw.get("reference")
+    if words is None:
+        return made or None
+    if not isinstance(words, str) or not words.strip():
+        unit.reject(raw, "reference", "bad-reference")
+        return made or None
+    unit.take(raw, "reference")
+    target = unit.target_of(words.strip())
+    if target is not None:
+        return {"reference": target, **made}
+    unit.alter(raw, "reference", "dangling-reference")
+    made.setdefault("identifier", {"system": UNRESOLVED, "value": words.strip()})
+    return made
+
+
+def identifier(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+    """An Identifier; a national number with a wrong check digit becomes a local one: it must link nobody."""
+    raw = holder[step]  # type: ignore[index]
+    made: dict[str, Any] | None = _identifier(unit, holder, step)
+    if not made or "system" not in made or "value" not in made:
+        return made
+    if identity.is_national(made["system"]):
+        plain = made["value"].replace(" ", "").replace("-", "").upper()
+        if identity.check_digit_holds(made["system"], plain):
+            made["value"] = plain
+        else:
+            unit.alter(raw, "system", "check-digit")
+            name = made["system"].rstrip("/").rpartition("/")[2]
+            made["system"] = identity.local_system(unit.source.custodian, unit.source.id, name)
+    return made
+
+
+coding = compound(
+    one("system", system),
+    one("version", p.string),
+    one("code", p.code),
+    one("display", p.string),
+    one("userSelected", p.boolean),
+)
+codeable = compound(many("coding", coding), one("text", p.string))
+period = compound(one("start", p.date_time), one("end", p.date_time))
+_identifier = compound(
+    one("use", p.enum("identifier-use")),
+    one("type", codeable),
+    one("system", system),
+    one("value", p.string),
+    one("period", period),
+    one("assigner", _later("reference")),
+)
+
+
+def kinds(*names: str) -> dict[str, Convert]:
+    """Converters of the named types, for `choice`."""
+    return {name: TYPES[name] for name in names}
