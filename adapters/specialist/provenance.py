@@ -23,9 +23,9 @@ def provenance(record: Record, original: Original, at: datetime, mapping: str) -
     authors = [a for a in (actor(record, e, owner) for e in entities) if a]
     resources = record.resources()
     intake = original.intake or hashlib.sha256(original.body).hexdigest()
-    custodian = {"system": "urn:carepact:custodian", "value": record.source.custodian}
+    custodian = {"system": "urn:carepact:member", "value": record.source.custodian}
     agents = [
-        {"type": _type("assembler"), "who": {"display": "Carepact node"}},
+        {"type": _type("assembler"), "who": {"display": "carepact"}},
         {"type": _type("author"), "who": {"identifier": custodian}},
         *({"type": _type("author"), "who": a} for a in authors),
     ]

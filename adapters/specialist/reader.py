@@ -16,10 +16,13 @@ Key = tuple[Element, str]
 _UNCOUNTED = frozenset({"templateId", "typeId"})
 _STRUCTURAL = frozenset(
     "@classCode @moodCode @typeCode @contextConductionInd @contextControlCode @determinerCode @inversionInd "
-    "@independentInd @codeSystemName @mediaType @representation @institutionSpecified @listType".split()
+    "@independentInd @codeSystemName @mediaType @representation @institutionSpecified @operator".split()
 )
 # Codes that only say which kind of statement a node is; the template or the place says the same.
-_FIXED = frozenset("ASSERTION CONC SEV 33999-4 82606-5 48767-8 75326-9 64572001 76691-5 445518008".split())
+_FIXED = frozenset(
+    "ASSERTION CONC SEV 33999-4 82606-5 48767-8 445518008 SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS "
+    "SECINTOBS".split()
+)
 _SAYS_NOTHING = frozenset({"NI", "UNK", "NA", "NP"})
 
 
@@ -114,6 +117,7 @@ class Document:
 
     def close(self, *, notes: tuple[LossEntry, ...] = (), unreadable: bool = False) -> Losses:
         """The ledger, in the order of the document; XML scaffolding is one line for each entry."""
+        self._drop_foreseen()
         self._drop_scaffolding()
         for key in self._keys:
             if self._account.is_open(key):
@@ -128,6 +132,16 @@ class Document:
 
     def _rank(self, position: str) -> int:
         return self._ranks.get(position, self._ranks.get(position.rpartition("/")[0], 0))
+
+    def _drop_foreseen(self) -> None:
+        """Authors that a nearer one replaced, and pointers at narrative that stands in its section anyway."""
+        for element in self._order:
+            if local(element) == "author" and element.getparent() is not self.root:
+                self.lose(element, "not-mapped", "superseded")
+            elif local(element) == "author":
+                self.lose(element, "not-mapped", "administrative")
+            elif local(element) == "reference" and peek(element, "value").startswith("#"):
+                self.lose(element, "not-mapped", "duplicate", "@value")
 
     def _drop_scaffolding(self) -> None:
         """Codes that say which kind of node it is, and null flavours that say no more than absence."""

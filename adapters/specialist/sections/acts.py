@@ -14,6 +14,8 @@ from adapters.specialist.values import coding, identifiers, present, string
 
 JSON = dict[str, Any]
 SCT = "http://snomed.info/sct"
+_ANNOTATION = "2.16.840.1.113883.3.3251.1.4"
+_MARKINGS = "2.16.840.1.113883.3.3251.1.5"
 _SECURITY = frozenset(
     "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
 )
@@ -130,6 +132,24 @@ def notes(record: Record, act: Element) -> list[JSON]:
                 record.doc.lose(code, "not-mapped", "structural")
             found.append(present(text=words, time=time(record, find(inner, "author/time"))))
     return found
+
+
+def is_privacy_annotation(act: Element | None) -> bool:
+    """An organizer of DS4P that only says how sensitive what it stands in is."""
+    return act is not None and _ANNOTATION in templates(act)
+
+
+def section_labels(record: Record, section: Element) -> list[JSON]:
+    """Privacy annotations that stand in a section as entries of their own mark all of it."""
+    entries = [e for e in find_all(section, "entry") if is_privacy_annotation(act_of(e))]
+    return [label for entry in entries for label in entry_labels(record, entry)]
+
+
+def document_labels(record: Record) -> list[JSON]:
+    """What a section of privacy markings says lies on the whole document."""
+    sections = find_all(record.doc.root, "component/structuredBody/component/section")
+    marking = [s for s in sections if _MARKINGS in templates(s)]
+    return [label for s in marking for label in section_labels(record, s)]
 
 
 def entry_labels(record: Record, entry: Element) -> list[JSON]:
