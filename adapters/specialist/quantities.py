@@ -103,4 +103,6 @@ def when(record: Record, element: Element | None, prefix: str) -> JSON:
     if point:
         return {f"{prefix}DateTime": point}
     span = period(record, element)
+    if span and span.get("start") == span.get("end"):
+        return {f"{prefix}DateTime": span["start"]}
     return {f"{prefix}Period": span} if span else {}

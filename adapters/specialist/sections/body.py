@@ -13,7 +13,14 @@ from adapters.specialist.header import confidentiality
 from adapters.specialist.markup import Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.record import Record, is_masked, masked_labels
-from adapters.specialist.sections.acts import Place, act_of, entry_labels
+from adapters.specialist.sections.acts import (
+    Place,
+    act_of,
+    document_labels,
+    entry_labels,
+    is_privacy_annotation,
+    section_labels,
+)
 from adapters.specialist.sections.allergies import allergies
 from adapters.specialist.sections.immunizations import immunizations
 from adapters.specialist.sections.kept import keep
@@ -63,14 +70,14 @@ _BY_SECTION: Table[str, Mapping] = {
 
 def sections_from_body(record: Record) -> list[JSON]:
     """Composition.section of every section of the structured body, in order."""
-    return [
-        section(record, s) for s in find_all(record.doc.root, "component/structuredBody/component/section")
-    ]
+    sections = find_all(record.doc.root, "component/structuredBody/component/section")
+    with record.under(document_labels(record)):
+        return [section(record, s) for s in sections]
 
 
 def section(record: Record, element: Element) -> JSON:
     """One section: title, code, narrative, references to what its entries became, sub-sections."""
-    with record.under(confidentiality(record, element)):
+    with record.under(confidentiality(record, element) + section_labels(record, element)):
         code = find(element, "code")
         title = string(record, find(element, "title"))
         narrative = record.narratives.section(find(element, "text"))
@@ -96,6 +103,9 @@ def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
     """One entry is one unit: it becomes resources, is kept, or fails alone."""
     act = act_of(entry)
     if act is None:
+        return []
+    if is_privacy_annotation(act):
+        record.doc.lose(act, "not-mapped", "structural")
         return []
     try:
         labels = entry_labels(record, entry) + (masked_labels() if is_masked(entry) else [])

@@ -65,7 +65,7 @@ def _condition(record: Record, observation: Element, concern: Element | None, pl
     members = present(
         clinicalStatus=_status(CLINICAL, clinical),
         verificationStatus=_status(VERIFICATION, "entered-in-error" if wrong else refuted),
-        category=_category(place),
+        category=_category(record, observation, place),
         severity=concept(record, find(severity, "value")),
         code=code,
         subject=record.subject,
@@ -123,6 +123,10 @@ def _clinical(record: Record, observation: Element, concern: Element | None, end
     return target.code if target else None
 
 
-def _category(place: Place) -> list[JSON]:
+def _category(record: Record, observation: Element, place: Place) -> list[JSON]:
+    """Which list it stands in, and what kind of problem the source calls it."""
     target = concept_map("cda_problem_category").get(("http://loinc.org", place.code))
-    return [{"coding": [target.coding()]}] if target else []
+    found: list[JSON] = [{"coding": [target.coding()]}] if target else []
+    code = find(observation, "code")
+    kind = concept(record, code) if peek(code, "code") != "ASSERTION" else None
+    return found + ([kind] if kind else [])
