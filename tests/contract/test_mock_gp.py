@@ -9,7 +9,6 @@ import json
 import re
 from collections import Counter
 from datetime import date
-from pathlib import Path
 
 import httpx
 import pytest
@@ -64,22 +63,17 @@ def parameters(number=FULL, *names, system="https://fhir.nhs.uk/Id/nhs-number", 
     return {"resourceType": "Parameters", "parameter": asked}
 
 
-def ask(body=None, *, sent=None, faults=(), files=(), path=PATH, method="POST", times=1, content=None):
+def ask(body=None, *, sent=None, path=PATH, method="POST", content=None):
     """What the mock answers, and its journal."""
 
     async def run():
-        mock = GPMock(Population(7, TODAY), files=files)
-        async with mock, httpx.AsyncClient(timeout=5) as client:
-            if faults:
-                put = await client.put(f"{mock.url}/__sandbox/faults", json=list(faults))
-                assert put.status_code == 200, put.text
-            for _ in range(times):
-                reply = await client.request(
-                    method,
-                    mock.url + path,
-                    headers=sent or headers(),
-                    content=content if content is not None else json.dumps(body or parameters()),
-                )
+        async with GPMock(Population(7, TODAY)) as mock, httpx.AsyncClient(timeout=5) as client:
+            reply = await client.request(
+                method,
+                mock.url + path,
+                headers=sent or headers(),
+                content=content if content is not None else json.dumps(body or parameters()),
+            )
             return reply, mock.journal
 
     return asyncio.run(run())
@@ -154,6 +148,14 @@ def test_medication_comes_as_statement_plan_and_issues():
     assert all(requests[o["basedOn"][0]["reference"].partition("/")[2]]["intent"] == "plan" for o in orders)
 
 
+def test_an_area_without_content_is_an_empty_list():
+    """Asked for and nothing there: a List with its emptyReason, never silence."""
+    reply, _ = ask(parameters(FULL, "includeReferrals", "includeUncategorisedData"))
+    lists = resources(reply, "List")
+    assert [x["emptyReason"]["coding"][0]["code"] for x in lists] == ["no-content-recorded"] * 2
+    assert not any("entry" in x for x in lists)
+
+
 def test_real_flaws_are_there():
     """Ids that FHIR forbids, and list warnings where a record is short: an adapter must meet them."""
     reply, _ = ask()
@@ -174,6 +176,7 @@ def test_psychiatry_is_marked_and_nothing_else():
             marked[entry["resource"]["resourceType"]] += 1
     assert marked == {
         "Condition": 1,
+        "Medication": 1,
         "MedicationStatement": 1,
         "MedicationRequest": 2,
         "DiagnosticReport": 1,
@@ -271,143 +274,3 @@ def test_a_wrong_method_or_address_is_an_outcome():
     """GET on the operation and any other address answer with an OperationOutcome, not with a page."""
     assert ask(method="GET", content=b"")[0].status_code == 405
     assert outcome(ask(path="/Observation")[0]) == (404, "NO_RECORD_FOUND")
-
-
-def test_the_wrong_patient_is_somebody_else_altogether():
-    """The fault answers the asked number with another person's record; times ends it."""
-    fault = {"target": "gp", "kind": "wrong_patient", "times": 1}
-    reply, journal = ask(faults=[fault])
-    assert resources(reply, "Patient")[0]["identifier"][0]["value"] != FULL
-    assert journal[0]["faults"] == ["wrong_patient"]
-    after, _ = ask(faults=[fault], times=2)
-    assert resources(after, "Patient")[0]["identifier"][0]["value"] == FULL
-
-
-def test_a_disguised_wrong_patient_has_the_right_number():
-    """The harder case: number right, name and birth date another's."""
-    reply, _ = ask(faults=[{"kind": "wrong_patient", "disguised": True}])
-    right, _ = ask()
-    shown, own = resources(reply, "Patient")[0], resources(right, "Patient")[0]
-    assert shown["identifier"][0]["value"] == FULL
-    assert (shown["name"], shown["birthDate"]) != (own["name"], own["birthDate"])
-
-
-def test_http_faults_have_their_status_and_retry_after():
-    """429 with Retry-After, as a busy provider answers."""
-    reply, _ = ask(faults=[{"kind": "http", "status": 429, "retry_after": 7}])
-    assert (reply.status_code, reply.headers["retry-after"]) == (429, "7")
-
-
-def test_content_faults_spoil_the_content_alone():
-    """invalid_json is 200 and no JSON; wrong_content_type is the record as a web page."""
-    broken, _ = ask(faults=[{"kind": "invalid_json"}])
-    assert broken.status_code == 200
-    with pytest.raises(ValueError):
-        broken.json()
-    page, _ = ask(faults=[{"kind": "wrong_content_type"}])
-    assert page.headers["content-type"].startswith("text/html") and page.json()["resourceType"] == "Bundle"
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ({"kind": "down"}, httpx.TransportError),
-        ({"kind": "truncate", "bytes": 500}, httpx.RemoteProtocolError),
-        ({"kind": "hang"}, httpx.ReadTimeout),
-    ],
-)
-def test_a_broken_connection_is_broken(fault, error):
-    """down answers nothing, truncate announces more than it sends, hang never answers: seen by a client."""
-
-    async def run():
-        mock = GPMock(Population(7, TODAY))
-        mock.faults.replace([fault])
-        async with mock, httpx.AsyncClient(timeout=0.5) as client:
-            with pytest.raises(error):
-                await client.post(mock.url + PATH, headers=headers(), content=json.dumps(parameters()))
-            ready = await client.get(f"{mock.url}/__sandbox/ready")
-            assert ready.json() == {"mock": "gp", "ready": True}
-
-    asyncio.run(run())
-
-
-def test_latency_delays_and_then_answers():
-    """The record comes whole, and not before its time."""
-
-    async def run():
-        mock = GPMock(Population(7, TODAY))
-        mock.faults.replace([{"kind": "latency", "ms": 300}])
-        async with mock, httpx.AsyncClient() as client:
-            loop = asyncio.get_running_loop()
-            started = loop.time()
-            reply = await client.post(mock.url + PATH, headers=headers(), content=json.dumps(parameters()))
-            assert reply.status_code == 200 and loop.time() - started >= 0.3
-
-    asyncio.run(run())
-
-
-def test_the_control_surface_lists_sets_clears_and_resets():
-    """faults PUT, GET, DELETE; journal; population; reset: each answers JSON."""
-
-    async def run():
-        mock = GPMock(Population(7, TODAY))
-        async with mock, httpx.AsyncClient(base_url=f"{mock.url}/__sandbox/") as client:
-            await client.put("faults", json=[{"kind": "down", "times": 2}])
-            assert (await client.get("faults")).json()[0]["times"] == 2
-            assert (await client.delete("faults")).json() == []
-            refused = await client.put("faults", json=[{"kind": "x"}])
-            assert refused.status_code == 400 and "latency" in refused.json()["known"]
-            assert (await client.put("faults", content=b"{")).status_code == 400
-            people = (await client.get("population")).json()["patients"]
-            known = {p["label"]: p["known"] for p in people}
-            assert known["patient_with_full_record"] and not known["patient_unknown_everywhere"]
-            await client.get("../nowhere")
-            assert len((await client.get("journal")).json()) == 1
-            assert (await client.post("reset")).status_code == 200
-            assert (await client.get("journal")).json() == []
-            assert (await client.get("nonsense")).status_code == 404
-
-    asyncio.run(run())
-
-
-def test_the_journal_names_people_by_label_alone():
-    """No number, name or birth date of a patient stands in the journal."""
-    _, journal = ask()
-    person = Population(7, TODAY).find("patient_with_full_record").person
-    text = json.dumps(journal)
-    assert not [v for v in (person.nhs_number, person.family, person.born, person.mrn) if v in text]
-
-
-def given_file(folder: Path, name: str, number: str) -> Path:
-    identifier = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": number}
-    patient = {"resourceType": "Patient", "id": "x_1", "identifier": [identifier]}
-    path = folder / name
-    path.write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": patient}]}, indent=2) + "\n")
-    return path
-
-
-def test_a_given_file_is_served_byte_for_byte(tmp_path):
-    """Asked by the identifier that it carries, whatever that looks like, it comes unchanged."""
-    number = "{{jsonPath request.body '$.parameter[0]'}}"
-    path = given_file(tmp_path, "a.json", number)
-    reply, _ = ask(parameters(number), files=[path])
-    assert (reply.status_code, reply.content) == (200, path.read_bytes())
-    nobody, _ = ask(parameters(FULL), files=[path])
-    assert outcome(nobody) == (404, "PATIENT_NOT_FOUND")
-
-
-def test_a_given_file_that_is_no_record_is_named_and_the_rest_served(tmp_path):
-    """The population lists each file with its reason; the good one still answers."""
-    good, bad = given_file(tmp_path, "a.json", "1"), tmp_path / "b.json"
-    bad.write_text("<html>")
-
-    async def run():
-        mock = GPMock(Population(7, TODAY), files=[bad, good])
-        async with mock, httpx.AsyncClient() as client:
-            files = (await client.get(f"{mock.url}/__sandbox/population")).json()["files"]
-            assert [given["refused"] for given in files] == ["not JSON", None]
-            body = json.dumps(parameters("1"))
-            reply = await client.post(mock.url + PATH, headers=headers(), content=body)
-            assert reply.content == good.read_bytes()
-
-    asyncio.run(run())

@@ -179,6 +179,8 @@ def test_nobody_listening_is_an_outcome():
     [
         ("send", {"patient": FULL}, 409),
         ("target", {"port": 0}, 400),
+        ("faults", [{"kind": "http", "status": 500}], 400),
+        ("faults", 7, 400),
         ("target", {"host": "192.0.2.1", "port": 2575}, 400),
         ("target", [], 400),
         ("target", {"port": True}, 400),

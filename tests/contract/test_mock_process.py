@@ -90,6 +90,8 @@ def test_a_mock_ends_with_its_parent(tmp_path):
         ["gp", "--today", "2026-11-22", "--host", "0.0.0.0"],
         ["gp"],
         ["gp", "--today", "yesterday"],
+        ["gp", "--today", "0001-01-01"],
+        ["gp", "--today", "2026-11-22", "--port", "70000"],
         ["radiology", "--today", "2026-11-22"],
         ["gp", "--today", "2026-11-22", "--records", "0"],
         ["hospital", "--today", "2026-11-22", "--node-mllp", "192.0.2.1:2575"],

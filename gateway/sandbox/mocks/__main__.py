@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway.sandbox.mocks", description="A mock provider.")
     parser.add_argument("kind", choices=("gp", "hospital", "specialist"))
     parser.add_argument("--host", default="127.0.0.1", type=_loopback, help="loopback only")
-    parser.add_argument("--port", type=int, default=0, help="0: any free port")
+    parser.add_argument("--port", type=_port, default=0, help="0: any free port")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--today", type=_day, required=True, help="the day of the sandbox, YYYY-MM-DD")
     parser.add_argument("--records", type=_count, help="also make patient_with_<N>_records")
@@ -55,11 +55,21 @@ def _loopback(text: str) -> str:
     return "127.0.0.1"
 
 
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected 0 to 65535")
+    return int(text)
+
+
 def _day(text: str) -> date:
+    """A day that leaves room for a life before it."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError("expected YYYY-MM-DD") from None
+    if not 2000 <= day.year <= 2100:
+        raise argparse.ArgumentTypeError("expected a day from 2000 to 2100")
+    return day
 
 
 def _count(text: str) -> int:

@@ -17,7 +17,7 @@ def medication(write: Writer, n: int, fact: Medication) -> JSON:
     return {
         "resourceType": "Medication",
         "id": write.key("Medication", n),
-        "meta": meta("Medication", ()),
+        "meta": meta("Medication", fact.marks),
         "code": concept(fact.product),
     }
 

@@ -29,6 +29,12 @@ IMMUNISATIONS = Coded("1102181000000102", "Immunisations")
 INVESTIGATIONS = Coded("887191000000108", "Investigations and results")
 CONSULTATIONS = Coded("1149501000000101", "List of consultations")
 
+# Nobody of the population has any of these; a real system answers with the empty List, not with nothing.
+_ALWAYS_EMPTY = {
+    "includeUncategorisedData": Coded("826501000000100", "Miscellaneous record"),
+    "includeReferrals": Coded("792931000000107", "Outbound referral"),
+}
+
 
 def record_of(patient: Patient, facts: Facts, wanted: dict[str, dict[str, bool]], today: date) -> JSON:
     """The Bundle that answers a request for `wanted` (parameter name to its boolean parts)."""
@@ -49,6 +55,9 @@ def record_of(patient: Patient, facts: Facts, wanted: dict[str, dict[str, bool]]
         entries += _investigations(write, facts.reports, facts.warnings)
     if "includeConsultations" in wanted:
         entries += _consultations(write, facts.visits, facts.warnings)
+    for name, code in _ALWAYS_EMPTY.items():
+        if name in wanted:
+            entries.append(_list(write, code, (), facts.warnings))
     return stu3.bundle(entries)
 
 

@@ -58,6 +58,10 @@ class HospitalMock(Provider):
         self._attempts = attempts
         self._pause = pause
 
+    def can_mix_up(self) -> bool:
+        """Given messages are sent unchanged: whose they are is not this mock's to alter."""
+        return not self.files and super().can_mix_up()
+
     def read_file(self, path: Path) -> GivenFile:
         return given_messages(path)
 
@@ -88,27 +92,27 @@ class HospitalMock(Provider):
             return json_reply(409, {"error": "no target: PUT /__sandbox/target first"})
         key = "file" if self.files else "patient"
         wanted, event = body.get(key, "*"), body.get("message", "*")
-        event = {"ORU": "R01"}.get(event, event) if isinstance(event, str) else event
-        chosen = [
-            message
-            for message in self._outgoing()
-            if wanted in ("*", message.about) and event in ("*", message.event)
-        ]
-        if not chosen:
-            return json_reply(404, {"error": "nobody has such a message", key: self._senders()})
-        return json_reply(200, [await self._send(message) for message in chosen])
+        if not isinstance(wanted, str) or not isinstance(event, str):
+            return json_reply(400, {"error": f"{key} and message must be strings"})
+        lines = await self.send(wanted, {"ORU": "R01"}.get(event, event))
+        if not lines:
+            senders = list(dict.fromkeys(message.about for message in self._outgoing()))
+            return json_reply(404, {"error": "nobody has such a message", key: senders})
+        return json_reply(200, lines)
 
     async def send(self, about: str = "*", event: str = "*") -> list[dict[str, Any]]:
-        """In process: send the messages of a patient (label) or a file (name); the journal lines."""
+        """Send the messages of a patient (label) or a file (name), one after the other; the journal lines.
+
+        ValueError while there is no `target`.
+        """
+        if self.target is None:
+            raise ValueError("no target to send to")
         chosen = [
             message
             for message in self._outgoing()
             if about in ("*", message.about) and event in ("*", message.event)
         ]
         return [await self._send(message) for message in chosen]
-
-    def _senders(self) -> list[str]:
-        return list(dict.fromkeys(message.about for message in self._outgoing()))
 
     def _outgoing(self) -> Iterable[_Outgoing]:
         for given in self.files:

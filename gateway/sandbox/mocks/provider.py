@@ -135,11 +135,20 @@ class Provider:
                 return json_reply(200, {"mock": self.name, "reset": True})
         return await self.command(request, command) or json_reply(404, {"error": "no such command"})
 
+    def can_mix_up(self) -> bool:
+        """Whether there are two people to take for one another: else `wrong_patient` would do nothing."""
+        usable = [given for given in self.files if given.refused is None]
+        return len(usable if self.files else self.population.known_to(self.name)) > 1
+
     def _put_faults(self, request: Request) -> Reply:
         try:
-            self.faults.replace(decode_json(request.body))
-        except ValueError:
-            return json_reply(400, {"error": "not JSON", "known": []})
+            wanted = decode_json(request.body)
+            kinds = [fault.get("kind") for fault in wanted if isinstance(fault, dict)] if wanted else []
+            if "wrong_patient" in kinds and not self.can_mix_up():
+                raise FaultRefused("wrong_patient needs two people to mix up")
+            self.faults.replace(wanted)
+        except (ValueError, TypeError):
+            return json_reply(400, {"error": "not a JSON array", "known": []})
         except FaultRefused as refused:
             return json_reply(400, {"error": refused.reason, "known": list(refused.known)})
         return json_reply(200, self.faults.to_json())
