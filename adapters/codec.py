@@ -13,7 +13,7 @@ import msgspec
 MAX_DEPTH = 64
 MAX_NUMBER_CHARS = 64
 MAX_EXPONENT = 308
-"""Decimal exponent of a number, as far as a double goes: `1e999999999` is short text and endless arithmetic."""
+"""Decimal exponent, as far as a double goes: `1e999999999` is short text and endless arithmetic."""
 
 
 class BadJSON(ValueError):
