@@ -43,8 +43,13 @@ class Scope:
     confidentiality: str
 
 
-def summarise(released: Sequence[Released], sources: Sequence[Mapping[str, Any]], scope: Scope) -> bytes:
-    """The document Bundle as bytes. `sources`: the rows of the completeness statement."""
+def summarise(
+    released: Sequence[Released],
+    sources: Sequence[Mapping[str, Any]],
+    scope: Scope,
+    assembly: dict[str, Any],
+) -> bytes:
+    """The document Bundle. `sources`: rows of the statement; `assembly`: the Provenance that carries it."""
     parsed = [(item, decode_own(item.resource)) for item in released]
     subject = next((r for _, r in parsed if f"{r['resourceType']}/{r['id']}" == scope.patient), None)
     if subject is None:
@@ -58,7 +63,7 @@ def summarise(released: Sequence[Released], sources: Sequence[Mapping[str, Any]]
             sections.append(built)
     sections.append(_sources_section(sources))
     composition = _composition(scope, urls[scope.patient], sections)
-    members = [composition, subject, *_closure(chosen, parsed, subject), _author(scope)]
+    members = [composition, subject, *_closure(chosen, parsed, subject), _author(scope), assembly]
     entries = [
         Entry(_full_url(m, urls), encode(_relinked(m, urls))) for m in members
     ]  # fmt: skip

@@ -1,0 +1,108 @@
+"""Patient: by identifier, `$everything`, `$summary` (FHIR R4, IPS operation `summary`)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.identity import is_fhir_id
+from adapters.interface import Identifier
+from gateway.api.authenticate import require
+from gateway.api.negotiate import ENVELOPE, accepted, seal_to
+from gateway.api.parameters import identifier_from, parameters
+from gateway.api.services import services
+from gateway.authn.caller import Caller
+from gateway.errors import Problem
+from gateway.exchange.request import Ask, Shape
+from gateway.exchange.types import CLINICAL, PATIENT_ONLY
+
+_SUMMARY_PROFILE = "http://hl7.org/fhir/uv/ips/StructureDefinition/Bundle-uv-ips"
+
+
+async def search(request: Request) -> Response:
+    """`GET Patient?identifier=`, `POST Patient/_search`: one entry for each source that knows the person."""
+    caller = await require(request, "Patient", "s")
+    node = services(request)
+    found = await parameters(request, {"identifier"}, node.settings.limits)
+    if "identifier" not in found:
+        raise Problem("too_costly", expression="identifier", hint="search by identifier=system|value")
+    subject = identifier_from("identifier", found["identifier"])
+    return await _answer(request, caller, subject, PATIENT_ONLY, "patients", "Patient")
+
+
+async def everything(request: Request) -> Response:
+    """`$everything` of one Patient, narrowed by `_type` and by the caller's scopes."""
+    caller = await require(request, "Patient", "r")
+    node = services(request)
+    found = await parameters(request, {"_type"}, node.settings.limits)
+    types = _types(caller, found.get("_type"))
+    return await _answer(request, caller, _patient_id(request), types, "everything", "Patient/$everything")
+
+
+async def summary(request: Request) -> Response:
+    """`$summary`: an International Patient Summary document."""
+    caller = await require(request, "Patient", "r")
+    if not caller.allows("Composition", "r"):
+        raise Problem("forbidden", hint="needs scope system/Composition.r")
+    node = services(request)
+    found = await parameters(request, {"profile"}, node.settings.limits)
+    if found.get("profile", _SUMMARY_PROFILE) != _SUMMARY_PROFILE:
+        raise Problem("invalid", expression="profile")
+    types = _types(caller, None)
+    return await _answer(request, caller, _patient_id(request), types, "summary", "Patient/$summary")
+
+
+async def _answer(
+    request: Request,
+    caller: Caller,
+    subject: Identifier | str,
+    types: tuple[str, ...],
+    shape: Shape,
+    route: str,
+) -> Response:
+    node = services(request)
+    at = node.clock()
+    media = accepted(request)
+    body = await request.body()
+    ask = Ask(
+        exchange=node.new_id(),
+        caller=caller,
+        subject=subject,
+        types=types,
+        shape=shape,
+        at=at,
+        deadline=_deadline(request),
+        self_url=f"{node.base}/{route}",
+        seal=seal_to(request, caller, node.settings.node.id, body, int(at.timestamp())),
+    )
+    answer = await node.exchange(ask)
+    kind = ENVELOPE if ask.seal else f"{media}; fhirVersion=4.0"
+    return Response(answer.body, media_type=kind, headers={"Exchange-Id": answer.exchange})
+
+
+def _patient_id(request: Request) -> str:
+    id: str = request.path_params["id"]
+    if not is_fhir_id(id):
+        raise Problem("not_found")
+    return id
+
+
+def _types(caller: Caller, asked: str | None) -> tuple[str, ...]:
+    """Types asked for and in scope (`r`); one that is not carried is `invalid`, one out of scope dropped."""
+    wanted = asked.split(",") if asked else CLINICAL
+    if any(kind not in CLINICAL for kind in wanted):
+        raise Problem("invalid", expression="_type")
+    granted = tuple(kind for kind in CLINICAL if kind in wanted and caller.allows(kind, "r"))
+    if not granted:
+        raise Problem("forbidden", hint="none of these types is in scope")
+    return granted
+
+
+def _deadline(request: Request) -> float:
+    """`Prefer: wait=<s>`, bounded by `limits.deadline_max`; else `limits.deadline`."""
+    limits = services(request).settings.limits
+    for part in request.headers.get("prefer", "").split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "wait":
+            if not value.isdigit() or len(value) > 4 or int(value) < 1:
+                raise Problem("invalid", expression="Prefer")
+            return min(float(value), limits.deadline_max)
+    return limits.deadline

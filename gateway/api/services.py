@@ -1,0 +1,42 @@
+"""What the handlers need of the node; put together by `gateway/bootstrap.py`."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+
+from gateway.authn.tokens import Endpoint, IsUnder
+from gateway.config import Settings
+from gateway.db.unit_of_work import Database
+from gateway.exchange.consents import Consents
+from gateway.exchange.request import Answer, Ask
+from keys.interface import Entropy
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`clock` and `entropy` are the node's; `exchange` runs the whole cycle for one question."""
+
+    settings: Settings
+    database: Database
+    exchange: Callable[[Ask], Awaitable[Answer]]
+    consents: Consents
+    endpoint: Endpoint
+    is_under: IsUnder
+    clock: Callable[[], datetime]
+    entropy: Entropy
+
+    def new_id(self) -> str:
+        """128 random bits, as hex: exchange and request ids."""
+        return self.entropy(16).hex()
+
+    @property
+    def base(self) -> str:
+        return f"{self.settings.node.public_url.rstrip('/')}/fhir"
+
+
+def services(request: Request) -> Services:
+    """The services of the app that a request came to."""
+    found: Services = request.app.state.services
+    return found

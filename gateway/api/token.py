@@ -1,0 +1,47 @@
+"""`POST /oauth/token`: a signed assertion for an opaque token (RFC 6749, RFC 7523)."""
+
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.parameters import FORM
+from gateway.api.services import services
+from gateway.authn.tokens import OAuthError, exchange_assertion
+from gateway.fhir.json import encode
+from gateway.logs import log
+
+_INVALID = OAuthError(400, "invalid_request", 0)
+
+
+async def issue(request: Request) -> Response:
+    """RFC 6749 JSON, for success and refusal alike; a refusal is committed too (the assertion is spent)."""
+    node = services(request)
+    form = await _form(request)
+    if form is None:
+        return _reply(_INVALID)
+    now = int(node.clock().timestamp())
+    result = await node.database.write(
+        lambda connection: exchange_assertion(
+            connection, form, endpoint=node.endpoint, is_under=node.is_under, now=now, entropy=node.entropy
+        )
+    )
+    if isinstance(result, OAuthError):
+        log.warning("token_refused", step=result.step, error=result.error)
+        return _reply(result)
+    return Response(encode(result.body()), media_type="application/json", headers={"Pragma": "no-cache"})
+
+
+async def _form(request: Request) -> list[tuple[str, str]] | None:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != FORM or request.url.query or "authorization" in request.headers:
+        return None
+    try:
+        body = (await request.body()).decode("ascii")
+        return parse_qsl(body, keep_blank_values=True, strict_parsing=True, max_num_fields=20)
+    except ValueError:
+        return None
+
+
+def _reply(error: OAuthError) -> Response:
+    return Response(encode(error.body()), status_code=error.status, media_type="application/json")

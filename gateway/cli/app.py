@@ -1,0 +1,121 @@
+"""The command tree, and the one place where what went wrong becomes an exit code (http-api.md 7)."""
+
+import importlib
+import os
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from gateway import __version__
+from gateway.cli.output import say, warn
+from gateway.errors import Exit, Problem, RefusedToStart
+
+_NOUNS = {
+    "demo": "the tour: one real exchange, every step shown and checked",
+    "sandbox": "a node with mock providers on this machine: up, status, fault, down",
+    "serve": "run the node: HTTP API and HL7 v2 listeners",
+    "exchange": "ask as a registered client; list and show what was exchanged",
+    "consent": "record, withdraw, list, show patients' consents",
+    "agreement": "sharing agreements: new, sign, list, show, suspend, terminate",
+    "client": "health systems that may ask: add, list, show, enable, disable",
+    "audit": "verify the ledger; who saw a patient's record",
+    "source": "what sources sent, and what became of every value of it",
+    "keys": "the node's keys: list, jwks",
+    "db": "upgrade and check the database",
+    "doctor": "check the node and say the next step for each thing that is wrong",
+}
+
+
+class LazyNouns(TyperGroup):
+    """Loads a noun's module when it is used: `carepact --help` imports none of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_NOUNS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _NOUNS:
+            return None
+        module = importlib.import_module(f"gateway.cli.{cmd_name}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_NOUNS.items()))
+
+
+app = typer.Typer(
+    cls=LazyNouns,
+    name="carepact",
+    help="Carepact: a patient's record follows the patient, sealed end to end.",
+    epilog="First steps: carepact demo, then carepact sandbox up.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"carepact {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Carepact: a patient's record follows the patient, sealed end to end."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="carepact", standalone_mode=False)
+        return int(code) if isinstance(code, int) else Exit.DONE
+    except typer.Exit as done:
+        return done.exit_code
+    except RefusedToStart as refused:
+        warn(f"carepact: {refused}")
+        return Exit.REFUSED_TO_START
+    except Problem as problem:
+        where = f" ({problem.expression})" if problem.expression else ""
+        warn(f"carepact: {problem.category.text}{where}" + (f" {problem.hint}" if problem.hint else ""))
+        return problem.category.exit
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return Exit.DONE
+    except Exception as error:
+        return _foreign(error)
+
+
+def _foreign(error: Exception) -> int:
+    """Usage errors of the parser speak for themselves; anything else is our failure, told without values."""
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            warn(context.get_usage())
+        warn(f"carepact: {error.format_message()}")
+        return Exit.USAGE
+    from consent.errors import AlreadySigned, StaleVersion, Uncomputable
+
+    if isinstance(error, Uncomputable):
+        warn(f"carepact: not computable: {error}")
+        return Exit.USAGE
+    if isinstance(error, (StaleVersion, AlreadySigned)):
+        warn(f"carepact: {type(error).__doc__}")
+        return Exit.CONFLICT
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    warn(f"carepact: something failed here: {type(error).__name__} at {place.filename}:{place.lineno}")
+    return Exit.FAILED

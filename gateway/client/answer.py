@@ -1,0 +1,151 @@
+"""An answer as a health system holds it: verified bytes, and the signed statement of who was asked.
+
+`answer_from_envelope` is the way that counts: nothing is parsed before the envelope holds. The statement is
+verified in both ways, against the node's keys in the trust list.
+"""
+
+import base64
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.client.errors import Unverified
+from gateway.fhir.json import BadJSON, decode
+from gateway.fhir.outcome import STATEMENT_EXTENSION
+from keys import jws
+from keys.envelope.binding import ExpectResponse
+from keys.envelope.events import Opened
+from keys.envelope.open import Opening, open_envelope
+from keys.envelope.recipient import kem_keys_from_store
+from keys.errors import EnvelopeRefused, NotReady, StatementRefused
+from keys.interface import KeyStore
+from keys.store.memory import MemoryReplay
+from keys.syntax import SyntaxRefused, parse_object
+from keys.trust import TrustList
+
+SUITE = 3
+"""The default suite; a node that answers with less is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an answer must be the answer to: whom we asked, as whom, and the digest of the request."""
+
+    member: str
+    address: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What may be kept for good: the signed manifest, the blind, the manifest digest. Names no person."""
+
+    jws: bytes
+    blind: bytes
+    md: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A FHIR Bundle with the statement about its sources. `raw`: the exact bytes, decimals as they came."""
+
+    bundle: Mapping[str, Any]
+    raw: bytes
+    statement: Mapping[str, Any]
+    evidence: Evidence | None
+
+    @property
+    def complete(self) -> bool:
+        """Every source that should have been asked answered in full."""
+        return bool(self.statement["status"] == "complete")
+
+    @property
+    def sources(self) -> tuple[dict[str, Any], ...]:
+        """One row for each source: `org`, `source`, `state`, and what that state brings with it."""
+        return tuple(dict(row) for row in self.statement["sources"])
+
+    @property
+    def resources(self) -> tuple[Mapping[str, Any], ...]:
+        """The resources of the record, without the outcome entry and the answer's own Provenance."""
+        held = (entry["resource"] for entry in self.bundle.get("entry", []))
+        return tuple(r for r in held if r["resourceType"] != "OperationOutcome" and not _is_assembly(r))
+
+    def counts(self) -> dict[str, int]:
+        """Resources per type, sorted by name."""
+        return dict(sorted(Counter(r["resourceType"] for r in self.resources).items()))
+
+
+def answer_from_envelope(
+    envelope: bytes,
+    request: Request,
+    keys: KeyStore,
+    trust: TrustList,
+    *,
+    now: int,
+    replay: MemoryReplay,
+) -> Answer:
+    """Open, verify, read. Raises `Unverified`, whatever was wrong."""
+    held = kem_keys_from_store(keys, now=now)
+    opened = None
+    for key in held:
+        expect = ExpectResponse(request.member, request.digest, key.kid, SUITE)
+        try:
+            opened = open_envelope(envelope, Opening(request.address, trust, (key,), expect, replay, now))
+        except (EnvelopeRefused, NotReady):
+            continue
+    if not isinstance(opened, Opened):
+        raise Unverified("the envelope was refused")
+    manifest = opened.manifest
+    replay.record(manifest.iss, manifest.jti, opened.md, manifest.exp)
+    evidence = Evidence(opened.jws, opened.blind, opened.md)
+    return _answer(opened.content, manifest.iss, trust, now, evidence)
+
+
+def answer_from_json(raw: bytes, member: str, trust: TrustList, *, now: int) -> Answer:
+    """An answer in clear: only its statement is verified. Raises `Unverified`."""
+    return _answer(raw, member, trust, now, None)
+
+
+def _answer(raw: bytes, member: str, trust: TrustList, now: int, evidence: Evidence | None) -> Answer:
+    try:
+        bundle = decode(raw)
+    except BadJSON:
+        raise Unverified("the answer is not FHIR JSON") from None
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise Unverified("the answer is no Bundle")
+    return Answer(bundle, raw, _statement(bundle, member, trust, now), evidence)
+
+
+def _statement(bundle: Mapping[str, Any], member: str, trust: TrustList, now: int) -> Mapping[str, Any]:
+    """The signed completeness statement; an answer without one is not believed."""
+    encoded = _carried(bundle)
+    if encoded is None:
+        raise Unverified("the answer does not say who was asked")
+    try:
+        block = base64.b64decode(encoded, validate=True)
+        verified = jws.verify(block, jws.COMPLETENESS, trust.resolver(member, now))
+        statement = parse_object(verified.payload)
+    except (ValueError, StatementRefused, SyntaxRefused):
+        raise Unverified("the completeness statement does not verify") from None
+    if statement.get("iss") != member or not statement.get("sources"):
+        raise Unverified("the completeness statement is not this node's")
+    return statement
+
+
+def _carried(bundle: Mapping[str, Any]) -> str | None:
+    """Base64 of the block: extension of the outcome entry, or signature of the assembly Provenance."""
+    for entry in bundle.get("entry", []):
+        resource = entry.get("resource", {})
+        for extension in resource.get("extension", []):
+            if extension.get("url") == STATEMENT_EXTENSION:
+                return str(extension.get("valueBase64Binary"))
+        if _is_assembly(resource):
+            return str(resource["signature"][0].get("data"))
+    return None
+
+
+def _is_assembly(resource: Mapping[str, Any]) -> bool:
+    return resource.get("resourceType") == "Provenance" and any(
+        signature.get("sigFormat") == "application/jose" for signature in resource.get("signature", [])
+    )

@@ -1,0 +1,138 @@
+"""Step 11: the answer as bytes, spliced from what was released, with the statement of who was asked.
+
+Each source's Patient stays its own entry; nothing is averaged, merged away or rewritten.
+`Bundle.meta.security` is the highest confidentiality released and the obligations, never a sensitivity
+(consent.md 11).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.times import instant
+from consent.decision import Permit
+from gateway.errors import Problem
+from gateway.exchange.completeness import Completeness, SourceState
+from gateway.exchange.decide import Decided
+from gateway.exchange.merge import Contribution, merged
+from gateway.exchange.node import Node
+from gateway.exchange.request import Ask
+from gateway.fhir.bundle import Entry, searchset
+from gateway.fhir.json import encode
+from gateway.fhir.outcome import completeness_outcome
+from gateway.fhir.provenance import assembly
+from gateway.fhir.summary import Released, Scope, summarise
+
+_LADDER = "ULMNRV"
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What travels with the whole Bundle."""
+
+    confidentiality: str
+    obligations: tuple[str, ...]
+
+    def security(self) -> list[dict[str, str]]:
+        return [{"system": _CONFIDENTIALITY, "code": self.confidentiality}] + [
+            {"system": _ACT_CODE, "code": code} for code in self.obligations
+        ]
+
+
+def released(decided: Sequence[Decided], types: Sequence[str]) -> tuple[Decided, ...]:
+    """What leaves: released, of the types asked for, each content once (merge law 4), in a stable order."""
+    chosen = [one for one in decided if one.body is not None and one.record.type in types]
+    kept = merged(
+        Contribution(one.record.custodian, one.record.source, one.record.ref, one.body or b"")
+        for one in chosen
+    )
+    by_ref = {(one.record.custodian, one.record.source, one.record.ref): one for one in chosen}
+    return tuple(by_ref[(c.custodian, c.source, c.ref)] for c in kept)
+
+
+def states_after(
+    sources: Sequence[SourceState], leaving: Sequence[Decided], blind: bytes
+) -> tuple[SourceState, ...]:
+    """Each source as the decisions left it: `answered` only if something of it leaves."""
+    return tuple(
+        state.released(
+            [
+                (one.record.type, one.body or b"")
+                for one in leaving
+                if (one.record.custodian, one.record.source) == (state.org, state.source)
+            ],
+            blind,
+        )
+        for state in sources
+    )
+
+
+def marks(leaving: Sequence[Decided]) -> Marks:
+    """Highest confidentiality and all obligations of what leaves; `N` and none for an empty answer."""
+    levels = [one.facts.labels.confidentiality for one in leaving]
+    codes = {code for one in leaving if isinstance(one.decision, Permit) for code in one.decision.obligations}
+    return Marks(_LADDER[max(levels)] if levels else "N", tuple(sorted(codes)))
+
+
+def assemble(
+    node: Node, ask: Ask, leaving: Sequence[Decided], completeness: Completeness, statement: bytes
+) -> bytes:
+    """The Bundle as bytes: a searchset, or a summary document. Raises `not_available` without a subject."""
+    security = marks(leaving)
+    if ask.shape == "summary":
+        return _summary(node, ask, leaving, completeness, statement, security)
+    rows = completeness.rows()
+    outcome = encode(completeness_outcome(rows, statement, f"{ask.exchange[:26]}-o"))
+    entries = [Entry(None, outcome, "outcome")]
+    entries += [Entry(f"{node.base}/{one.record.ref}", one.body or b"", "match") for one in leaving]
+    if ask.shape == "everything" and leaving:
+        made = encode(_assembly(node, ask, [one.record.ref for one in leaving], leaving, statement))
+        entries.append(Entry(f"{node.base}/Provenance/{ask.exchange[:26]}-p", made, "include"))
+    return searchset(
+        entries,
+        id=ask.exchange,
+        timestamp=instant(ask.at),
+        self_url=ask.self_url,
+        security=security.security(),
+        total=len(leaving) if completeness.complete else None,
+    )
+
+
+def _summary(
+    node: Node,
+    ask: Ask,
+    leaving: Sequence[Decided],
+    completeness: Completeness,
+    statement: bytes,
+    security: Marks,
+) -> bytes:
+    subject = next((o.record.ref for o in leaving if o.record.ref == f"Patient/{ask.subject}"), None)
+    if subject is None:
+        raise Problem("not_available")
+    scope = Scope(
+        patient=subject,
+        at=instant(ask.at),
+        node=node.member,
+        bundle_id=ask.exchange,
+        security=security.security(),
+        confidentiality=security.confidentiality,
+    )
+    made = _assembly(node, ask, [subject], leaving, statement)
+    bodies = [Released(one.body or b"", one.record.custodian, one.record.source) for one in leaving]
+    return summarise(bodies, completeness.rows(), scope, made)
+
+
+def _assembly(
+    node: Node, ask: Ask, targets: Sequence[str], leaving: Sequence[Decided], statement: bytes
+) -> dict[str, Any]:
+    names = sorted({f"{one.record.custodian}/{one.record.source}" for one in leaving})
+    return assembly(
+        id=f"{ask.exchange[:26]}-p",
+        targets=targets,
+        recorded=instant(ask.at),
+        node=node.member,
+        statement=statement,
+        sources=names,
+    )

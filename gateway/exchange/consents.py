@@ -1,0 +1,228 @@
+"""Recording what patients say: every version kept as its bytes, in force from its commit on.
+
+1. The document is admitted whole or refused with the element's path; nothing is stored half.
+2. One transaction: the ledger leaf (which takes the head that releases take), then the version. So a release
+   either committed before, and is on record, or sees the new version.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from adapters.interface import Identifier
+from consent.fhir import (
+    Excepted,
+    admit,
+    consent_document,
+    document_from_bytes,
+    document_to_bytes,
+    narrowed,
+    withdrawn,
+)
+from consent.interface import StoredConsent
+from consent.store.sql import SQLConsentRegistry
+from gateway.audit import ledger
+from gateway.audit.interface import Entry
+from gateway.errors import Problem
+from gateway.exchange.node import Node
+from gateway.records.interface import AmbiguousPatient
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who changes something, and why; both go into the ledger's sealed detail."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the consent desk writes down. Purposes are v3 ActReason codes; organisations directory ids."""
+
+    permit: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    to: tuple[str, ...] = ()
+    excepted: tuple[Excepted, ...] = ()
+    custodians: tuple[str, ...] = ()
+    data_from: str | None = None
+    data_to: str | None = None
+    until: str | None = None
+    id: str | None = None
+
+
+class Consents:
+    """Consents of the node's patients. Organisations that a document names must be in the directory."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def grant(
+        self, patient: Identifier, grant: Grant, act: Act, *, dry_run: bool = False
+    ) -> StoredConsent:
+        """Write and store a consent. The patient need not have a record yet. Raises `Uncomputable`."""
+        id = grant.id or f"c-{self._node.entropy(6).hex()}"
+
+        def unit(connection: Connection) -> StoredConsent:
+            subject = self._person(connection, patient, act.at)
+            document = consent_document(
+                id=id, patient=subject, at=act.at, permit=grant.permit, deny=grant.deny, to=grant.to,
+                excepted=grant.excepted, custodians=grant.custodians, data_from=grant.data_from,
+                data_to=grant.data_to, until=grant.until, performer=subject,
+            )  # fmt: skip
+            return self._put(connection, id, subject, document_to_bytes(document), act)
+
+        return await self._write(unit, dry_run)
+
+    async def record(self, patient: Identifier | str, document: bytes, act: Act) -> StoredConsent:
+        """Store a FHIR Consent as it was received. `patient`: identifier, or `Patient/<id>` held here."""
+        id = f"c-{self._node.entropy(6).hex()}"
+
+        def unit(connection: Connection) -> StoredConsent:
+            return self._put(connection, id, self._subject(connection, patient, act.at), document, act)
+
+        return await self._write(unit, False)
+
+    async def replace(self, id: str, base: int, document: bytes, act: Act) -> StoredConsent:
+        """The next version; `base` is the version that the change was made on. Raises `stale`."""
+
+        def unit(connection: Connection) -> StoredConsent:
+            held = self._held(connection, id)
+            if held.version != base:
+                raise Problem("stale")
+            return self._put(connection, id, held.subject, document, act, version=base + 1)
+
+        return await self._write(unit, False)
+
+    async def withdraw(
+        self, id: str, act: Act, *, only: Excepted | None = None, dry_run: bool = False
+    ) -> StoredConsent:
+        """Withdraw a consent, or (`only`) what it says about some data; binds the next resource."""
+
+        def unit(connection: Connection) -> StoredConsent:
+            held = self._held(connection, id)
+            document = document_from_bytes(held.document)
+            changed = withdrawn(document) if only is None else narrowed(document, only)
+            return self._put(
+                connection, id, held.subject, document_to_bytes(changed), act, version=held.version + 1
+            )
+
+        return await self._write(unit, dry_run)
+
+    async def get(self, id: str, version: int | None = None) -> StoredConsent:
+        """One version, the newest by default. Raises `not_found`."""
+
+        def unit(connection: Connection) -> StoredConsent | None:
+            registry = self._registry(connection)
+            return registry.current(id) if version is None else registry.version(id, version)
+
+        found = await self._node.database.read(unit)
+        if found is None:
+            raise Problem("not_found", hint="carepact consent list --patient …")
+        return found
+
+    async def of_patient(self, patient: Identifier, at: datetime) -> tuple[StoredConsent, ...]:
+        """Every version about this patient known at an instant, oldest first; empty for an unknown one."""
+
+        def unit(connection: Connection) -> tuple[StoredConsent, ...]:
+            person = self._node.room(connection).index.resolve([patient]).person
+            return self._registry(connection).of_subjects((person,), as_of=at) if person else ()
+
+        return await self._node.database.read(unit)
+
+    async def subject_of(self, patient: Identifier | str) -> str | None:
+        """The person that a Consent's `patient` means here; None if it is nobody's."""
+
+        def unit(connection: Connection) -> str | None:
+            index = self._node.room(connection).index
+            if isinstance(patient, Identifier):
+                return index.resolve([patient]).person
+            return index.person_of(patient)
+
+        return await self._node.database.read(unit)
+
+    async def subject_of(self, patient: Identifier | str) -> str | None:
+        """The person that a Consent's `patient` means here; None if it is nobody's."""
+
+        def unit(connection: Connection) -> str | None:
+            index = self._node.room(connection).index
+            if isinstance(patient, Identifier):
+                return index.resolve([patient]).person
+            return index.person_of(patient)
+
+        return await self._node.database.read(unit)
+
+    async def _write(self, unit: Any, dry_run: bool) -> StoredConsent:
+        if not dry_run:
+            stored: StoredConsent = await self._node.database.write(unit)
+            return stored
+
+        def tried(connection: Connection) -> None:
+            raise _DryRun(unit(connection))
+
+        try:
+            await self._node.database.write(tried)
+        except _DryRun as done:
+            return done.stored
+        raise AssertionError("a dry run always ends by raising")
+
+    def _put(
+        self, connection: Connection, id: str, subject: str, document: bytes, act: Act, *, version: int = 1
+    ) -> StoredConsent:
+        node = self._node
+        view = admit(document, resolves=self._resolves)  # 1
+        vault = node.room(connection).vault
+        detail = {"consent": f"{id}@{version}", "status": view.status, "by": act.by, "reason": act.reason}
+        entry = Entry("consent", int(act.at.timestamp()), person=subject, detail=detail)
+        ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)  # 2
+        stored = StoredConsent(id, version, subject, act.at, node.member, document)
+        self._registry(connection).put(stored)
+        return stored
+
+    def _held(self, connection: Connection, id: str) -> StoredConsent:
+        held = self._registry(connection).current(id)
+        if held is None:
+            raise Problem("not_found", hint="carepact consent list --patient …")
+        return held
+
+    def _subject(self, connection: Connection, patient: Identifier | str, at: datetime) -> str:
+        if isinstance(patient, Identifier):
+            return self._person(connection, patient, at)
+        person = self._node.room(connection).index.person_of(patient)
+        if person is None:
+            raise Problem("not_available")
+        return person
+
+    def _person(self, connection: Connection, patient: Identifier, at: datetime) -> str:
+        try:
+            return self._node.room(connection).index.register(patient, at=at)
+        except AmbiguousPatient:
+            raise Problem("conflict", hint="this identifier is on more than one person's record") from None
+
+    def _registry(self, connection: Connection) -> SQLConsentRegistry:
+        return SQLConsentRegistry(connection, self._node.room(connection).vault)
+
+    def _resolves(self, reference: str) -> bool:
+        """Whether a reference is somebody in the directory: organisations are members or in the register."""
+        kind, _, id = reference.partition("/")
+        directory = self._node.directory()
+        register = directory.register.consent
+        if kind == "Organization":
+            tree = {*register.org_parent, *register.org_parent.values()}
+            return directory.is_member(id) or id in tree or id in self._node.organisations
+        if kind == "Practitioner":
+            return id in register.practitioner_orgs
+        return (
+            id in register.groups if kind in ("Group", "CareTeam") else kind in ("Patient", "RelatedPerson")
+        )
+
+
+class _DryRun(Exception):
+    """Carries what would have been stored out of a unit that is rolled back."""
+
+    def __init__(self, stored: StoredConsent) -> None:
+        self.stored = stored
+        super().__init__("dry run")

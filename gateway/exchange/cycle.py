@@ -1,0 +1,187 @@
+"""One exchange: a question about one patient, and everything that follows until the answer is on record.
+
+ 1. Ask, 2. authenticate and frame: `api/` built the `Ask`; here it becomes the one `AccessRequest`.
+ 3. Resolve the patient in the node's own index.
+ 4. Locate: the sources that an agreement in force lets us ask at all.
+ 5. to 7. belong to exchanges with other nodes.
+ 8. Gather from all sources at once, under one deadline; what comes is kept and normalised.
+ 9. Decide for each resource.
+10. Release: recheck, record, commit; only then sign.
+11. Assemble: merge, and say who was not reached.
+12. Answer, sealed to the caller's key if it has one.
+
+A consent or agreement that changes between 9 and 10 sends the answer back to 9: never out.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from adapters.interface import Identifier
+from consent.decision import Deny, Permit
+from consent.request import AccessRequest
+from gateway.audit.receipts import decision_statement
+from gateway.errors import Problem
+from gateway.exchange import release
+from gateway.exchange.assemble import assemble, released, states_after
+from gateway.exchange.completeness import Completeness, SourceState, blinded
+from gateway.exchange.decide import Decided, decide
+from gateway.exchange.frame import access_request
+from gateway.exchange.gather import gather
+from gateway.exchange.node import Node
+from gateway.exchange.policy import Policy, read_policy
+from gateway.exchange.request import Answer, Ask
+from gateway.exchange.resolve import Subject, resolve
+from gateway.exchange.sealing import Outgoing, outgoing, sealed
+from gateway.exchange.statements import completeness_statement, receipts_of, statement_signers
+from gateway.logs import log
+from gateway.records.interface import Record
+from keys.errors import NotReady
+
+_OF_THE_QUESTION = frozenset(("purpose-missing-or-unknown", "btg-undeclared", "no-lawful-basis"))
+MAX_ROUNDS = 4
+"""How often a consent may change under one answer before it is refused as `conflict`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One pass through steps 9 to 11: all that one set of epochs says."""
+
+    policy: Policy
+    decided: tuple[Decided, ...]
+    leaving: tuple[Decided, ...]
+    completeness: Completeness
+    statement: bytes
+    body: bytes
+
+
+async def exchange(node: Node, ask: Ask) -> Answer:
+    """Run the cycle. Raises `Problem`: `not_available`, `forbidden`, `no_source_answered`, `unavailable`."""
+    try:
+        node.directory().require_fresh(int(ask.at.timestamp()))
+    except NotReady:
+        raise Problem("unavailable", hint="the members list has expired") from None
+    subject = await resolve(node, ask)  # 3
+    request = access_request(ask, subject, node.directory().register)
+    refused = await _refused(node, request)  # 4
+    states = await gather(node, ask, subject.identifiers, refused)  # 8
+    subject = await resolve(node, ask)  # the index may have learnt who it is
+    request = access_request(ask, subject, node.directory().register)
+    for _ in range(MAX_ROUNDS):
+        turn = await _decide_round(node, ask, request, subject, states)  # 9, 11
+        out = outgoing(node, ask, turn.body)
+        try:
+            await _release(node, ask, request, subject, turn, out)  # 10
+        except release.Outdated:
+            log.info("decided_again", exchange=ask.exchange)
+            continue
+        return await _answer(node, ask, turn, out)  # 12
+    raise Problem("conflict")
+
+
+async def _refused(node: Node, request: AccessRequest) -> dict[str, str]:
+    """Custodians that may not be asked at all, with the code that may be told (consent.md 12, ●)."""
+    policy = await node.database.read(lambda c: read_policy(c, node, None, request))
+    plan = policy.plan(node, request)
+    found = {b.source.custodian: plan.refusal(b.source.custodian) for b in node.sources}
+    refused = {custodian: deny.reason for custodian, deny in found.items() if deny is not None}
+    codes = set(refused.values())
+    if len(refused) == len(found) and codes <= _OF_THE_QUESTION:
+        raise Problem("forbidden", hint=", ".join(sorted(codes)))
+    return refused
+
+
+async def _decide_round(
+    node: Node, ask: Ask, request: AccessRequest, subject: Subject, states: tuple[SourceState, ...]
+) -> _Round:
+    answered = [state.source for state in states if state.state == "answered"]
+
+    def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Mapping[str, str]]:
+        policy = read_policy(connection, node, subject.person, request)
+        room = node.room(connection)
+        if subject.person is None:
+            return policy, (), {}
+        records = room.records.of_person(subject.person, answered)
+        return policy, records, room.index.aliases(subject.person)
+
+    policy, records, aliases = await node.database.read(read)
+    decided = decide(policy.plan(node, request), _bounded(node, records), aliases)
+    leaving = released(decided, ask.types)
+    _require_subject(ask, leaving)
+    blind = node.entropy(32)
+    statement_of = Completeness(
+        node=node.member,
+        exchange=ask.exchange,
+        at=int(ask.at.timestamp()),
+        purpose=ask.caller.purpose,
+        types=ask.types,
+        sources=states_after(states, leaving, blind),
+        request=blinded(blind, [ask.shape.encode(), repr(ask.subject).encode()]),
+        tell_withheld=node.floor.tell_withheld,
+    )
+    if not statement_of.anyone_answered:
+        raise Problem("no_source_answered")
+    statement = completeness_statement(node, statement_of)
+    body = assemble(node, ask, leaving, statement_of, statement)
+    return _Round(policy, decided, leaving, statement_of, statement, body)
+
+
+def _bounded(node: Node, records: tuple[Record, ...]) -> tuple[Record, ...]:
+    if len(records) > node.answer_resources:
+        raise Problem("too_costly", hint="limits.answer_resources")
+    return records
+
+
+def _require_subject(ask: Ask, leaving: tuple[Decided, ...]) -> None:
+    """An id resolves only if that very Patient may itself leave (http-api.md 4)."""
+    if isinstance(ask.subject, Identifier):
+        return
+    if not any(one.record.ref == f"Patient/{ask.subject}" for one in leaving):
+        raise Problem("not_available")
+
+
+async def _release(
+    node: Node, ask: Ask, request: AccessRequest, subject: Subject, turn: _Round, out: Outgoing
+) -> None:
+    receipts = receipts_of(ask, request, turn.decided, turn.policy.epochs)
+    disclosure = release.Disclosure(
+        ask=ask,
+        person=subject.person,
+        epochs=turn.policy.epochs,
+        receipts=receipts,
+        decision_statement=decision_statement(
+            ask.exchange, int(ask.at.timestamp()), receipts, statement_signers(node, int(ask.at.timestamp()))
+        ),
+        completeness_statement=turn.statement,
+        state="complete" if turn.completeness.complete else "partial",
+        md=out.md,
+        req=ask.seal.request if ask.seal else hashlib.sha256(ask.exchange.encode()).digest(),
+        detail=_detail(ask, turn),
+    )
+    await node.database.write(lambda connection: release.record(connection, node, disclosure))
+
+
+def _detail(ask: Ask, turn: _Round) -> dict[str, object]:
+    """What the leaf commits to, kept encrypted apart from it (trust-and-ledger.md 9)."""
+    caller = ask.caller
+    permitted = {one.decision.reason for one in turn.decided if isinstance(one.decision, Permit)}
+    denied = {one.decision.reason for one in turn.decided if isinstance(one.decision, Deny)}
+    return {
+        "exchange": ask.exchange,
+        "client": caller.client,
+        "organisation": caller.organisation,
+        "practitioner": caller.practitioner or "",
+        "roles": list(caller.roles),
+        "purpose": caller.purpose,
+        "operation": ask.shape,
+        "permitted": sorted(permitted),
+        "denied": sorted(denied),
+        "sources": turn.completeness.rows(),
+    }
+
+
+async def _answer(node: Node, ask: Ask, turn: _Round, out: Outgoing) -> Answer:
+    body, media = sealed(node, out)
+    return Answer(ask.exchange, body, media, turn.completeness.complete)

@@ -1,0 +1,91 @@
+"""Step 4 and 8: which sources to ask, and asking them all at once under one deadline.
+
+Every source ends as exactly one state. A hung source costs only its own line: each has its own task and the
+same deadline. What comes is taken in (kept, normalised, stored) before anything is decided on.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from adapters.interface import Fetched, Identifier, PatientQuery, Requester
+from gateway.exchange.completeness import SourceState
+from gateway.exchange.node import BoundSource, Node
+from gateway.exchange.request import Ask
+from gateway.logs import log
+
+_RESERVE = 0.15
+"""Share of the deadline kept for deciding, recording and sealing what came."""
+
+
+async def gather(
+    node: Node, ask: Ask, identifiers: tuple[Identifier, ...], refused: Mapping[str, str]
+) -> tuple[SourceState, ...]:
+    """One state per source, in the order of the configuration.
+
+    `refused`: custodian to the code for which it may not be asked at all (no agreement in force): then
+    nothing about the patient is sent to it.
+    """
+    budget = ask.deadline * (1 - _RESERVE)
+    tasks = [
+        asyncio.create_task(_one(node, ask, bound, identifiers, refused.get(bound.source.custodian), budget))
+        for bound in node.sources
+    ]
+    return tuple(await asyncio.gather(*tasks))
+
+
+async def _one(
+    node: Node,
+    ask: Ask,
+    bound: BoundSource,
+    identifiers: tuple[Identifier, ...],
+    refused: str | None,
+    budget: float,
+) -> SourceState:
+    source = bound.source
+    state = SourceState(source.custodian, source.id, "not-asked")
+    if refused is not None:
+        return replace(state, reason=refused)
+    if not await bound.adapter.find(identifiers):
+        return replace(state, reason="not-capable")
+    asked = node.clock()
+    state = replace(state, asked=_seconds(asked))
+    try:
+        async with asyncio.timeout(budget):
+            fetched = await bound.adapter.fetch(_query(ask, identifiers), budget)
+            return await _taken_in(node, bound, fetched, state)
+    except TimeoutError:
+        return replace(state, state="timed-out")
+    except Exception as error:  # one source must never take the others down
+        log.error("source_failed", source=source.id, error=type(error).__name__, exchange=ask.exchange)
+        return replace(state, state="failed", reason="malformed")
+
+
+async def _taken_in(node: Node, bound: BoundSource, fetched: Fetched, state: SourceState) -> SourceState:
+    """Keep, normalise and store what came; a record about somebody else quarantines the whole source."""
+    truncated = fetched.truncated
+    stored = await node.intake.receive_snapshot(
+        fetched.originals, bound.source, bound.normaliser, node.clock()
+    )
+    if any(one.quarantine == "wrong-patient" for one in stored):
+        log.error("wrong_patient", source=bound.source.id)
+        return replace(state, state="failed", reason="quarantined")
+    if fetched.state != "answered":
+        return replace(state, state=fetched.state, reason=fetched.reason)
+    if stored and all(one.quarantine for one in stored):
+        return replace(state, state="failed", reason="malformed")
+    truncated += sum(one.quarantine is not None for one in stored)
+    now = _seconds(node.clock())
+    return replace(state, state="answered", answered=now, as_of=now, truncated=truncated)
+
+
+def _query(ask: Ask, identifiers: tuple[Identifier, ...]) -> PatientQuery:
+    caller = ask.caller
+    role = caller.roles[0] if caller.roles else None
+    requester = Requester(caller.organisation, caller.practitioner, role, caller.purpose)
+    return PatientQuery(identifiers, requester, ask.at, ask.exchange)
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())

@@ -1,0 +1,49 @@
+"""What the cycle needs of the node; put together once by `gateway/bootstrap.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from adapters.interface import Normaliser, Source, SourceAdapter
+from consent.floor import FloorPack
+from gateway.directory.interface import Directory
+from gateway.intake.intake import Intake
+from gateway.records.interface import Database
+from gateway.records.room import Room
+from keys.interface import Entropy, KeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSource:
+    """One source with its adapter and its pure normaliser."""
+
+    source: Source
+    adapter: SourceAdapter
+    normaliser: Normaliser
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Clock and entropy are the only ways to time and randomness. `directory` may change."""
+
+    member: str
+    base: str
+    """FHIR base of `fullUrl`s, from `public_url`."""
+    database: Database
+    room: Callable[[Connection], Room]
+    """The records room of one unit of work."""
+    sources: tuple[BoundSource, ...]
+    intake: Intake
+    keys: KeyStore
+    directory: Callable[[], Directory]
+    """Members with their keys, and the register; taken once per exchange, rechecked in the release."""
+    floor: FloorPack
+    clock: Callable[[], datetime]
+    entropy: Entropy
+    answer_resources: int
+    log_checkpoint: Callable[[], bytes]
+    """The node's newest signed checkpoint, `log` claim of a manifest; empty while its log is empty."""
+    organisations: frozenset[str]
+    """Organisations of this node: a consent that another recorded came from a member."""

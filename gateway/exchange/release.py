@@ -1,0 +1,77 @@
+"""Step 10: the transaction after which alone something is signed and leaves (exchange.md).
+
+1. Take the ledger's head: it orders releases and changes of authority against each other, on every database.
+2. Recheck the epochs that the decisions used: a withdrawal that committed first wins, and the caller decides
+   anew. 3. Write receipts, the signed decision statement, the exchange, the ledger leaf. 4. Commit.
+A release that committed first is on record. Nothing leaves between.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway.audit import exchanges, ledger, receipts
+from gateway.audit.interface import Appended, Entry, Exchange
+from gateway.exchange.node import Node
+from gateway.exchange.policy import Epochs, read_epochs
+from gateway.exchange.request import Ask
+
+
+class Outdated(Exception):
+    """Consent or agreement changed since the decision: decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What is recorded about one answer. `md`, `req`: 32 bytes; statements are JWS bytes."""
+
+    ask: Ask
+    person: str | None
+    epochs: Epochs
+    receipts: tuple[bytes, ...]
+    decision_statement: bytes
+    completeness_statement: bytes
+    state: str
+    md: bytes
+    req: bytes
+    detail: dict[str, object]
+
+
+def record(connection: Connection, node: Node, disclosure: Disclosure) -> Appended:
+    """Inside one unit of work. Raises `Outdated`, and then nothing of it is written."""
+    ask = disclosure.ask
+    # 1. The head of the ledger is held until the commit.
+    ledger.lock_head(connection)
+    # 2. What the decisions rested on still stands.
+    if read_epochs(connection, node, disclosure.person) != disclosure.epochs:
+        raise Outdated
+    # 3. On record, all of it or nothing.
+    vault = node.room(connection).vault
+    at = int(ask.at.timestamp())
+    entry = Entry(
+        kind="deliver",
+        at=at,
+        peer=f"{node.member}/{ask.caller.client}",
+        md=disclosure.md,
+        req=disclosure.req,
+        person=disclosure.person,
+        detail=disclosure.detail,
+    )
+    appended = ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)
+    exchanges.record(
+        connection,
+        Exchange(
+            id=ask.exchange,
+            at=at,
+            client=ask.caller.client,
+            organisation=ask.caller.organisation,
+            purpose=ask.caller.purpose,
+            state=disclosure.state,
+            person=disclosure.person,
+            completeness=disclosure.completeness_statement,
+            decision=disclosure.decision_statement,
+            leaf=appended.index,
+        ),
+    )
+    receipts.keep(connection, ask.exchange, disclosure.person, disclosure.receipts, vault)
+    return appended

@@ -1,0 +1,56 @@
+"""Step 12: the answer as it leaves, sealed in two phases: no signed manifest exists without its leaf."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from gateway.errors import Problem
+from gateway.exchange.node import Node
+from gateway.exchange.request import Ask
+from keys.envelope.manifest import FHIR_JSON
+from keys.envelope.seal import Claims, Draft, draft, finish, signers_for_suite
+from keys.errors import EnvelopeRefused, UnknownKey
+from keys.syntax import b64u
+
+SUITE = 3
+LIFE = 600
+ENVELOPE = "application/vnd.carepact.envelope"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An answer before its commit. `md`: manifest digest, or SHA-256(blind ‖ bytes) of one in clear."""
+
+    body: bytes = field(repr=False)
+    md: bytes
+    draft: Draft | None
+    at: int
+
+
+def outgoing(node: Node, ask: Ask, body: bytes) -> Outgoing:
+    """Draft the envelope to the caller's registered key, or blind and hash an answer in clear."""
+    at = int(ask.at.timestamp())
+    if ask.seal is None:
+        return Outgoing(body, hashlib.sha256(node.entropy(32) + body).digest(), None, at)
+    claims = Claims(
+        kind="response",
+        iss=node.member,
+        typ=FHIR_JSON,
+        exp=at + LIFE,
+        log=node.log_checkpoint().decode("ascii"),
+        req=b64u(ask.seal.request),
+    )
+    try:
+        made = draft(claims, body, [ask.seal.recipient], suite=SUITE, now=at, entropy=node.entropy)
+    except EnvelopeRefused:
+        raise Problem("too_costly", hint="too large for one envelope; narrow it with _type") from None
+    return Outgoing(body, made.md, made, at)
+
+
+def sealed(node: Node, out: Outgoing) -> tuple[bytes, str]:
+    """After the commit: the bytes that leave and their media type. Raises `unavailable` without live keys."""
+    if out.draft is None:
+        return out.body, FHIR_JSON
+    try:
+        return finish(out.draft, signers_for_suite(node.keys, SUITE, at=out.at)).envelope, ENVELOPE
+    except UnknownKey:
+        raise Problem("unavailable", hint="no live signing key: carepact doctor") from None
