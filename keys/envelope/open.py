@@ -249,17 +249,4 @@ def open_envelope(data: bytes, opening: Opening) -> Opened | Replayed:
     raise EnvelopeRefused("body")
 
 
-__all__ = [
-    "Complete",
-    "Content",
-    "Event",
-    "ManifestVerified",
-    "Opened",
-    "Opener",
-    "Opening",
-    "Replayed",
-    "Unverified",
-    "open_envelope",
-    "unwrap_cek",
-    "verify_manifest",
-]
+__all__ = ["Opened", "Opener", "Opening", "open_envelope"]

@@ -1,0 +1,63 @@
+"""The life of a key from `nbf`, `exp` and the clock; encryption at rest; padding."""
+
+import pytest
+
+from keys.atrest import open_at_rest, seal_at_rest
+from keys.envelope.padding import FLOOR, longest_accepted, padded_length, padme
+from keys.errors import KeyFault, UnknownKey
+from keys.interface import PublicKey
+from keys.lifecycle import DAY, live, newest, overdue, state
+
+SIG = PublicKey("sig", "sig", "Ed25519", {}, 1000, 1000 + 365 * DAY)
+ENC = PublicKey("enc", "enc", "HPKE-9-KE", {}, 1000, 1000 + DAY)
+
+
+@pytest.mark.parametrize(
+    ("key", "at", "expected"),
+    [
+        (SIG, 999, "pending"), (SIG, 1000, "active"), (SIG, SIG.exp - 30 * DAY - 1, "active"), (SIG, SIG.exp - 30 * DAY, "retiring"),
+        (SIG, SIG.exp - 1, "retiring"), (SIG, SIG.exp, "destroyed"), (ENC, 999, "pending"), (ENC, ENC.exp - 1, "active"),
+        (ENC, ENC.exp, "retiring"), (ENC, ENC.exp + 7 * DAY - 1, "retiring"), (ENC, ENC.exp + 7 * DAY, "destroyed"),
+    ],
+)  # fmt: skip
+def test_state_at_every_border(key, at, expected):
+    """Each state begins at exactly its second; compromise beats all of them."""
+    assert state(key, at) == expected and state(key, at, compromised=True) == "compromised"
+
+
+def test_nothing_new_is_made_with_a_key_outside_its_life():
+    """`newest` picks a live key or says `UnknownKey`; `overdue` names what must be destroyed."""
+    assert live(SIG, 1000) and not live(SIG, 999) and not live(SIG, SIG.exp)
+    assert newest((SIG, ENC), "enc", "HPKE-9-KE", 1000) == ENC
+    for at in (999, ENC.exp):
+        with pytest.raises(UnknownKey):
+            newest((SIG, ENC), "enc", "HPKE-9-KE", at)
+    assert overdue((SIG, ENC), ENC.exp + 7 * DAY) == ("enc",) and overdue((SIG, ENC), ENC.exp) == ()
+
+
+def test_at_rest_is_bound_to_key_and_place():
+    """Another key, another place, a flip or a cut: `KeyFault`."""
+    sealed = seal_at_rest(bytes(32), b"plain", b"place", bytes(12))
+    assert open_at_rest(bytes(32), sealed, b"place") == b"plain"
+    bad = [
+        (b"\1" * 32, sealed, b"place"),
+        (bytes(32), sealed, b"other"),
+        (bytes(32), sealed[:-1], b"place"),
+        (bytes(32), b"", b"place"),
+    ]
+    for arguments in bad:
+        with pytest.raises(KeyFault):
+            open_at_rest(*arguments)
+    with pytest.raises(ValueError):
+        seal_at_rest(bytes(31), b"", b"", bytes(12))
+
+
+def test_padme_of_the_paper():
+    """Sizes of the PURBs paper's rule, computed by hand: low bits of the mantissa are zero."""
+    assert [padme(n) for n in (0, 1, 2, 8, 9, 16, 17, 100, 1000, 10_000, 1_000_000)] == [
+        0, 1, 2, 8, 10, 16, 18, 104, 1024, 10_240, 1_015_808,
+    ]  # fmt: skip
+    assert padded_length(10) == FLOOR and padded_length(20_000, 0) == padme(20_000)
+    assert longest_accepted(10) == 1 << 20 and longest_accepted(5 << 20) == padme(5 << 20)
+    with pytest.raises(ValueError):
+        padded_length(10, (1 << 20) + 1)

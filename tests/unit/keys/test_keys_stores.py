@@ -1,0 +1,147 @@
+"""The `KeyStore` and `SecretStore` contract, the same on memory, files and SQL."""
+
+import os
+
+import pytest
+
+from keys.algorithms import KEM, verifies, wrap_to
+from keys.errors import KeyFault, UnknownKey
+from keys.jwk import public_from_jwk
+from keys.store.memory import MemoryKeyStore, MemorySecretStore
+from keys.store.wrapper import RawWrapper
+
+NBF, EXP = 1_767_225_600, 1_798_761_600
+
+
+@pytest.fixture
+def store(reopen, wrapper):
+    """An empty key store."""
+    return reopen("keys", wrapper)
+
+
+@pytest.mark.parametrize("alg", ["Ed25519", "ML-DSA-65"])
+def test_a_made_key_signs_what_its_public_half_verifies(reopen, wrapper, store, alg):
+    """A signature holds under the published JWK, also by a store opened anew."""
+    kid = store.create("sig", alg, nbf=NBF, exp=EXP)
+    (public,) = reopen("keys", wrapper).public()
+    assert (public.kid, public.use, public.alg, public.nbf, public.exp) == (kid, "sig", alg, NBF, EXP)
+    signature = reopen("keys", wrapper).sign(kid, b"data")
+    half = public_from_jwk(dict(public.jwk))
+    assert half.kid == kid and verifies(alg, half.raw, signature, b"data")
+    assert not verifies(alg, half.raw, signature, b"other")
+
+
+def test_a_kem_key_opens_what_was_sealed_to_it(store):
+    """HPKE open with the right info; anything else is `UnknownKey`, never an error of the library."""
+    kid = store.create("enc", KEM, nbf=NBF, exp=EXP)
+    sealed = wrap_to(public_from_jwk(dict(store.public()[0].jwk)).raw, b"cek", b"info")
+    assert store.open(kid, sealed, b"info") == b"cek"
+    for bad in (sealed[:-1], sealed + b"x", b"", bytes(len(sealed))):
+        with pytest.raises(UnknownKey):
+            store.open(kid, bad, b"info")
+    with pytest.raises(UnknownKey):
+        store.open(kid, sealed, b"other")
+
+
+def test_one_key_has_one_use(store):
+    """A signing key does not open, a KEM key does not sign, and no use takes another's algorithm."""
+    sig, enc = store.create("sig", "Ed25519", nbf=NBF, exp=EXP), store.create("enc", KEM, nbf=NBF, exp=EXP)
+    with pytest.raises(UnknownKey):
+        store.sign(enc, b"")
+    with pytest.raises(UnknownKey):
+        store.open(sig, b"", b"")
+    for use, alg in (("sig", KEM), ("enc", "Ed25519"), ("sig", "ES256"), ("spam", "Ed25519")):
+        with pytest.raises(KeyFault):
+            store.create(use, alg, nbf=NBF, exp=EXP)
+    with pytest.raises(KeyFault):
+        store.create("sig", "Ed25519", nbf=EXP, exp=NBF)
+
+
+def test_retired_is_gone_but_known(reopen, wrapper, store):
+    """After `retire` nothing is signed, also after a restart; the public half stays, with its end."""
+    kid = store.create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    store.sign(kid, b"before")
+    store.retire(kid, at=NBF + 5)
+    store.retire(kid, at=NBF + 9)
+    for opened in (store, reopen("keys", wrapper)):
+        with pytest.raises(UnknownKey):
+            opened.sign(kid, b"after")
+        assert [(key.kid, key.exp) for key in opened.public()] == [(kid, NBF + 5)]
+
+
+def test_public_lists_oldest_first_and_unknown_is_unknown(store):
+    """Every key ever made, by the start of its life; a kid that is not there is `UnknownKey`."""
+    later = store.create("sig", "Ed25519", nbf=NBF + 9, exp=EXP)
+    first = store.create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    assert [key.kid for key in store.public()] == [first, later]
+    for call in (lambda: store.sign("A" * 43, b""), lambda: store.retire("A" * 43, at=NBF)):
+        with pytest.raises(UnknownKey):
+            call()
+
+
+def test_a_seed_is_adopted_once(store):
+    """The same seed twice is refused: a key is one row, one file."""
+    store.adopt("sig", "Ed25519", bytes(32), nbf=NBF, exp=EXP)
+    with pytest.raises(KeyFault):
+        store.adopt("sig", "Ed25519", bytes(32), nbf=NBF, exp=EXP)
+
+
+def test_wrong_kek_is_a_fault(reopen, wrapper, store):
+    """Another KEK opens no key: `KeyFault`, at the start or at the first use."""
+    kid = store.create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    with pytest.raises(KeyFault):
+        reopen("keys", RawWrapper(os.urandom(32), os.urandom)).sign(kid, b"")
+
+
+def test_rewrap_moves_every_key_to_a_new_kek(reopen, wrapper, store):
+    """After `rewrap` the new KEK opens all keys, retired ones too, and the old one none."""
+    kid, gone = (store.create("sig", "Ed25519", nbf=NBF, exp=EXP) for _ in range(2))
+    store.retire(gone, at=NBF)
+    new = RawWrapper(os.urandom(32), os.urandom)
+    store.rewrap(new)
+    reopen("keys", new).check()
+    assert store.sign(kid, b"x") == reopen("keys", new).sign(kid, b"x")
+    with pytest.raises(KeyFault):
+        reopen("keys", wrapper).check()
+
+
+def test_secrets_are_made_once_and_differ(reopen, wrapper):
+    """A node secret is 32 bytes, the same after a restart, another for another name."""
+    first = reopen("secrets", wrapper).secret("id_key")
+    again = reopen("secrets", wrapper)
+    assert len(first) == 32 and again.secret("id_key") == first and again.secret("index_key") != first
+
+
+def test_secrets_are_bound_to_name_and_kek(reopen, wrapper):
+    """Another KEK, or a name that is none, is a `KeyFault`."""
+    reopen("secrets", wrapper).secret("id_key")
+    with pytest.raises(KeyFault):
+        reopen("secrets", RawWrapper(os.urandom(32), os.urandom)).secret("id_key")
+    for name in ("", "Id", "../x", "a" * 33):
+        with pytest.raises(KeyFault):
+            reopen("secrets", wrapper).secret(name)
+
+
+def test_memory_stores_of_a_process_work_alone():
+    """The two in-memory stores need nothing but entropy."""
+    store = MemoryKeyStore(os.urandom)
+    assert len(store.sign(store.create("log", "Ed25519", nbf=0, exp=1), b"")) == 64
+    assert len(MemorySecretStore(os.urandom).secret("x")) == 32
+
+
+def test_every_altered_byte_of_a_stored_key_is_found(wrapper):
+    """ENV-19: a flip in magic, length, header, nonce, seed or tag is a `KeyFault`, at any position."""
+    from keys.store.memory import MemoryShelf
+    from keys.store.shelf import ShelfKeyStore
+
+    shelf = MemoryShelf()
+    kid = ShelfKeyStore(shelf, wrapper, os.urandom).create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    data = shelf.read(kid)
+    for position in range(len(data)):
+        shelf.replace(kid, data[:position] + bytes((data[position] ^ 1,)) + data[position + 1 :])
+        with pytest.raises(KeyFault):
+            ShelfKeyStore(shelf, wrapper, os.urandom).sign(kid, b"")
+    for cut in (0, 4, 8, 60, len(data) - 1):
+        shelf.replace(kid, data[:cut])
+        with pytest.raises(KeyFault):
+            ShelfKeyStore(shelf, wrapper, os.urandom).sign(kid, b"")
