@@ -6,6 +6,7 @@ A request is checked in this order, as the specification orders, and the first f
 1 interaction headers, 2 the audit token, 3 media type, 4 the Parameters, 5 the NHS number, 6 the patient.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from gateway.sandbox.mocks.files import GivenFile, given_bundle
 from gateway.sandbox.mocks.gp_record import record_of, remark_unknown
 from gateway.sandbox.mocks.gp_request import Refusal, StructuredRequest, check_headers, read_parameters
 from gateway.sandbox.mocks.jsontext import encode_json
-from gateway.sandbox.mocks.population import disguise, is_nhs_number
+from gateway.sandbox.mocks.population import Population, disguise, is_nhs_number
 from gateway.sandbox.mocks.provider import Provider
 from gateway.sandbox.mocks.server import Reply, Request
 
@@ -28,6 +29,10 @@ class GPMock(Provider):
     """Answers for the population, or with given STU3 Bundles unchanged. Base address: `mock.url`."""
 
     name = "gp"
+
+    def __init__(self, population: Population, *, port: int = 0, files: Sequence[Path] = ()) -> None:
+        super().__init__(population, port=port, files=files)
+        self._kept: dict[tuple[str, str, str], bytes] = {}
 
     def read_file(self, path: Path) -> GivenFile:
         return given_bundle(path)
@@ -57,8 +62,15 @@ class GPMock(Provider):
         if patient is None or patient.gp is None:
             raise Refusal(404, "not-found", "PATIENT_NOT_FOUND", "Patient not found")
         shown, facts = self._mix_up(patient, patient.gp, mixed_up)
-        bundle = record_of(shown, facts, asked.wanted, self.population.today)
-        return Reply(200, encode_json(remark_unknown(bundle, asked.unknown)), _FHIR), patient.label
+        return Reply(200, self._rendered(shown, facts, asked), _FHIR), patient.label
+
+    def _rendered(self, shown: Patient, facts: Facts, asked: StructuredRequest) -> bytes:
+        """The answer's bytes, kept: a measurement of the node must not measure this mock."""
+        key = (shown.label, shown.person.nhs_number, repr((asked.wanted, asked.unknown)))
+        if key not in self._kept:
+            bundle = record_of(shown, facts, asked.wanted, self.population.today)
+            self._kept[key] = encode_json(remark_unknown(bundle, asked.unknown))
+        return self._kept[key]
 
     def _mix_up(self, patient: Patient, facts: Facts, fault: Fault | None) -> tuple[Patient, Facts]:
         """The patient whose record is shown: herself, or under the fault somebody else.

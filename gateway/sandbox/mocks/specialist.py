@@ -9,6 +9,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -136,7 +137,7 @@ class SpecialistMock(Provider):
 
     def _retrieve(self, key: str, mixed_up: Fault | None) -> tuple[Reply, str | None]:
         """The bytes of a document; under the fault those of somebody else's, at the same address."""
-        every = list(self._every())
+        every = list(self._every)
         for document in every:
             if document.key == key:
                 shown = self._mix_up(document, every, mixed_up) if mixed_up is not None else document
@@ -161,14 +162,14 @@ class SpecialistMock(Provider):
         for patient in () if self.files else self.population.known_to(self.name):
             own = ((NHS_NUMBER, patient.person.nhs_number), (f"urn:oid:{MRN_OID}", patient.person.mrn))
             if (system, value) in own:
-                yield from self._letters(patient)
+                yield from (document for document in self._every if document.owner == patient.label)
 
-    def _every(self) -> Iterator[_Document]:
-        for n, given in enumerate(self.files):
-            if given.refused is None:
-                yield _given(n, given)
-        for patient in () if self.files else self.population.known_to(self.name):
-            yield from self._letters(patient)
+    @cached_property
+    def _every(self) -> tuple[_Document, ...]:
+        """All documents, written once: a measurement of the node must not measure this mock."""
+        given = tuple(_given(n, given) for n, given in enumerate(self.files) if given.refused is None)
+        known = () if self.files else self.population.known_to(self.name)
+        return given + tuple(document for patient in known for document in self._letters(patient))
 
     def _letters(self, patient: Patient) -> Iterator[_Document]:
         for letter in patient.letters:
