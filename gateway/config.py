@@ -33,6 +33,8 @@ class Node(_Frozen):
     state: Path = Path("carepact-data")
     """Folder of keys, secrets and the embedded database (0700)."""
     civil_timezone: str = "UTC"
+    allow_test_patients: bool = False
+    """Numbers of the test ranges (NHS 999…) may link records: sandbox and tests only."""
 
 
 class Serve(_Frozen):

@@ -144,17 +144,6 @@ class Consents:
 
         return await self._node.database.read(unit)
 
-    async def subject_of(self, patient: Identifier | str) -> str | None:
-        """The person that a Consent's `patient` means here; None if it is nobody's."""
-
-        def unit(connection: Connection) -> str | None:
-            index = self._node.room(connection).index
-            if isinstance(patient, Identifier):
-                return index.resolve([patient]).person
-            return index.person_of(patient)
-
-        return await self._node.database.read(unit)
-
     async def _write(self, unit: Any, dry_run: bool) -> StoredConsent:
         if not dry_run:
             stored: StoredConsent = await self._node.database.write(unit)

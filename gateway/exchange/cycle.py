@@ -26,6 +26,7 @@ from gateway.audit.receipts import decision_statement
 from gateway.errors import Problem
 from gateway.exchange import release
 from gateway.exchange.assemble import assemble, released, states_after
+from gateway.exchange.checkpoint import signed_checkpoint
 from gateway.exchange.completeness import Completeness, SourceState, blinded
 from gateway.exchange.decide import Decided, decide
 from gateway.exchange.frame import access_request
@@ -66,12 +67,13 @@ async def exchange(node: Node, ask: Ask) -> Answer:
     subject = await resolve(node, ask)  # 3
     request = access_request(ask, subject, node.directory().register)
     refused = await _refused(node, request)  # 4
-    states = await gather(node, ask, subject.identifiers, refused)  # 8
+    states = await gather(node, ask, subject, refused)  # 8
     subject = await resolve(node, ask)  # the index may have learnt who it is
     request = access_request(ask, subject, node.directory().register)
+    checkpoint = await signed_checkpoint(node)
     for _ in range(MAX_ROUNDS):
         turn = await _decide_round(node, ask, request, subject, states)  # 9, 11
-        out = outgoing(node, ask, turn.body)
+        out = outgoing(node, ask, turn.body, checkpoint)
         try:
             await _release(node, ask, request, subject, turn, out)  # 10
         except release.Outdated:

@@ -13,6 +13,7 @@ from adapters.interface import Fetched, Identifier, PatientQuery, Requester
 from gateway.exchange.completeness import SourceState
 from gateway.exchange.node import BoundSource, Node
 from gateway.exchange.request import Ask
+from gateway.exchange.resolve import Subject
 from gateway.logs import log
 
 _RESERVE = 0.15
@@ -20,7 +21,7 @@ _RESERVE = 0.15
 
 
 async def gather(
-    node: Node, ask: Ask, identifiers: tuple[Identifier, ...], refused: Mapping[str, str]
+    node: Node, ask: Ask, subject: Subject, refused: Mapping[str, str]
 ) -> tuple[SourceState, ...]:
     """One state per source, in the order of the configuration.
 
@@ -29,7 +30,7 @@ async def gather(
     """
     budget = ask.deadline * (1 - _RESERVE)
     tasks = [
-        asyncio.create_task(_one(node, ask, bound, identifiers, refused.get(bound.source.custodian), budget))
+        asyncio.create_task(_one(node, ask, bound, subject, refused.get(bound.source.custodian), budget))
         for bound in node.sources
     ]
     return tuple(await asyncio.gather(*tasks))
@@ -39,7 +40,7 @@ async def _one(
     node: Node,
     ask: Ask,
     bound: BoundSource,
-    identifiers: tuple[Identifier, ...],
+    subject: Subject,
     refused: str | None,
     budget: float,
 ) -> SourceState:
@@ -47,14 +48,14 @@ async def _one(
     state = SourceState(source.custodian, source.id, "not-asked")
     if refused is not None:
         return replace(state, reason=refused)
-    if not await bound.adapter.find(identifiers):
+    if not await bound.adapter.find(subject.identifiers):
         return replace(state, reason="not-capable")
     asked = node.clock()
     state = replace(state, asked=_seconds(asked))
     try:
         async with asyncio.timeout(budget):
-            fetched = await bound.adapter.fetch(_query(ask, identifiers), budget)
-            return await _taken_in(node, bound, fetched, state)
+            fetched = await bound.adapter.fetch(_query(ask, subject.identifiers), budget)
+            return await _taken_in(node, bound, fetched, subject, state)
     except TimeoutError:
         return replace(state, state="timed-out")
     except Exception as error:  # one source must never take the others down
@@ -62,11 +63,18 @@ async def _one(
         return replace(state, state="failed", reason="malformed")
 
 
-async def _taken_in(node: Node, bound: BoundSource, fetched: Fetched, state: SourceState) -> SourceState:
+async def _taken_in(
+    node: Node, bound: BoundSource, fetched: Fetched, subject: Subject, state: SourceState
+) -> SourceState:
     """Keep, normalise and store what came; a record about somebody else quarantines the whole source."""
     truncated = fetched.truncated
     stored = await node.intake.receive_snapshot(
-        fetched.originals, bound.source, bound.normaliser, node.clock()
+        fetched.originals,
+        bound.source,
+        bound.normaliser,
+        node.clock(),
+        person=subject.person,
+        complete=bound.adapter.capabilities.pull and subject.person is not None and _whole(fetched),
     )
     if any(one.quarantine == "wrong-patient" for one in stored):
         log.error("wrong_patient", source=bound.source.id)
@@ -75,9 +83,14 @@ async def _taken_in(node: Node, bound: BoundSource, fetched: Fetched, state: Sou
         return replace(state, state=fetched.state, reason=fetched.reason)
     if stored and all(one.quarantine for one in stored):
         return replace(state, state="failed", reason="malformed")
-    truncated += sum(one.quarantine is not None for one in stored)
+    truncated += sum(one.truncated + (one.quarantine is not None) for one in stored)
     now = _seconds(node.clock())
     return replace(state, state="answered", answered=now, as_of=now, truncated=truncated)
+
+
+def _whole(fetched: Fetched) -> bool:
+    """All that the source has now: only then does what it no longer says become inactive."""
+    return fetched.state == "answered" and not fetched.truncated
 
 
 def _query(ask: Ask, identifiers: tuple[Identifier, ...]) -> PatientQuery:

@@ -43,7 +43,5 @@ class Node:
     clock: Callable[[], datetime]
     entropy: Entropy
     answer_resources: int
-    log_checkpoint: Callable[[], bytes]
-    """The node's newest signed checkpoint, `log` claim of a manifest; empty while its log is empty."""
     organisations: frozenset[str]
     """Organisations of this node: a consent that another recorded came from a member."""

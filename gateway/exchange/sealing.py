@@ -26,8 +26,11 @@ class Outgoing:
     at: int
 
 
-def outgoing(node: Node, ask: Ask, body: bytes) -> Outgoing:
-    """Draft the envelope to the caller's registered key, or blind and hash an answer in clear."""
+def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes) -> Outgoing:
+    """Draft the envelope to the caller's registered key, or blind and hash an answer in clear.
+
+    `checkpoint`: the node's newest signed checkpoint, empty while its log is.
+    """
     at = int(ask.at.timestamp())
     if ask.seal is None:
         return Outgoing(body, hashlib.sha256(node.entropy(32) + body).digest(), None, at)
@@ -36,7 +39,7 @@ def outgoing(node: Node, ask: Ask, body: bytes) -> Outgoing:
         iss=node.member,
         typ=FHIR_JSON,
         exp=at + LIFE,
-        log=node.log_checkpoint().decode("ascii"),
+        log=b64u(checkpoint),
         req=b64u(ask.seal.request),
     )
     try:

@@ -1,0 +1,241 @@
+"""The composition root: the only file that knows every room, and where clock and randomness enter.
+
+In this order, because each step needs the ones before it:
+1. prove that the cryptographic library does what we rely on; 2. the state folder and the KEK, made with a
+new node; 3. keys and secrets; 4. members and register: without trust nothing is sealed; 5. the floor pack:
+without law nothing is decided; 6. the database, at this version's schema; 7. sources; 8. the cycle and what
+the HTTP surface and the command line use of it.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from adapters.gp.client import GPClient
+from adapters.gp.request import GPConnectSettings
+from adapters.hospital.feed import HospitalFeed
+from adapters.interface import Source, SourceAdapter
+from adapters.registry import normaliser
+from adapters.specialist.client import DocumentClient, DocumentSettings
+from adapters.transport import Transport
+from consent.digest import ResourceContext, digest
+from consent.errors import Uncomputable
+from consent.facts import facts_to_bytes
+from consent.floor import FloorPack, floor_from_bytes, shipped_floor, shipped_packs
+from gateway.api.services import Services
+from gateway.authn.client_assertion import Limits as TokenLimits
+from gateway.authn.tokens import Endpoint
+from gateway.config import Settings, SourceSettings
+from gateway.db import migrate
+from gateway.db.engine import open_database
+from gateway.directory.interface import Directory, DirectoryRefused
+from gateway.directory.members import MembersFile
+from gateway.directory.register import register_from_file
+from gateway.errors import RefusedToStart
+from gateway.exchange.consents import Consents
+from gateway.exchange.cycle import exchange
+from gateway.exchange.node import BoundSource, Node
+from gateway.intake.intake import Intake
+from gateway.logs import log
+from gateway.records.interface import JSON, Database
+from gateway.records.room import Room, Secrets
+from gateway.records.sql import sql_room
+from keys import selftest
+from keys.errors import KeyFault
+from keys.interface import Entropy, KeyWrapper
+from keys.store.file import FileKeyStore, FileSecretStore
+from keys.store.wrapper import create_kek_file, wrapper_from
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The one place where the wall clock is read."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An open node: what the command line and the server work with."""
+
+    settings: Settings
+    database: Database
+    keys: FileKeyStore
+    wrapper: KeyWrapper
+    node: Node
+    consents: Consents
+    services: Services
+    members: MembersFile
+    clock: Clock
+    entropy: Entropy
+
+
+@asynccontextmanager
+async def open_node(
+    settings: Settings, *, clock: Clock = system_clock, entropy: Entropy = os.urandom
+) -> AsyncIterator[Runtime]:
+    """Open the node of these settings; close everything at the end. Raises `RefusedToStart` with one line."""
+    try:
+        selftest.run()  # 1
+        wrapper = open_kek(settings, entropy)  # 2
+        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
+        secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
+        members = MembersFile(settings.directory.members)  # 4
+        register = register_from_file(settings.directory.register_file)
+    except KeyFault as fault:
+        raise RefusedToStart(f"keys: {fault}") from None
+    except DirectoryRefused as refused:
+        raise RefusedToStart(f"directory: {refused}") from None
+    floor = open_floor(settings)  # 5
+    async with AsyncExitStack() as stack:
+        database = await _open_database(settings, stack)  # 6
+        room_secrets = Secrets(
+            wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients
+        )
+
+        def room(connection: Connection) -> Room:
+            return sql_room(connection, own)
+
+        def directory() -> Directory:
+            members.reload()
+            return Directory(members.current.trust, register, members.current.sha256)
+
+        intake = Intake(database, room, _digest, entropy)
+        id_key = secrets.secret("id_key")
+        sources = tuple([await _bound(settings, one, id_key, stack) for one in settings.sources])  # 7
+        node = Node(
+            member=settings.node.id,
+            base=f"{settings.node.public_url.rstrip('/')}/fhir",
+            database=database,
+            room=room,
+            sources=sources,
+            intake=intake,
+            keys=keys,
+            directory=directory,
+            floor=floor,
+            clock=clock,
+            entropy=entropy,
+            answer_resources=settings.limits.answer_resources,
+            organisations=frozenset({settings.node.id, *(one.custodian for one in settings.sources)}),
+        )
+        consents = Consents(node)
+        yield Runtime(  # 8
+            settings, database, keys, wrapper, node, consents, _services(settings, node, consents), members,
+            clock, entropy,
+        )  # fmt: skip
+
+
+def open_kek(settings: Settings, entropy: Entropy) -> KeyWrapper:
+    """The KEK that the settings name. The default file is made with a new node, never beside old keys."""
+    settings.node.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    default = settings.node.state / "kek"
+    if not settings.keys.kek and not default.exists():
+        if (settings.node.state / "keys").exists():
+            raise RefusedToStart(f"{default} is gone: without it the node's keys cannot be read; restore it")
+        create_kek_file(default, entropy)
+    return wrapper_from(settings.kek, entropy=entropy)
+
+
+def open_floor(settings: Settings) -> FloorPack:
+    """The pack by name or file. An unsigned one is refused unless told otherwise, and then said aloud."""
+    chosen = settings.floor.pack
+    try:
+        pack = (
+            shipped_floor(chosen)
+            if chosen in shipped_packs()
+            else floor_from_bytes(Path(chosen).read_bytes())
+        )
+    except OSError:
+        raise RefusedToStart(f"floor.pack: no shipped pack and no file is called {chosen}") from None
+    except Uncomputable as refused:
+        raise RefusedToStart(f"floor.pack: {refused}") from None
+    if not pack.signed:
+        if not settings.floor.unsafe_unsigned:
+            raise RefusedToStart(
+                "floor.pack is not signed by anybody: have it checked and signed, "
+                "or set floor.unsafe_unsigned for tests"
+            )
+        log.warning("UnsafeUnsignedFloor", pack=pack.name)
+    return pack
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
+    url = settings.database_url
+    if await asyncio.to_thread(lambda: migrate.schema(url).current) is None:
+        await asyncio.to_thread(migrate.upgrade, url)
+    await asyncio.to_thread(migrate.check, url)
+    database = await open_database(url)
+    stack.push_async_callback(database.close)
+    return database
+
+
+def _digest(resource: JSON, *, custodian: str, patients: tuple[str, ...]) -> bytes:
+    """Derived facts of a resource at ingest; decisions read only these (performance.md, rule 2)."""
+    return facts_to_bytes(digest(resource, ResourceContext(custodian=custodian, patients=patients)))
+
+
+async def _bound(
+    settings: Settings, one: SourceSettings, id_key: bytes, stack: AsyncExitStack
+) -> BoundSource:
+    source = Source(
+        id=one.id,
+        kind=one.kind,
+        custodian=one.custodian,
+        id_key=id_key,
+        zone=one.zone,
+        charset=one.charset,
+        facility=one.facility,
+        identifier_order=one.identifier_order,
+        authorities=one.authorities,
+        test_messages=one.test_messages,
+    )
+    return BoundSource(source, await _adapter(settings, one, stack), normaliser(one.kind))
+
+
+async def _adapter(settings: Settings, one: SourceSettings, stack: AsyncExitStack) -> SourceAdapter:
+    if one.kind == "hospital" or one.url is None:
+        return HospitalFeed()
+    try:
+        transport = Transport(one.url, max_bytes=settings.limits.source_bytes)
+    except ValueError as wrong:
+        raise RefusedToStart(f"sources.{one.id}.url: {wrong}") from None
+    await stack.enter_async_context(transport)
+    if one.kind == "specialist":
+        return DocumentClient(DocumentSettings(one.url), transport)
+    return GPClient(
+        GPConnectSettings(
+            base_url=one.url,
+            asid_from=one.asid_from,
+            asid_to=one.asid_to,
+            ods_code=one.ods,
+            organisation_name=settings.node.id,
+            issuer=settings.node.public_url,
+            audience=one.url,
+        ),
+        transport,
+    )
+
+
+def _services(settings: Settings, node: Node, consents: Consents) -> Services:
+    issuer = settings.node.public_url.rstrip("/")
+    limits = TokenLimits(
+        assertion_bytes=settings.limits.assertion_bytes,
+        clock_skew=settings.limits.clock_skew,
+        token_ttl=settings.limits.token_ttl,
+    )
+    return Services(
+        settings=settings,
+        database=node.database,
+        exchange=lambda ask: exchange(node, ask),
+        consents=consents,
+        endpoint=Endpoint(f"{issuer}/oauth/token", issuer, limits),
+        is_under=lambda org, ancestor: node.directory().register.is_under(org, ancestor),
+        clock=node.clock,
+        entropy=node.entropy,
+    )

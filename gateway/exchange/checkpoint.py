@@ -1,0 +1,39 @@
+"""The node's signed ledger checkpoint, as every manifest carries it (trust-and-ledger.md 10.6, 11)."""
+
+from gateway.audit.checkpoints import checkpoint
+from gateway.audit.interface import LedgerBroken
+from gateway.errors import Problem
+from gateway.exchange.node import Node
+from keys.errors import UnknownKey
+from keys.jwk import public_from_jwk
+from keys.lifecycle import newest
+from keys.note import sign_note
+
+
+def log_origin(member: str) -> str:
+    """Origin line and key name of a member's log."""
+    return f"{member}/ledger"
+
+
+async def signed_checkpoint(node: Node) -> bytes:
+    """Sign the committed head, or hand back the last one if it has not grown; empty while the log is.
+
+    Raises `unavailable` when the log contradicts what was signed before: nothing leaves on a broken log.
+    """
+    origin = log_origin(node.member)
+    at = int(node.clock().timestamp())
+    try:
+        key = newest(node.keys.public(), "log", "Ed25519", at)
+    except UnknownKey:
+        raise Problem("unavailable", hint="no live log key: carepact doctor") from None
+    public = public_from_jwk(dict(key.jwk), encapsulate=False).raw
+    try:
+        signed = await checkpoint(
+            node.database,
+            origin=origin,
+            sign=lambda text: sign_note(text, origin, node.keys, key.kid, public),
+            at=at,
+        )
+    except LedgerBroken:
+        raise Problem("unavailable", hint="carepact audit verify") from None
+    return signed.note if signed else b""
