@@ -1,8 +1,8 @@
 """The token endpoint and the tokens themselves (http-api.md 2; RFC 6749 4.4 with RFC 7523 assertions).
 
 The steps have the numbers of http-api.md 2: 1 to 4 in `client_assertion`, 5 single use, 6 scope, 7 claims.
-All run in the caller's one unit of work, which commits for a refusal too: an assertion that came as far as
-step 5 is spent whatever follows.
+Steps 5 to 7 run in one unit of work, which commits for a refusal too: an assertion that came as far as step 5
+is spent whatever follows.
 
 A token is 256 random bits. The database has a hash of it to find the row, and the row sealed under a key
 derived from the token: an emergency's reason or a practitioner's name is readable only while somebody
@@ -12,7 +12,7 @@ presents the token, and from no dump or backup.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from gateway.authn.caller import Caller, bound_from_claims, caller_from_bound
 from gateway.authn.client_assertion import Assertion, Limits
 from gateway.authn.clients import Client
 from gateway.authn.errors import Refused
+from gateway.records.interface import Database
 from keys.interface import Entropy
 from keys.syntax import b64u
 
@@ -92,29 +93,76 @@ IsUnder = Callable[[str, str], bool]
 """(organisation, ancestor): whether the first is the second, or below it in the directory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """An assertion that passed steps 1 to 4: who signed, what is claimed, which scope is asked for."""
+
+    client: str
+    claims: Mapping[str, Any]
+    scope: str
+
+
+Form = Iterable[tuple[str, str]]
+"""Decoded names and values in order, repeats included."""
+
+
+async def answer(
+    database: Database, form: Form, *, endpoint: Endpoint, is_under: IsUnder, now: int, entropy: Entropy
+) -> TokenResponse | OAuthError:
+    """Answer `POST /oauth/token`. `now`: whole POSIX seconds.
+
+    Steps 1 to 4 only read, so that nobody who cannot sign takes the writer's time.
+    """
+    pairs = list(form)
+    proven = await database.read(lambda c: prove(c, pairs, endpoint=endpoint, now=now))
+    if isinstance(proven, OAuthError):
+        return proven
+    return await database.write(
+        lambda c: grant(c, proven, endpoint=endpoint, is_under=is_under, now=now, entropy=entropy)
+    )
+
+
 def exchange_assertion(
+    connection: Connection, form: Form, *, endpoint: Endpoint, is_under: IsUnder, now: int, entropy: Entropy
+) -> TokenResponse | OAuthError:
+    """All steps in one unit of work, which must commit for a refusal too."""
+    proven = prove(connection, form, endpoint=endpoint, now=now)
+    if isinstance(proven, OAuthError):
+        return proven
+    return grant(connection, proven, endpoint=endpoint, is_under=is_under, now=now, entropy=entropy)
+
+
+def prove(connection: Connection, form: Form, *, endpoint: Endpoint, now: int) -> Proven | OAuthError:
+    """The form and steps 1 to 4; reads only."""
+    try:
+        assertion, scope, client_id = _read_form(form, endpoint.limits)
+        client = _enabled(connection, client_assertion.claimed_client(assertion))
+        audience = endpoint.token_url if client.audience == "token_url" else endpoint.issuer
+        client_assertion.verify(assertion, client, audience, now, endpoint.limits)
+        if client_id is not None and client_id != client.id:
+            raise Refused(3)
+    except Refused as refused:
+        return _error(refused)
+    return Proven(client.id, assertion.claims, scope)
+
+
+def grant(
     connection: Connection,
-    form: Iterable[tuple[str, str]],
+    proven: Proven,
     *,
     endpoint: Endpoint,
     is_under: IsUnder,
     now: int,
     entropy: Entropy,
 ) -> TokenResponse | OAuthError:
-    """Answer `POST /oauth/token`; the unit of work must commit for either answer.
-
-    `form`: decoded name and value pairs in order, repeats included. `now`: whole POSIX seconds.
-    """
+    """Steps 5 to 7 and the token, in a unit of work that commits for a refusal too."""
     try:
-        assertion, asked, client_id = _read_form(form, endpoint.limits)
-        client = _prove(connection, assertion, client_id, endpoint, now)
-    except Refused as refused:
-        return _error(refused)
-    try:
-        bound, granted = _grant(connection, assertion, asked, client, is_under)
+        # Read again: the client may have been disabled or narrowed since its signature was checked.
+        client = _enabled(connection, proven.client)
+        bound, granted = _bind(connection, proven, client, is_under)
     except Refused as refused:
         sql.record_refusal(
-            connection, entropy(16), at=now, client_id=client.id, step=refused.step, error=refused.error
+            connection, entropy(16), at=now, client_id=proven.client, step=refused.step, error=refused.error
         )
         return _error(refused)
     token = _issue(connection, bound, client.id, now + endpoint.limits.token_ttl, entropy)
@@ -125,7 +173,7 @@ def _error(refused: Refused) -> OAuthError:
     return OAuthError(401 if refused.error == "invalid_client" else 400, refused.error, refused.step)
 
 
-def _read_form(form: Iterable[tuple[str, str]], limits: Limits) -> tuple[Assertion, str, str | None]:
+def _read_form(form: Form, limits: Limits) -> tuple[Assertion, str, str | None]:
     """The form (step 0) and step 1: assertion, scope, `client_id` if given."""
     pairs = list(form)
     fields = dict(pairs)
@@ -140,32 +188,24 @@ def _read_form(form: Iterable[tuple[str, str]], limits: Limits) -> tuple[Asserti
     return client_assertion.read(fields["client_assertion"], limits), fields["scope"], fields.get("client_id")
 
 
-def _prove(
-    connection: Connection, assertion: Assertion, client_id: str | None, endpoint: Endpoint, now: int
-) -> Client:
-    """Steps 2 to 4: the registered, enabled client that signed."""
-    iss = client_assertion.claimed_client(assertion)
-    client = sql.find_client(connection, iss)
+def _enabled(connection: Connection, client_id: str) -> Client:
+    client = sql.find_client(connection, client_id)
     if client is None or client.status != "enabled":
         raise Refused(2)
-    audience = endpoint.token_url if client.audience == "token_url" else endpoint.issuer
-    client_assertion.verify(assertion, client, audience, now, endpoint.limits)
-    if client_id is not None and client_id != iss:
-        raise Refused(3)
     return client
 
 
-def _grant(
-    connection: Connection, assertion: Assertion, asked: str, client: Client, is_under: IsUnder
+def _bind(
+    connection: Connection, proven: Proven, client: Client, is_under: IsUnder
 ) -> tuple[dict[str, Any], tuple[scopes.Scope, ...]]:
     """Steps 5 to 7: what the token will be bound to, and its scopes."""
-    jti = client_assertion.single_use_id(assertion.claims)
-    if not sql.spend(connection, client.id, jti, assertion.claims["exp"]):
+    jti = client_assertion.single_use_id(proven.claims)
+    if not sql.spend(connection, client.id, jti, proven.claims["exp"]):
         raise Refused(5)
-    granted = scopes.intersect(scopes.parse_all(asked), client.scopes)
+    granted = scopes.intersect(scopes.parse_all(proven.scope), client.scopes)
     if not granted:
         raise Refused(6, "invalid_scope")
-    claims = claim.authorise(claim.read(assertion.claims), client, is_under)
+    claims = claim.authorise(claim.read(proven.claims), client, is_under)
     return bound_from_claims(claims, granted), granted
 
 

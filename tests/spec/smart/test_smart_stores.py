@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
-from sqlalchemy import Connection
 
 from gateway.authn import sql
 from gateway.authn.clients import client_from_registration
@@ -17,8 +16,8 @@ from gateway.authn.tokens import (
     Endpoint,
     OAuthError,
     TokenResponse,
+    answer,
     authenticate,
-    exchange_assertion,
 )
 
 NOW = 1_795_255_200
@@ -32,25 +31,24 @@ def assertion(jti: str) -> str:
     return jws.serialize_compact(header, json.dumps(claims).encode(), KEY, algorithms=["ES384"])
 
 
-def post(text: str) -> Any:
-    form = [
+def form_of(text: str) -> list[tuple[str, str]]:
+    return [
         ("grant_type", "client_credentials"),
         ("scope", "system/Patient.rs"),
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", text),
     ]
 
-    def unit(connection: Connection) -> TokenResponse | OAuthError:
-        return exchange_assertion(
-            connection,
-            form,
-            endpoint=Endpoint(URL, "https://node.north.example"),
-            is_under=lambda org, top: org == top,
-            now=NOW,
-            entropy=os.urandom,
-        )
 
-    return unit
+async def post(store: Any, text: str) -> TokenResponse | OAuthError:
+    return await answer(
+        store,
+        form_of(text),
+        endpoint=Endpoint(URL, "https://node.north.example"),
+        is_under=lambda org, top: org == top,
+        now=NOW,
+        entropy=os.urandom,
+    )
 
 
 @pytest.fixture
@@ -67,10 +65,10 @@ async def store(database: Any) -> Any:
 async def test_A_1_one_token_on_both_databases(store: Any) -> None:
     """Fifty units with one assertion at once: one token, which opens; forty-nine refusals at step 5."""
     text = assertion("once")
-    answers = await asyncio.gather(*(store.write(post(text)) for _ in range(50)))
-    tokens = [answer for answer in answers if isinstance(answer, TokenResponse)]
+    made = await asyncio.gather(*(post(store, text) for _ in range(50)))
+    tokens = [one for one in made if isinstance(one, TokenResponse)]
     assert len(tokens) == 1
-    assert all(answer.step == 5 for answer in answers if isinstance(answer, OAuthError))
+    assert all(one.step == 5 for one in made if isinstance(one, OAuthError))
     caller = await store.read(lambda c: authenticate(c, tokens[0].access_token, NOW))
     assert caller is not None and caller.client == "ward"
     assert len(await store.read(lambda c: sql.list_refusals(c, since=NOW))) == 49
@@ -79,11 +77,12 @@ async def test_A_1_one_token_on_both_databases(store: Any) -> None:
 @pytest.mark.anyio
 async def test_a_client_ends_and_returns_on_both_databases(store: Any) -> None:
     """Disabling, purging and listing do the same on both."""
-    answer = await store.write(post(assertion("first")))
+    first = await post(store, assertion("first"))
+    assert isinstance(first, TokenResponse)
     await store.write(lambda c: sql.set_status(c, "ward", "disabled", at=NOW))
-    assert await store.read(lambda c: authenticate(c, answer.access_token, NOW)) is None
+    assert await store.read(lambda c: authenticate(c, first.access_token, NOW)) is None
     assert [client.status for client in await store.read(sql.list_clients)] == ["disabled"]
     await store.write(lambda c: sql.set_status(c, "ward", "enabled", at=NOW))
-    await store.write(post(assertion("second")))
+    await post(store, assertion("second"))
     assert await store.write(lambda c: sql.purge(c, now=NOW + 300)) == 1
     assert await store.write(lambda c: sql.purge(c, now=NOW + 200_000)) == 2
