@@ -113,7 +113,7 @@ def decide_one(side: Side, facts: Facts) -> Decision:
             hidden.append(element.path)
         elif part.broke_glass:
             way.broke_glass = True
-    chosen = basis(way.covering, facts.type, emergency=way.broke_glass)
+    chosen = basis(way.covering, facts, emergency=way.broke_glass)
     redactions = _redactions(side, facts, chosen, hidden)  # 8
     if any(breaks_resource(facts.type, path) for path in redactions):
         return way.deny("L4", "redaction-breaks-resource")
@@ -132,7 +132,7 @@ def _steps_4_to_7(side: Side, facts: Facts) -> _Way | Deny:
         return _held_back(side, facts, way, eligible=False)
     way.covering, stage = side.sharing.covering(facts)  # 5
     way.trace.append(_sharing_entry(side, facts, way.covering, stage))
-    emergency = basis(way.covering, facts.type, emergency=True)
+    emergency = basis(way.covering, facts, emergency=True)
     grantable = side.sharing.internal or emergency is not None
     for patient in facts.patients:  # 6
         refused = _patient(side, facts, way, patient, stage, grantable)
@@ -207,7 +207,7 @@ def _held_back(side: Side, facts: Facts, way: _Way, *, eligible: bool) -> _Way |
         return way
     way.trace.append({"layer": "L4", "value": "DENY", "rule": rule.code})
     person = side.request.person is not None
-    grantable = side.sharing.internal or basis(way.covering, facts.type, emergency=True) is not None
+    grantable = side.sharing.internal or basis(way.covering, facts, emergency=True) is not None
     return way.deny("L4", rule.code, overridable=hard is None and not person and under_ceiling and grantable)
 
 
@@ -246,7 +246,7 @@ def _sharing_entry(
 ) -> dict[str, Any]:
     if stage:
         return {"layer": "L2", "value": "DENY", "rule": stage}
-    chosen = basis(covering, facts.type)
+    chosen = basis(covering, facts)
     if chosen is None:
         return {"layer": "L2", "value": "PERMIT", "rule": "internal-use"}
     agreement = chosen.agreement

@@ -7,6 +7,7 @@ from consent.agreement import SharingAgreement, Term, counting
 from consent.directory import Directory
 from consent.facts import Facts
 from consent.instants import DAY, Micros
+from consent.redact import breaks_resource, present
 from consent.request import AccessRequest
 from consent.vocabulary import STAGES, purpose_under, sensitivity_under
 
@@ -39,6 +40,8 @@ class Sharing:
 
     def covering(self, facts: Facts) -> tuple[tuple[Candidate, ...], str | None]:
         """All that cover, by agreement id and term order; or none and the stage. Internal use needs none."""
+        if self.internal:
+            return (), None
         found = []
         furthest = self.furthest
         for candidate in self.open:
@@ -47,7 +50,7 @@ class Sharing:
                 found.append(candidate)
             else:
                 furthest = max(furthest, stage)
-        if found or self.internal:
+        if found:
             return tuple(found), None
         return (), STAGES[furthest]
 
@@ -65,10 +68,23 @@ class Sharing:
         return "onward-sharing-forbidden", ()
 
 
-def basis(candidates: Sequence[Candidate], kind: str, *, emergency: bool = False) -> Candidate | None:
-    """The candidate with the fewest elements redacted for this type, then the first."""
+def basis(candidates: Sequence[Candidate], facts: Facts, *, emergency: bool = False) -> Candidate | None:
+    """The candidate that costs this resource the least, then the first.
+
+    Cost: whether it breaks the resource, elements that go, elements listed for the type. Counting those
+    that the
+    resource really has keeps the law that another agreement never narrows.
+    """
     usable = [item for item in candidates if item.agreement.emergency or not emergency]
-    return min(usable, key=lambda item: len(item.redacted(kind)), default=None)
+    if len(usable) < 2:
+        return usable[0] if usable else None
+
+    def cost(item: Candidate) -> tuple[bool, int, int]:
+        listed = item.redacted(facts.type)
+        gone = present(facts, listed)
+        return any(breaks_resource(facts.type, path) for path in gone), len(gone), len(listed)
+
+    return min(usable, key=cost)
 
 
 def fold_sharing(
