@@ -44,7 +44,7 @@ def append(
     connection: Connection, entry: Entry, *, me: str, vault: PersonVault, entropy: Entropy
 ) -> Appended:
     """Log one entry; `me` is this node's address. Raises `ProofRefused` for a leaf that must not exist."""
-    frontier = _lock_head(connection)
+    frontier = lock_head(connection)
     blind = entropy(32)
     detail = bytes_from_detail(entry)
     det = detail_digest(blind, detail)
