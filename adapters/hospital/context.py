@@ -93,7 +93,7 @@ class Context:
             self.message.close_unit(failed=True)
             self.defects += 1
             for segment in segments:
-                self.message.lose(segment.places(), "failed", "mapping-defect", _place(error))
+                self.message.lose_segment(segment, "failed", "mapping-defect", _place(error))
             return None
         frame = self.frames.pop()
         self.message.close_unit(failed=False)

@@ -107,7 +107,7 @@ def _quarantined(context: Context, quarantine: str, disposition: Any, reason: st
     message = context.message
     message.forget()
     for segment in message.segments:
-        message.account.lose(segment.places(), disposition, reason, position=segment.position)
+        message.lose_segment(segment, disposition, reason)
     return Unit(
         (),
         None,

@@ -25,8 +25,7 @@ def keep_rest(
         if segment.name == "MSH" or segment.name in mapped or segment.name == "EVN":
             _close_mapped(context, segment, owner)
         elif segment.name in ADMINISTRATIVE:
-            keys = context.message.open_keys(segment)
-            context.message.account.lose(keys, "not-mapped", "administrative", position=segment.position)
+            context.message.lose_segment(segment, "not-mapped", "administrative")
         else:
             keep_segment(context, segment, _reason(segment.name, reason), owner)
 

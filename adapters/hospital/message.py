@@ -105,6 +105,13 @@ class Message:
         """Close items that no mapping took with one line."""
         self.account.lose((k for k in keys if k not in self._taken), disposition, reason, target=target)
 
+    def lose_segment(
+        self, segment: Segment, disposition: Disposition, reason: str, target: str | None = None
+    ) -> None:
+        """Close what is left of a segment with one line at its own position."""
+        keys = self.open_keys(segment)
+        self.account.lose(keys, disposition, reason, position=segment.position, target=target)
+
     def open_keys(self, segment: Segment) -> list[Key]:
         """Items of a segment that nothing has taken or lost so far."""
         return [k for k in self._keys[segment.index] if k not in self._taken and self.account.is_open(k)]

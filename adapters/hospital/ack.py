@@ -1,0 +1,176 @@
+"""Acknowledgements (HL7 v2.9 chapter 2.9; normalisation.md 3.5, points 4 to 6). Pure.
+
+Original mode: `AA` durable · `AE` durable as intake and not applied · `AR` not taken. Only a failure of the
+node itself carries ERR-3 `207`, which alone asks for a resend. Nothing of the message comes back but MSH-10
+and what addresses the answer (MSH-3 to 6, 11, 12, 18).
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from adapters.hospital.batch import read_batch
+from adapters.hospital.charset import codec_from_label, decode
+from adapters.hospital.escapes import Separators
+from adapters.hospital.header import separators_from_msh, stated_charset
+from adapters.interface import SourceBatch
+
+Code = Literal["AA", "AE", "AR", "CA", "CE", "CR"]
+Severity = Literal["E", "W", "I"]
+
+ERRORS = {
+    "0": "Message accepted",
+    "100": "Segment sequence error",
+    "101": "Required field missing",
+    "102": "Data type error",
+    "103": "Table value not found",
+    "200": "Unsupported message type",
+    "201": "Unsupported event code",
+    "202": "Unsupported processing id",
+    "203": "Unsupported version id",
+    "204": "Unknown key identifier",
+    "205": "Duplicate key identifier",
+    "206": "Application record locked",
+    "207": "Application internal error",
+}
+"""Table 0357."""
+_POSITION = re.compile(r"([A-Z][A-Z0-9]{2})\[(\d+)\](?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?\Z")
+_EVENT = re.compile(r"[A-Z][0-9A-Z]{2}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a message. `error`: code of table 0357; `position`: as in the loss ledger."""
+
+    code: Code
+    error: str | None = None
+    position: str | None = None
+    severity: Severity = "E"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """MSH-15 and MSH-16. Both empty: original mode."""
+
+    accept: str
+    application: str
+
+    @property
+    def enhanced(self) -> bool:
+        return bool(self.accept or self.application)
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """MSH of the message that is answered, raw fields by number."""
+
+    separators: Separators
+    fields: tuple[str, ...]
+    codec: str
+
+    def raw(self, number: int) -> str:
+        return self.fields[number] if number < len(self.fields) else ""
+
+    def component(self, number: int, comp: int) -> str:
+        mark = self.separators.component
+        parts = self.raw(number).split(mark) if mark else [self.raw(number)]
+        return parts[comp - 1].strip() if comp <= len(parts) else ""
+
+
+def acknowledgement(body: bytes, verdict: Verdict, at: datetime, control: str) -> bytes:
+    """The ACK of `body` without its frame: MSH, MSA and, with an error, ERR; segments end with CR.
+
+    `at`: aware clock reading of MSH-7; `control`: our own MSH-10. A body without MSH gets the usual
+    separators, version 2.5 and an empty MSA-2.
+    """
+    header = _header_of(body)
+    marks = header.separators
+    lines = [_msh(header, at, control), marks.field.join(("MSA", verdict.code, header.raw(10)))]
+    if verdict.error is not None:
+        lines.append(_err(header, verdict))
+    return ("\r".join(lines) + "\r").encode(header.codec, "replace")
+
+
+def wanted_of(body: bytes) -> Wanted:
+    """Which acknowledgements the sender asks for."""
+    header = _header_of(body)
+    return Wanted(header.component(15, 1).upper(), header.component(16, 1).upper())
+
+
+def is_wanted(condition: str, code: Code) -> bool:
+    """Table 0155: AL always, ER on errors, SU on success, NE (and empty) never."""
+    good = code in ("AA", "CA")
+    return condition == "AL" or (condition == "SU" and good) or (condition == "ER" and not good)
+
+
+def accept_code(code: Code) -> Code:
+    """Commit acknowledgement that goes with an application code (enhanced mode)."""
+    commit: dict[Code, Code] = {"AA": "CA", "AE": "CE", "AR": "CR"}
+    return commit.get(code, code)
+
+
+def verdict_of(batch: SourceBatch) -> Verdict:
+    """Verdict on a message that is durable as intake: applied, applied in part (`W`), or parked."""
+    if batch.quarantine == "test":
+        return Verdict("AR", "202", "MSH[1]-11")
+    if batch.quarantine == "no-patient":
+        return Verdict("AE", "101", "PID[1]-3")
+    if batch.quarantine is not None:
+        return Verdict("AE", "100", "MSH[1]")
+    bad = next((entry for entry in batch.losses.entries if entry.severity == "error"), None)
+    if bad is None:
+        return Verdict("AA")
+    error = "103" if bad.reason == "bad-code" else "102"
+    return Verdict("AA", error, bad.position, "W")
+
+
+def _header_of(body: bytes) -> _Header:
+    messages = read_batch(body).messages
+    line = messages[0].split(b"\r", 1)[0] if messages else b"MSH|^~\\&"
+    separators, _ = separators_from_msh(line)
+    decoded = decode(line, stated_charset(line, separators), None)
+    parts = decoded.text.split(separators.field)
+    return _Header(separators, (parts[0], separators.field, *parts[1:]), decoded.codec)
+
+
+def _msh(header: _Header, at: datetime, control: str) -> str:
+    marks = header.separators
+    encoding = header.raw(2) or "^~\\&"
+    event = header.component(9, 2).upper()
+    kind = ["ACK", event, "ACK"] if _EVENT.match(event) else ["ACK"]
+    processing = header.component(11, 1).upper()
+    fields = {
+        3: header.raw(5),
+        4: header.raw(6),
+        5: header.raw(3),
+        6: header.raw(4),
+        7: at.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000"),
+        9: marks.component.join(kind) if marks.component else "ACK",
+        10: control,
+        11: processing if processing in ("P", "T", "D") else "P",
+        12: _version(header) or "2.5",
+        18: header.raw(18) if codec_from_label(header.component(18, 1)) else "",
+    }
+    last = 18 if fields[18] else 12
+    return marks.field.join(["MSH", encoding, *(fields.get(number, "") for number in range(3, last + 1))])
+
+
+def _version(header: _Header) -> str:
+    text = header.component(12, 1)
+    return text if re.fullmatch(r"2(\.\d){1,3}", text) else ""
+
+
+def _err(header: _Header, verdict: Verdict) -> str:
+    """ERR of 2.5 and later by location and code; before, one ELD in ERR-1."""
+    marks = header.separators
+    code = verdict.error if verdict.error in ERRORS else "207"
+    words = (code, ERRORS[code], "HL70357")
+    found = _POSITION.match(verdict.position or "")
+    place = [part or "" for part in found.groups()] if found else []
+    version = _version(header) or "2.5"
+    if tuple(map(int, version.split("."))) >= (2, 5):
+        location = marks.component.join(place).rstrip(marks.component or " ")
+        return marks.field.join(("ERR", "", location, marks.component.join(words), verdict.severity))
+    segment = [*place[:3], "", "", ""][:3]
+    return marks.field.join(("ERR", marks.component.join((*segment, marks.subcomponent.join(words)))))
