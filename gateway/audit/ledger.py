@@ -72,7 +72,12 @@ def key_name(person: str | None, det: bytes) -> str:
     return person if person is not None else f"detail/{b64u(det)}"
 
 
-def _lock_head(connection: Connection) -> Frontier:
+def lock_head(connection: Connection) -> Frontier:
+    """Take this unit's turn: from here to its commit no other unit logs anything (PostgreSQL waits here).
+
+    A release takes it before it rechecks consents and agreements, whose writes log too: so the order of
+    commits decides between a withdrawal and a release.
+    """
     query = select(ledger_head).where(ledger_head.c.id == _HEAD).with_for_update()
     row = connection.execute(query).one_or_none()
     if row is None:
