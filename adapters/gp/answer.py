@@ -41,12 +41,12 @@ class Answer:
         self._asked = asked
         self._source = source
         self._anchor = anchor
-        self._repeated = record.repeated(entries)
-        single = [entry for entry in entries if id(entry.resource) not in self._repeated]
-        self._mapped = [entry for entry in single if _is_mapped(entry)]
+        repeated = record.repeated(entries)
+        mapped = [entry for entry in entries if _is_mapped(entry)]
+        self._mapped = [entry for entry in mapped if id(entry.resource) not in repeated]
+        self._again = [entry for entry in mapped if id(entry.resource) in repeated]
         self._others = [entry for entry in entries if not _is_mapped(entry)]
-        self._again = [entry for entry in entries if _is_mapped(entry) and entry not in single]
-        self._stub: JSON | None = None
+        self._stubs: list[JSON] = []
 
     def resources(self) -> list[JSON]:
         """R4 resources, Patients first; the account of the reading is complete but for `no-target`."""
@@ -61,14 +61,14 @@ class Answer:
             unit.commit(f"{made['resourceType']}/{made['id']}")
         made_here = [made for _, made in built]
         kept = self._keep_others(identities)
-        self._remark_ids(len(built) + len(kept))
+        self._remark_ids(identities, len(built) + len(kept))
         for failure in failures:
             self._lose(failure.entry, "failed", failure.reason, failure.where)
         for entry in self._again:
             self._lose(entry, "not-mapped", "duplicate")
         self._lose_envelope()
         link_orders_to_plans(made_here)
-        everything = [*([self._stub] if self._stub else []), *made_here, *kept]
+        everything = [*self._stubs, *made_here, *kept]
         return sorted(everything, key=lambda made: made["resourceType"] != "Patient")
 
     def _identities(self, excluded: set[int]) -> Identities:
@@ -85,27 +85,38 @@ class Answer:
         if len(people) == 1:
             ids.patient = f"Patient/{ids.of(people[0])}"
             ids.identifiers = subject.identifiers_of(people[0])
-        elif not people and any(entry.resource["resourceType"] in CLINICAL for entry in self._mapped):
-            self._stub = self._patient_from_request(ids)
+        elif not people:
+            self._stubs = self._patients_not_sent(ids)
         record.mark_ended(self._mapped, ids)
         return ids
 
-    def _patient_from_request(self, ids: Identities) -> JSON:
-        """The Patient that the answer refers to and does not hold; what it says is what was asked for."""
+    def _patients_not_sent(self, ids: Identities) -> list[JSON]:
+        """Patients that the answer speaks of and does not hold: what is known is what was asked for.
+
+        A fragment may speak of several; then each is somebody of his own.
+        """
         references = subject.patient_references(entry.resource for entry in self._mapped)
+        clinical = any(entry.resource["resourceType"] in CLINICAL for entry in self._mapped)
+        named: tuple[str | None, ...] = references or ((None,) if clinical else ())
+        stubs = [self._stub(ids, words) for words in named]
+        if len(stubs) == 1:
+            ids.patient = f"Patient/{stubs[0]['id']}"
+            ids.identifiers = frozenset((i.system, i.value) for i in self._asked)
+        return stubs
+
+    def _stub(self, ids: Identities, words: str | None) -> JSON:
         asked = [{"system": i.system, "value": i.value} for i in self._asked]
-        key = next(iter(references), f"asked|{asked[0]}" if asked else f"stub|{self._anchor}")
-        new = ids.add_patient(key, references)
-        ids.identifiers = frozenset((i.system, i.value) for i in self._asked)
+        new = ids.add_patient(words or f"stub|{asked or self._anchor}", words)
         source = identity.meta_source(self._source.custodian, self._source.id, self._anchor)
         made: JSON = {
             "resourceType": "Patient",
             "id": new,
             "meta": {"source": source, "tag": [{"system": ASSUMED, "code": "patient"}]},
         }
-        local = identity.local_system(self._source.custodian, self._source.id, "id")
-        named = [{"system": local, "value": words.rpartition("/")[2]} for words in sorted(references)]
-        return made | ({"identifier": asked + named} if asked or named else {})
+        if words is not None:
+            local = identity.local_system(self._source.custodian, self._source.id, "id")
+            asked.append({"system": local, "value": words.rpartition("/")[2]})
+        return made | ({"identifier": asked} if asked else {})
 
     def _attempt(self, ids: Identities) -> tuple[list[tuple[Unit, JSON]], list[_Failure]]:
         built: list[tuple[Unit, JSON]] = []
@@ -144,12 +155,14 @@ class Answer:
     def _lose(self, entry: Entry, disposition: Disposition, reason: str, where: str | None = None) -> None:
         lose_whole(self._reading, entry.resource, disposition, reason, target=where)
 
-    def _remark_ids(self, count: int) -> None:
+    def _remark_ids(self, ids: Identities, count: int) -> None:
         root = self._reading.root
+        for resource in ids.unkeyed:
+            self._reading.account.remark(self._reading.position(resource), "assumed", "no-key")
         if count:
             self._reading.account.remark(self._reading.position(root), "altered", "id-rewritten", count)
-        if self._stub is not None:
-            self._reading.account.remark(self._reading.position(root), "assumed", "patient")
+        if self._stubs:
+            self._reading.account.remark(self._reading.position(root), "assumed", "patient", len(self._stubs))
 
     def _lose_envelope(self) -> None:
         """Members of the Bundle around the resources: used to find the way, of no meaning in the record."""

@@ -24,10 +24,12 @@ class Identities:
         """`Patient/<id>` if the input is about exactly one person."""
         self.identifiers: frozenset[tuple[str, str]] = frozenset()
         """Business identifiers of that person, as they came."""
+        self.unkeyed: list[dict[str, Any]] = []
+        """Resources whose id rests on their content: a correction of one cannot find it."""
         self._ended: set[int] = set()
 
-    def add(self, resource: dict[str, Any], target: str, full_url: str | None, scope: str = "") -> bool:
-        """Give a resource its id. False: same type and id came before, so this one goes by its content."""
+    def add(self, resource: dict[str, Any], target: str, full_url: str | None, scope: str = "") -> None:
+        """Give a resource its id: by its own, or by its content if it has none or another came with it."""
         kind = str(resource.get("resourceType"))
         original = resource.get("id")
         name = f"{kind}/{scope}{original}" if isinstance(original, str) and original else None
@@ -40,7 +42,8 @@ class Identities:
                 self._targets.setdefault(name, f"{target}/{new}")
         if full_url:
             self._targets.setdefault(full_url, f"{target}/{new}")
-        return first
+        if name is None or not first:
+            self.unkeyed.append(resource)
 
     def add_contained(self, parent: dict[str, Any], resource: dict[str, Any], target: str) -> None:
         """A contained resource that becomes one of its own: found as `#id` from its parent alone."""
@@ -49,12 +52,11 @@ class Identities:
         if isinstance(local, str):
             self._contained[(id(parent), local.removeprefix("#"))] = f"{target}/{self.of(resource)}"
 
-    def add_patient(self, key: str, references: set[str]) -> str:
-        """The Patient that the input itself does not hold; `references` are the words that mean it."""
+    def add_patient(self, key: str, words: str | None) -> str:
+        """Id of a Patient that the input itself does not hold; `words` are the reference that means it."""
         new = self._new_id("Patient", key)
-        self.patient = f"Patient/{new}"
-        for reference in references:
-            self._targets.setdefault(reference, self.patient)
+        if words is not None:
+            self._targets.setdefault(words, f"Patient/{new}")
         return new
 
     def of(self, resource: dict[str, Any]) -> str:

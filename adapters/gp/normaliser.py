@@ -46,17 +46,17 @@ def _batch(root: JSON, original: Original, source: Source, mapping: str, at: dat
         return SourceBatch((), None, losses, mapping, quarantine="no-patient")
     if subject.is_somebody_else(mine, original.asked):
         return _refused(root, "wrong-patient", mapping, "wrong-patient")
-    if not subject.patients(mine) and len(subject.patient_references(mine)) > 1:
+    several = len(subject.patient_references(mine)) > 1
+    if original.asked and several and not subject.patients(mine):
         return _refused(root, "no-patient", mapping, "no-patient")
     anchor = original.intake or sha256(original.body).hexdigest()
     resources = Answer(reading, entries, original.asked, source, anchor).resources()
     occurred = record.stated_time(root)
+    losses = reading.close()
     provenance = None
     if resources:
-        provenance = provenance_from_answer(resources, source, anchor, mapping, at, occurred)
-    return SourceBatch(
-        tuple(resources), provenance, reading.close(), mapping, event_time=times.utc_key(occurred)
-    )
+        provenance = provenance_from_answer(resources, source, anchor, mapping, at, occurred, losses)
+    return SourceBatch(tuple(resources), provenance, losses, mapping, event_time=times.utc_key(occurred))
 
 
 def _refused(root: JSON, reason: str, mapping: str, quarantine: str) -> SourceBatch:

@@ -34,16 +34,16 @@ def is_somebody_else(resources: list[dict[str, Any]], asked: tuple[Identifier, .
     return any(_contradicts(named, wanted, systems) for named in _named_subjects(resources))
 
 
-def patient_references(resources: Iterable[dict[str, Any]]) -> set[str]:
-    """All words by which resources refer to a Patient as their subject."""
-    found: set[str] = set()
+def patient_references(resources: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """All words by which resources refer to a Patient as their subject, in their order, each once."""
+    found: dict[str, None] = {}
     for resource in resources:
         for name in ("subject", "patient"):
             target = resource.get(name)
             words = target.get("reference") if isinstance(target, dict) else None
             if isinstance(words, str) and "Patient" in words.split("/"):
-                found.add(words.strip())
-    return found
+                found[words.strip()] = None
+    return tuple(found)
 
 
 def _contradicts(mine: frozenset[tuple[str, str]], wanted: set[tuple[str, str]], systems: set[str]) -> bool:

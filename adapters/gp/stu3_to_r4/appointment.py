@@ -19,7 +19,7 @@ _participant = compound(
 
 def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
     if "status" not in r4 or "participant" not in r4:
-        raise UnitFailed("mapping-defect")
+        raise UnitFailed("unreadable")
     for participant in r4["participant"]:
         supply(unit, participant, "status", "needs-action")
 

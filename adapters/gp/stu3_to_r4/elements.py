@@ -1,5 +1,6 @@
 """What elements are made of: extensions, references, identifiers, codes; and the converter of a table."""
 
+from functools import cache
 from typing import Any
 
 from adapters import identity
@@ -19,7 +20,11 @@ def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = Fa
 
     `root`: a resource, whose `id` is no element id.
     """
-    made = build(unit, stu3, (*(_EXTENSIONS if root else _ELEMENT), *fields))
+    made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT)
+    for name, value in build(unit, stu3, fields).items():
+        made[name] = [*made["extension"], *value] if name == "extension" and name in made else value
+    if not any(name.startswith("_") for name in stu3):
+        return made
     for row in fields:
         shadow = stu3.get(f"_{row.source}")
         if isinstance(shadow, dict) and not row.many_out:
@@ -77,6 +82,11 @@ def system(unit: Unit, holder: Holder, step: Step) -> str | None:
     return known.system if known else text
 
 
+@cache
+def _extension_rows() -> Fields:
+    return (many("extension", extension), *choice("value", TYPES))
+
+
 def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     """Care Connect extensions under their UK Core address (stu3_extensions.csv), all others as they came."""
     raw = holder[step]  # type: ignore[index]
@@ -85,7 +95,7 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         unit.reject(holder, step, "bad-text")
         return None
     known = concept_map("stu3_extensions").get(("", url.strip()))
-    made = build(unit, raw, (many("extension", extension), *choice("value", TYPES)))
+    made = build(unit, raw, _extension_rows())
     if not made:
         unit.lose(holder, step, "rejected", "bad-text")
         return None

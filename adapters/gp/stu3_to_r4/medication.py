@@ -66,6 +66,20 @@ def _taken(unit: Unit, holder: Holder, step: Step) -> None:
 _ingredient = compound(
     choice("item", _MEDICATION), one("isActive", p.boolean), one("amount", ratio, "strength")
 )
+
+
+def _batches(unit: Unit, holder: Holder, step: Step) -> Any:
+    """`package.batch`; the other parts of `package` have no place."""
+    raw = holder[step]  # type: ignore[index]
+    if not isinstance(raw, dict):
+        return None
+    found = build(unit, raw, (many("batch", _batch),)).get("batch", [])
+    for index in range(1, len(found)):
+        unit.reject(raw["batch"], index, "too-many")
+    return found[0] if found else None
+
+
+_batch = compound(one("lotNumber", p.string), one("expirationDate", p.date_time))
 MEDICATION = table(
     "Medication",
     many("identifier", identifier),
@@ -74,6 +88,7 @@ MEDICATION = table(
     one("manufacturer", reference),
     one("form", codeable),
     many("ingredient", _ingredient),
+    one("package", _batches, "batch"),
     no_target("isBrand", "isOverTheCounter", "image"),
 )
 MEDICATION_STATEMENT = table(

@@ -4,7 +4,7 @@ from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import address, attachment, human_name, telecom
 from adapters.gp.stu3_to_r4.elements import codeable, coding, compound, identifier, kinds, period, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
-from adapters.gp.stu3_to_r4.resource import table
+from adapters.gp.stu3_to_r4.resource import supply_subject, table
 
 _contact = compound(
     many("relationship", codeable),
@@ -51,6 +51,7 @@ RELATED_PERSON = table(
     many("address", address),
     many("photo", attachment),
     one("period", period),
+    finish=lambda unit, stu3, r4: supply_subject(unit, r4, "patient"),
 )
 _qualification = compound(
     many("identifier", identifier),

@@ -14,6 +14,7 @@ from adapters.identity import is_fhir_id
 from adapters.terminology.tables import concept_map
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_BLANK = re.compile(r"\s")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9][0-9]*))+\Z")
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?\Z")
@@ -55,7 +56,7 @@ def _pattern(test: Any, reason: str) -> Convert:
 
 
 def _is_uri(text: str) -> bool:
-    if any(c.isspace() for c in text):
+    if _BLANK.search(text):
         return False
     return not text.startswith("urn:oid:") or _OID.match(text) is not None
 
@@ -68,6 +69,9 @@ clock_time = _pattern(_TIME.match, "bad-date")
 
 def boolean(unit: Unit, holder: Holder, step: Step) -> bool | None:
     raw = holder[step]  # type: ignore[index]
+    if raw in ("true", "false"):
+        unit.alter(holder, step, "number")
+        raw = raw == "true"
     if not isinstance(raw, bool):
         unit.reject(holder, step, "bad-code")
         return None

@@ -43,15 +43,30 @@ def supply(unit: Unit, r4: JSON, name: str, value: Any, reason: str = "status") 
 
 
 def supply_subject(unit: Unit, r4: JSON, name: str = "subject", *, required: bool = True) -> None:
-    """The patient as literal reference: named by identifier or not at all, it is the one of this answer."""
+    """The patient as literal reference: named by identifier or not at all, it is the one of this answer.
+
+    A subject that is a Patient of whom the answer holds nothing may be anybody: `wrong-patient`.
+    """
     given = r4.get(name)
-    if given is None and required:
+    if _is_unknown_patient(unit, name, given):
+        raise UnitFailed("wrong-patient")
+    if given is None:
         if unit.ids.patient is None:
-            raise UnitFailed("no-patient")
+            if required:
+                raise UnitFailed("no-patient")
+            return
         r4[name] = {"reference": unit.ids.patient}
         unit.assume("patient")
-    elif given is not None and "reference" not in given and unit.ids.is_patient(given.get("identifier")):
+    elif "reference" not in given and unit.ids.is_patient(given.get("identifier")):
         r4[name] = {"reference": unit.ids.patient, **given}
+
+
+def _is_unknown_patient(unit: Unit, name: str, given: JSON | None) -> bool:
+    """A literal reference to a Patient that leads nowhere in this answer."""
+    if given is None or "reference" in given or unit.ids.is_patient(given.get("identifier")):
+        return False
+    words = unit.stu3[name].get("reference")
+    return isinstance(words, str) and "Patient" in words.split("/")
 
 
 def map_resource(unit: Unit, maps: Mapping[str, ResourceMap]) -> JSON:
