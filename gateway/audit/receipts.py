@@ -6,11 +6,11 @@ holds nothing of the person.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, insert, select
 
 from gateway.audit.interface import Ambiguous, PersonVault
@@ -29,6 +29,13 @@ from keys.syntax import (
     require_members,
     unb64u,
 )
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+_id_of = msgspec.json.Decoder(_Id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ def keep(
         {
             "exchange": exchange,
             "n": n,
-            "id": json.loads(data)["id"],
+            "id": _id_of.decode(data).id,
             "person": person,
             "sha256": hashlib.sha256(data).digest(),
             "sealed": vault.seal(_key(exchange, person), data, _place(exchange, n)),

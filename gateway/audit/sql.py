@@ -85,7 +85,7 @@ exchange = Table(
     Column("client", String(193), nullable=False),
     Column("organisation", String(128), nullable=False),
     Column("purpose", String(32), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(32), nullable=False),
     Column("person", String(128)),
     Column("completeness", LargeBinary),
     Column("decision", LargeBinary),
