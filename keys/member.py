@@ -10,7 +10,7 @@ from keys.address import is_address, is_member
 from keys.algorithms import LIVE_SUITES, verifies
 from keys.errors import KeyRefused, UnknownKey
 from keys.interface import KeyStore, PublicKey, Use
-from keys.jwk import PublicHalf, jwk_from_public, public_from_jwk
+from keys.jwk import PublicHalf, public_from_jwk
 from keys.syntax import (
     SyntaxRefused,
     b64u,
@@ -169,15 +169,16 @@ def _member(value: object, federation: str) -> Member:
         endpoints=_endpoints(record.get("endpoints", {})),
         log_origin=require_text(log.get("origin", ""), _LINE),
         log_vkeys=tuple(require_text(vkey, _LINE) for vkey in require_list(log.get("vkeys", []), 0, 8)),
-        rest=MappingProxyType(
-            {
-                "witness": record.get("witness"),
-                "contact": record.get("contact"),
-                "previous": log.get("previous"),
-                "why": {entry["kid"]: entry["why"] for entry in record["revoked"]},
-            }
-        ),
+        rest=MappingProxyType(_rest(record, log)),
     )
+
+
+def _rest(record: dict[str, Any], log: dict[str, Any]) -> dict[str, Any]:
+    why = {entry["kid"]: entry["why"] for entry in record["revoked"]}
+    return {name: record.get(name) for name in ("witness", "contact")} | {
+        "previous": log.get("previous"),
+        "why": why,
+    }
 
 
 def _key(entry: object, federation: str, address: str) -> MemberKey:
@@ -221,36 +222,3 @@ def _revoked(entry: object) -> tuple[str, int]:
 def _endpoints(value: object) -> Mapping[str, str]:
     members = require_members(value, frozenset(), frozenset(("exchange", "ledger", "directory")))
     return MappingProxyType({name: require_text(url, _LINE) for name, url in members.items()})
-
-
-def json_from_member(member: Member) -> dict[str, Any]:
-    """The record as `member_from_json` reads it."""
-    why = member.rest.get("why") or {}
-    record: dict[str, Any] = {
-        "v": 1,
-        "id": member.id,
-        "suites": list(member.suites),
-        "min_suite": member.min_suite,
-        "keys": [_json_from_key(key) for key in member.keys],
-        "revoked": [
-            {"kid": kid, "from": since, "why": why.get(kid, "compromised")}
-            for kid, since in member.revoked.items()
-        ],
-    }
-    if member.endpoints:
-        record["endpoints"] = dict(member.endpoints)
-    if member.log_origin:
-        previous = member.rest.get("previous") or []
-        record["log"] = {"origin": member.log_origin, "vkeys": list(member.log_vkeys), "previous": previous}
-    record.update((name, member.rest[name]) for name in ("witness", "contact") if member.rest.get(name))
-    return record
-
-
-def _json_from_key(key: MemberKey) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "use": key.use,
-        "nbf": key.nbf,
-        "exp": key.exp,
-        "jwk": dict(jwk_from_public(key.alg, key.raw)),
-    }
-    return entry | ({"pop": key.pop} if key.pop else {})

@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from keys.errors import KeyRefused, NotReady
-from keys.interface import Jwk, Use
-from keys.member import Member, MemberKey, json_from_member, member_from_json
+from keys.interface import Use
+from keys.jwk import jwk_from_public
+from keys.member import Member, MemberKey, member_from_json
 from keys.syntax import SyntaxRefused, emit, parse_object, require_integer, require_list, require_members
 
 MAX_MEMBERS = 5_000
@@ -140,8 +141,40 @@ def trust_list_to_json(trust: TrustList) -> bytes:
     )
 
 
+def json_from_member(member: Member) -> dict[str, Any]:
+    """The record as `member_from_json` reads it."""
+    why = member.rest.get("why") or {}
+    record: dict[str, Any] = {
+        "v": 1,
+        "id": member.id,
+        "suites": list(member.suites),
+        "min_suite": member.min_suite,
+        "keys": [_json_from_key(key) for key in member.keys],
+        "revoked": [
+            {"kid": kid, "from": since, "why": why.get(kid, "compromised")}
+            for kid, since in member.revoked.items()
+        ],
+    }
+    if member.endpoints:
+        record["endpoints"] = dict(member.endpoints)
+    if member.log_origin:
+        previous = member.rest.get("previous") or []
+        record["log"] = {"origin": member.log_origin, "vkeys": list(member.log_vkeys), "previous": previous}
+    record.update((name, member.rest[name]) for name in ("witness", "contact") if member.rest.get(name))
+    return record
+
+
+def _json_from_key(key: MemberKey) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "use": key.use,
+        "nbf": key.nbf,
+        "exp": key.exp,
+        "jwk": dict(jwk_from_public(key.alg, key.raw)),
+    }
+    return entry | ({"pop": key.pop} if key.pop else {})
+
+
 __all__ = [
-    "Jwk",
     "Member",
     "MemberKey",
     "TrustList",

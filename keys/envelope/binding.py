@@ -3,12 +3,15 @@
 Refuses with `EnvelopeRefused`: `binding`, `conversation`, `time`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keys.algorithms import Suite
-from keys.envelope.framing import Frame, kids
+from keys.algorithms import LIVE_SUITES, Suite
+from keys.envelope.framing import MAX_ENVELOPE, Frame, kids
 from keys.envelope.manifest import Manifest
 from keys.envelope.recipient import KemKey
+from keys.envelope.replay import ReplayView
+from keys.envelope.seal import MAX_CONTENT, MAX_LIFE
 from keys.errors import EnvelopeRefused, KeyRefused
 from keys.jwk import public_from_jwk
 from keys.syntax import b64u
@@ -49,6 +52,22 @@ class ExpectAck:
 
 
 Expectation = ExpectRequest | ExpectResponse | ExpectAck
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the checks are held against: who I am, whom I trust, what I await, what I have seen, when."""
+
+    me: str
+    trust: TrustList
+    keys: Sequence[KemKey]
+    expect: Expectation
+    replay: ReplayView
+    now: int
+    suites: frozenset[int] = LIVE_SUITES
+    max_life: int = MAX_LIFE
+    max_content: int = MAX_CONTENT
+    max_envelope: int = MAX_ENVELOPE
 
 
 def require_binding(frame: Frame, manifest: Manifest, me: str, mine: KemKey, trust: TrustList) -> None:

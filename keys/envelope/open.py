@@ -8,15 +8,13 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from cryptography.cobblestone import Cobblestone256Decryptor
 from cryptography.exceptions import InvalidTag
 
 from keys import jws
-from keys.algorithms import LIVE_SUITES
-from keys.envelope.binding import SKEW, Expectation, require_binding, require_conversation, require_time
+from keys.envelope.binding import SKEW, Opening, require_binding, require_conversation, require_time
 from keys.envelope.events import (
     Complete,
     Content,
@@ -28,7 +26,6 @@ from keys.envelope.events import (
 )
 from keys.envelope.framing import (
     FIXED,
-    MAX_ENVELOPE,
     SLICE,
     Frame,
     frame_from_bytes,
@@ -37,28 +34,10 @@ from keys.envelope.framing import (
 from keys.envelope.manifest import MAX_JWS, digest
 from keys.envelope.padding import HEAD, longest_accepted
 from keys.envelope.recipient import KemKey
-from keys.envelope.replay import Conflict, ReplayView, Same
-from keys.envelope.seal import MAX_CONTENT, MAX_LIFE
+from keys.envelope.replay import Conflict, Same
 from keys.envelope.verify import unwrap_cek, verify_manifest
 from keys.errors import EnvelopeRefused
 from keys.syntax import unb64u
-from keys.trust import TrustList
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What the checks are held against: who I am, whom I trust, what I await, what I have seen, when."""
-
-    me: str
-    trust: TrustList
-    keys: Sequence[KemKey]
-    expect: Expectation
-    replay: ReplayView
-    now: int
-    suites: frozenset[int] = LIVE_SUITES
-    max_life: int = MAX_LIFE
-    max_content: int = MAX_CONTENT
-    max_envelope: int = MAX_ENVELOPE
 
 
 class Opener:
@@ -105,24 +84,33 @@ class Opener:
         if self._received > self._with.max_envelope:
             raise EnvelopeRefused("limit")
         self._whole.update(data)
+        view = memoryview(data)
         if self._stream is None:
-            self._buffer += data
-            data = self._read_frame()
+            view = view[self._read_frame(view) :]
         events: list[Event] = []
-        for start in range(0, len(data), SLICE):
-            events += self._decrypt(data[start : start + SLICE])
+        for start in range(0, len(view), SLICE):
+            events += self._decrypt(view[start : start + SLICE])
             if self._spent:
                 break
         return events
 
-    def _read_frame(self) -> bytes:
-        """Steps 1 to 4; what follows the frame, once it is whole."""
+    def _read_frame(self, view: memoryview) -> int:
+        """Steps 1 to 4; how many bytes of `view` are frame."""
+        used = self._fill(view, FIXED)
         if len(self._buffer) < FIXED:
-            return b""
+            return used
         end = frame_length(bytes(self._buffer[:FIXED]), self._with.suites)
-        if len(self._buffer) < end:
-            return b""
-        frame = frame_from_bytes(bytes(self._buffer[:end]))
+        used += self._fill(view[used:], end)
+        if len(self._buffer) == end:
+            self._start(frame_from_bytes(bytes(self._buffer)))
+        return used
+
+    def _fill(self, view: memoryview, length: int) -> int:
+        wanted = view[: max(0, length - len(self._buffer))]
+        self._buffer += wanted
+        return len(wanted)
+
+    def _start(self, frame: Frame) -> None:
         # 2. Header: for me, and not past.
         if self._with.me not in frame.header.to:
             raise EnvelopeRefused("recipient")
@@ -131,11 +119,9 @@ class Opener:
         # 3. and 4.
         self._mine, cek = unwrap_cek(frame, self._with.keys)
         self._frame, self._stream = frame, Cobblestone256Decryptor(cek, frame.context)
-        rest = bytes(self._buffer[end:])
         self._buffer.clear()
-        return rest
 
-    def _decrypt(self, data: bytes) -> list[Event]:
+    def _decrypt(self, data: memoryview) -> list[Event]:
         assert self._stream is not None
         try:
             return self._read_plain(self._stream.update(data))
@@ -191,7 +177,7 @@ class Opener:
     def _read_content(self, data: bytes) -> list[Event]:
         """Steps 12 and 13: content up to its length, then zeros, not too many."""
         assert self._verified is not None
-        piece, padding = data[: self._left], data[self._left :]
+        piece, padding = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
         self._left -= len(piece)
         self._content.update(piece)
         cnt = self._verified.manifest.cnt
