@@ -45,7 +45,7 @@ class Plan:
         if not sides:
             return Deny("L0", "purpose-missing-or-unknown")
         found = (_refusal(side) for side in sides)
-        return next((refused for refused in found if refused), None)
+        return next((refused for refused in found if refused is not None), None)
 
     def emergency_eligible(self, custodian: str) -> bool:
         """The answer to a declared emergency, from request and agreement alone: it says nothing of a
@@ -87,7 +87,8 @@ def _refusal(side: Side) -> Deny | None:
         return Deny("L0", code)
     if side.request.person is not None:
         return None
-    if not side.rules or all(rule.code == NO_LAWFUL_BASIS for rule in side.rules):
+    always = any(rule.code == NO_LAWFUL_BASIS and not rule.tag and not rule.flag for rule in side.rules)
+    if always or all(rule.mode == "FORBID" for rule in side.rules):
         return Deny("L1", NO_LAWFUL_BASIS)
     sharing = side.sharing
     exempt = any(
