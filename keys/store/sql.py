@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterable
 
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, String, Table, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, LargeBinary, MetaData, String, Table, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from keys.interface import Entropy, KeyWrapper
 from keys.store.shelf import ShelfKeyStore, ShelfSecretStore
@@ -44,13 +44,9 @@ class SQLShelf:
         return self._connection.scalar(found)
 
     def add(self, name: str, data: bytes) -> bool:
-        row = insert(self._table).values({self._name.name: name, "record": data})
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(row)
-        except IntegrityError:
-            return False
-        return True
+        # Both dialects render this clause alike; a savepoint would end SQLite's transaction with its release.
+        row = insert_once(self._table).values({self._name.name: name, "record": data})
+        return self._connection.execute(row.on_conflict_do_nothing()).rowcount == 1
 
     def replace(self, name: str, data: bytes) -> None:
         self._connection.execute(update(self._table).where(self._name == name).values(record=data))

@@ -3,11 +3,13 @@
 import os
 
 import pytest
+from sqlalchemy import create_engine
 
 from keys.algorithms import KEM, verifies, wrap_to
 from keys.errors import KeyFault, UnknownKey
 from keys.jwk import public_from_jwk
 from keys.store.memory import MemoryKeyStore, MemorySecretStore
+from keys.store.sql import SQLKeyStore, SQLSecretStore, metadata
 from keys.store.wrapper import RawWrapper
 
 NBF, EXP = 1_767_225_600, 1_798_761_600
@@ -145,3 +147,20 @@ def test_every_altered_byte_of_a_stored_key_is_found(wrapper):
         shelf.replace(kid, data[:cut])
         with pytest.raises(KeyFault):
             ShelfKeyStore(shelf, wrapper, os.urandom).sign(kid, b"")
+
+
+def test_sql_keys_are_part_of_the_callers_transaction(tmp_path, wrapper):
+    """A key made in a unit of work that is rolled back was never made; one that is committed stays."""
+    engine = create_engine(f"sqlite:///{tmp_path}/keys.db")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    with engine.connect() as connection:
+        SQLKeyStore(connection, wrapper).create("sig", "Ed25519", nbf=NBF, exp=EXP)
+        SQLSecretStore(connection, wrapper).secret("id_key")
+        connection.rollback()
+    with engine.begin() as connection:
+        assert SQLKeyStore(connection, wrapper).public() == ()
+        kid = SQLKeyStore(connection, wrapper).create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    with engine.begin() as connection:
+        assert [key.kid for key in SQLKeyStore(connection, wrapper).public()] == [kid]
+    engine.dispose()
