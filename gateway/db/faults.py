@@ -1,11 +1,14 @@
 """Database exceptions into `Problem`s: their texts quote keys and values (PostgreSQL's DETAIL)."""
 
+import os
 import sqlite3
+import traceback
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gateway.db.unit_of_work import StorageProblem
+from gateway.logs import log
 
 _SQLITE = (
     ("SQLITE_FULL", "no_store"),
@@ -25,6 +28,7 @@ _POSTGRES = (
     ("55", "unavailable"),  # lock not available
     ("23", "conflict"),
 )
+_PACKAGES = frozenset(("gateway", "consent", "keys", "adapters"))
 RETRIED = frozenset(("40001", "40P01", "23505"))
 """SQLSTATEs after which running the same unit again can succeed: it lost a race, not an argument."""
 
@@ -43,8 +47,19 @@ def problem_from(error: BaseException) -> BaseException:
     for prefix, category in table:
         if code.startswith(prefix):
             return StorageProblem(category, code)
-    lost = isinstance(error, (OSError, PoolTimeout)) or getattr(error, "connection_invalidated", False)
-    return StorageProblem("unavailable" if lost else "internal", code)
+    if isinstance(error, (OSError, PoolTimeout)) or getattr(error, "connection_invalidated", False):
+        return StorageProblem("unavailable", code)
+    # Our defect: whoever mends it needs the place, and gets no more than that.
+    place = _our_place(error)
+    log.error("database_defect", error=code, file=place[0], line=place[1])
+    return StorageProblem("internal", code)
+
+
+def _our_place(error: BaseException) -> tuple[str, int]:
+    """File and line of the last of our own frames."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _PACKAGES & set(frame.filename.split(os.sep))]
+    return (ours[-1].filename, ours[-1].lineno or 0) if ours else ("", 0)
 
 
 def code_of(error: BaseException) -> str:

@@ -2,6 +2,20 @@
 
 from sqlalchemy import MetaData
 
+import consent.store.sql
+import gateway.audit.sql
+import gateway.authn.sql
+import gateway.directory.sql
+import gateway.intake.sql
 import gateway.records.sql
+import keys.store.sql
 
-METADATA: tuple[MetaData, ...] = (gateway.records.sql.metadata,)
+METADATA: tuple[MetaData, ...] = (
+    gateway.records.sql.metadata,
+    gateway.intake.sql.metadata,
+    gateway.audit.sql.metadata,
+    gateway.authn.sql.metadata,
+    gateway.directory.sql.metadata,
+    consent.store.sql.metadata,
+    keys.store.sql.metadata,
+)

@@ -160,7 +160,7 @@ def _veto(a: Features, b: Features, fields: Mapping[str, str], allow_test: bool)
     for system in {n.system for n in ours} & {n.system for n in theirs}:
         if not any(n.system == system for n in ours & theirs):
             return "two-national-numbers"
-    if fields["birthDate"] == "two-parts" and "equal" not in (fields["family"], fields["given"]):
+    if fields["birthDate"] == "two-parts" and "differing" in (fields["family"], fields["given"]):
         return "birth-date-two-parts-and-name"
     if _stands_for_nobody(a) or _stands_for_nobody(b):
         return "placeholder"

@@ -51,6 +51,7 @@ def test_our_numbers_have_right_check_digits():
         ({"birth": None}, "possible", "number-alone"),
         ({"family": "Smith", "given": "Jo"}, "possible", "number-alone"),
         ({"family": "Smith", "given": "Jo", "birth": "1950-01-02"}, "certainly-not", "birth-date-two-parts-and-name"),
+        ({"family": "Smith", "birth": "1950-01-02"}, "certainly-not", "birth-date-two-parts-and-name"),
         ({"nhs": B}, "certainly-not", "two-national-numbers"),
         ({"nhs": ""}, None, "nothing-shared"),
         ({"birth": "1900-01-01"}, "possible", "placeholder"),

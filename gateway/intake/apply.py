@@ -1,0 +1,143 @@
+"""What one original does to the records, in one unit of work (normalisation.md 1, "the way of a message").
+
+1. Quarantined by its normaliser: nothing of it enters a record.
+2. Asked about somebody (a pull): each Patient in it must be that person by the certain rule, else the whole
+   original is quarantined `wrong-patient`, before the index has seen it.
+3. Patients are linked, which gives the persons and the keys that records are sealed under.
+4. Contributions are stored; the store folds by resource.
+5. What a hospital folds by element (an Encounter's status survives a message that says none) is folded again
+   from the whole history of its key.
+A unit that fails by a defect of ours is undone alone and quarantined; a database error is not caught here.
+"""
+
+import traceback
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters import codec
+from adapters.hospital import fold
+from adapters.interface import Identifier, Source, SourceBatch
+from adapters.times import instant
+from gateway.intake.interface import Digest
+from gateway.intake.prepare import Piece, Prepared
+from gateway.logs import log
+from gateway.records.interface import Contribution, KeyErased
+from gateway.records.room import Room
+
+_FOLDED = frozenset(("Encounter", "ServiceRequest"))
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An original that is kept, and what its normaliser made of it."""
+
+    intake: str
+    arrival: int
+    source: Source
+    at: datetime
+    batch: SourceBatch
+    prepared: Prepared
+    asked: tuple[Identifier, ...] = ()
+    person: str | None = None
+    """Whom a pull was about; None: whoever `asked` leads to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """`quarantine` set: nothing entered a record. `persons`: whose records it went into."""
+
+    quarantine: str | None = None
+    persons: tuple[str, ...] = ()
+
+    @property
+    def person(self) -> str | None:
+        return self.persons[0] if len(self.persons) == 1 else None
+
+
+def apply(connection: Connection, room: Room, taken: Taken, digest: Digest) -> Effect:
+    """Bring an original into the records; see the module."""
+    if taken.batch.quarantine:
+        return Effect(taken.batch.quarantine)
+    try:
+        with connection.begin_nested():
+            return _enter(room, taken, digest)
+    except KeyErased:
+        return Effect("erased")
+    except (SQLAlchemyError, OSError):
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            "intake_defect",
+            source=taken.source.id,
+            intake=taken.intake,
+            error=type(error).__name__,
+            file=where.filename,
+            line=where.lineno,
+        )
+        return Effect("mapping-defect")
+
+
+def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
+    source = taken.source
+    where = {"custodian": source.custodian, "source": source.id}
+    expected = taken.person or room.index.resolve(taken.asked).person
+    if expected is not None:
+        expected = room.index.person_of(expected)
+        if any(room.index.preview(one, **where) != expected for one in taken.prepared.patients):
+            return Effect("wrong-patient")
+    persons = {
+        f"Patient/{one['id']}": room.index.link(one, **where, at=taken.at).person
+        for one in taken.prepared.patients
+    }
+    contributions = [_contribution(room, taken, piece, persons) for piece in taken.prepared.pieces]
+    room.records.put(contributions, seen=instant(taken.at))
+    if source.kind == "hospital":
+        _fold(room, taken, digest)
+    return Effect(None, tuple(dict.fromkeys(persons.values())))
+
+
+def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str]) -> Contribution:
+    """Sealed under the person it is about; under a key of its own when it is nobody's or several people's."""
+    key = piece.ref
+    if not piece.shared and len(piece.patients) == 1:
+        patient = piece.patients[0]
+        key = persons.get(patient) or room.index.person_of(patient) or piece.ref
+    return Contribution(
+        ref=piece.ref,
+        body=piece.body,
+        content=piece.content,
+        digest=piece.digest,
+        custodian=taken.source.custodian,
+        source=taken.source.id,
+        intake=taken.intake,
+        patients=piece.patients,
+        key=key,
+        event_time=taken.batch.event_time,
+        sequence=max(-_MOST, min(taken.batch.sequence, _MOST)),
+        rank=piece.rank,
+        arrival=taken.arrival,
+    )
+
+
+def _fold(room: Room, taken: Taken, digest: Digest) -> None:
+    for piece in taken.prepared.pieces:
+        if piece.ref.partition("/")[0] not in _FOLDED:
+            continue
+        history = room.records.history(piece.ref)
+        said = [
+            fold.Contribution(one.event_time, one.sequence, one.arrival, codec.decode_own(one.body))
+            for one in history
+        ]
+        state = fold.fold(said)[piece.ref]
+        body = codec.encode(state)
+        latest = max(zip(history, said, strict=True), key=lambda pair: fold.order_of(pair[1]))[0]
+        if body == latest.body:
+            room.records.amend(piece.ref, None)
+        else:
+            facts = digest(state, custodian=taken.source.custodian, patients=())
+            room.records.amend(piece.ref, body, facts)
