@@ -95,9 +95,8 @@ async def open_node(
     floor = open_floor(settings)  # 5
     async with AsyncExitStack() as stack:
         database = await _open_database(settings, stack)  # 6
-        room_secrets = Secrets(
-            wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients
-        )
+        index_key = secrets.secret("index_key")
+        own = Secrets(wrapper, entropy, index_key, settings.node.allow_test_patients)
 
         def room(connection: Connection) -> Room:
             return sql_room(connection, own)

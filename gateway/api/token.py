@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gateway.api.parameters import FORM
 from gateway.api.services import services
-from gateway.authn.tokens import OAuthError, exchange_assertion
+from gateway.authn.tokens import OAuthError, answer
 from gateway.fhir.json import encode
 from gateway.logs import log
 
@@ -21,10 +21,8 @@ async def issue(request: Request) -> Response:
     if form is None:
         return _reply(_INVALID)
     now = int(node.clock().timestamp())
-    result = await node.database.write(
-        lambda connection: exchange_assertion(
-            connection, form, endpoint=node.endpoint, is_under=node.is_under, now=now, entropy=node.entropy
-        )
+    result = await answer(
+        node.database, form, endpoint=node.endpoint, is_under=node.is_under, now=now, entropy=node.entropy
     )
     if isinstance(result, OAuthError):
         log.warning("token_refused", step=result.step, error=result.error)

@@ -11,11 +11,11 @@ import gateway.records.sql
 import keys.store.sql
 
 METADATA: tuple[MetaData, ...] = (
-    gateway.records.sql.metadata,
-    gateway.intake.sql.metadata,
-    gateway.audit.sql.metadata,
-    gateway.authn.sql.metadata,
-    gateway.directory.sql.metadata,
-    consent.store.sql.metadata,
     keys.store.sql.metadata,
+    consent.store.sql.metadata,
+    gateway.records.sql.metadata,
+    gateway.directory.sql.metadata,
+    gateway.authn.sql.metadata,
+    gateway.audit.sql.metadata,
+    gateway.intake.sql.metadata,
 )

@@ -1,0 +1,244 @@
+"""Founding a sandbox: a node with keys and members, agreements signed by both sides, one health system.
+
+Everything is as in production but two things, and both are said aloud: the other organisations' keys lie in
+the same folder (`UnsafeDemoKeys`), and the floor pack is signed by nobody (`UnsafeUnsignedFloor`).
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from joserfc.jwk import ECKey
+from sqlalchemy import Connection
+
+from consent.interface import StoredAgreement
+from consent.store.sql import SQLAgreementRegistry
+from gateway.authn.client_keys import enc_key_from_jwk
+from gateway.authn.clients import client_from_registration
+from gateway.authn.sql import add_client
+from gateway.bootstrap import Runtime, open_node
+from gateway.config import load
+from gateway.directory.agreements import sign_statement, verify_statement
+from gateway.exchange.checkpoint import log_origin
+from keys.interface import KeyStore
+from keys.jwk import public_from_jwk
+from keys.jws import signers_from_store
+from keys.member import Member, member_from_store
+from keys.note import vkey_from_public
+from keys.store.file import FileKeyStore
+from keys.store.wrapper import create_kek_file, wrapper_from
+from keys.trust import trust_list, trust_list_to_json
+
+NODE = "greenfield.example"
+HOSPITAL = "st-brides.example"
+CLINIC = "harbour.example"
+CALLER = "northshire.example"
+CLIENT = "clinician"
+SCOPES = "system/*.rs"
+YEAR = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the sandbox's files are."""
+
+    folder: Path
+
+    @property
+    def configuration(self) -> Path:
+        return self.folder / "greenfield" / "carepact.toml"
+
+    @property
+    def members(self) -> Path:
+        return self.folder / "greenfield" / "members.json"
+
+    @property
+    def client(self) -> Path:
+        return self.folder / "client"
+
+    def organisation(self, org: str) -> Path:
+        return self.folder / "organisations" / org
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Addresses of the providers' systems, and the ports of the node."""
+
+    gp: str
+    letters: str
+    http_port: int
+    mllp_port: int
+
+
+async def found(places: Places, systems: Systems, now: int) -> None:
+    """Make all of it in an empty folder. `now`: POSIX seconds; keys live one year from then."""
+    places.configuration.parent.mkdir(mode=0o700, parents=True)
+    _write_configuration(places, systems)
+    state = places.configuration.parent / "state"
+    keys = {NODE: _store(state, places.configuration.parent / "state" / "keys")}
+    keys |= {org: _store(places.organisation(org)) for org in (HOSPITAL, CLINIC, CALLER)}
+    for store in keys.values():
+        _signing_pair(store, now)
+    log = keys[NODE].create("log", "Ed25519", nbf=now - 60, exp=now + YEAR)
+    keys[NODE].create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
+    members = [_member(org, store, log if org == NODE else None) for org, store in keys.items()]
+    listed = trust_list_to_json(trust_list(1, now + YEAR, members, federation="sandbox"))
+    places.members.write_bytes(listed)
+    _make_client(places, now)
+    async with open_node(load(places.configuration)) as runtime:
+        await runtime.database.write(lambda c: _register_client(c, places, now))
+        for custodian in (NODE, HOSPITAL, CLINIC):
+            await _agree(runtime, custodian, keys[custodian], keys[CALLER], now)
+
+
+def client_signing_key(places: Places) -> ECKey:
+    """The health system's own ES384 key; 0600 in its own folder."""
+    return ECKey.import_key(json.loads((places.client / "signing.jwk").read_text("ascii")))
+
+
+def client_keys(places: Places) -> FileKeyStore:
+    """The health system's KEM key, to which answers are sealed."""
+    return _store(places.client)
+
+
+def _store(folder: Path, keys: Path | None = None) -> FileKeyStore:
+    kek = folder / "kek"
+    if not kek.exists():
+        create_kek_file(kek)
+    return FileKeyStore(keys or folder / "keys", wrapper_from(f"file:{kek}"))
+
+
+def _signing_pair(store: KeyStore, now: int) -> None:
+    for alg in ("Ed25519", "ML-DSA-65"):
+        store.create("sig", alg, nbf=now - 60, exp=now + YEAR)
+
+
+def _member(org: str, store: KeyStore, log: str | None) -> Member:
+    public = {key.kid: key for key in store.public()}
+    vkeys = []
+    if log is not None:
+        raw = public_from_jwk(dict(public[log].jwk)).raw
+        vkeys.append(vkey_from_public(log_origin(org), raw))
+    return member_from_store(store, org, federation="sandbox", log_vkeys=vkeys)
+
+
+def _make_client(places: Places, now: int) -> None:
+    store = _store(places.client)
+    store.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + YEAR)
+    key = ECKey.generate_key("P-384", {"alg": "ES384", "use": "sig"}, auto_kid=True)
+    path = places.client / "signing.jwk"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(key.as_dict(private=True), file)
+
+
+def _register_client(connection: Connection, places: Places, now: int) -> None:
+    signing = client_signing_key(places)
+    (kem,) = (key for key in client_keys(places).public() if key.use == "enc")
+    client = client_from_registration(
+        CLIENT,
+        CALLER,
+        json.dumps({"keys": [signing.as_dict(private=False)]}).encode(),
+        [SCOPES],
+        ["TREAT"],
+        roles=["doctor"],
+        sealed="offered",
+        enc=[enc_key_from_jwk(json.dumps(dict(kem.jwk)).encode(), nbf=kem.nbf, exp=kem.exp)],
+    )
+    add_client(connection, client, at=now)
+
+
+async def _agree(runtime: Runtime, custodian: str, ours: KeyStore, theirs: KeyStore, now: int) -> None:
+    """One agreement from a custodian to the caller, its exact bytes signed by both."""
+    document = agreement_document(custodian, CALLER, now)
+    parties: Sequence[tuple[str, KeyStore]] = ((custodian, ours), (CALLER, theirs))
+    trust = runtime.members.current.trust
+    signed = [
+        sign_statement(
+            document, signers_from_store(store, at=now), action="sign", org=org, by="sandbox", at=now
+        )
+        for org, store in parties
+    ]
+    statements = [verify_statement(one, trust=trust, document=document, now=now) for one in signed]
+    stored = StoredAgreement(statements[0].agreement, 1, datetime.fromtimestamp(now, UTC), document)
+
+    def unit(connection: Connection) -> None:
+        registry = SQLAgreementRegistry(connection)
+        registry.put(stored)
+        for statement in statements:
+            registry.add_statement(statement)
+
+    await runtime.database.write(unit)
+
+
+def agreement_document(custodian: str, recipient: str, now: int) -> bytes:
+    """A direct-care agreement for TREAT by doctors and nurses, without psychiatry being excluded."""
+    start = datetime.fromtimestamp(now, UTC).date().isoformat()
+    value = {
+        "id": f"{custodian.partition('.')[0]}-to-{recipient.partition('.')[0]}",
+        "version": 1,
+        "title": "Direct care (sandbox)",
+        "providers": [custodian],
+        "recipients": [recipient],
+        "effective": {"start": start},
+        "terms": [
+            {"id": "t1", "purposes": ["TREAT"], "roles": ["doctor", "nurse"], "obligations": ["CPLYPOL"]}
+        ],
+        "emergency": True,
+        "records_consent": True,
+        "onward": "none",
+    }
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _write_configuration(places: Places, systems: Systems) -> None:
+    places.configuration.write_text(
+        f"""# A sandbox node. It is unsafe on purpose: never copy it to a real one.
+[node]
+id = "{NODE}"
+public_url = "http://127.0.0.1:{systems.http_port}"
+state = "state"
+allow_test_patients = true
+
+[serve]
+port = {systems.http_port}
+
+[directory]
+members = "members.json"
+
+[floor]
+pack = "opt-in"
+unsafe_unsigned = true
+
+[[sources]]
+id = "gp"
+kind = "gp"
+custodian = "{NODE}"
+url = "{systems.gp}"
+asid_from = "200000000001"
+asid_to = "200000000002"
+ods = "A82038"
+
+[[sources]]
+id = "adt"
+kind = "hospital"
+custodian = "{HOSPITAL}"
+listen = "127.0.0.1:{systems.mllp_port}"
+zone = "Europe/London"
+facility = "RXX"
+authorities = {{ NHS = "https://fhir.nhs.uk/Id/nhs-number", RXX = "https://st-brides.example/id/mrn" }}
+identifier_order = ["https://fhir.nhs.uk/Id/nhs-number"]
+test_messages = "accept"
+
+[[sources]]
+id = "letters"
+kind = "specialist"
+custodian = "{CLINIC}"
+url = "{systems.letters}"
+zone = "Europe/London"
+""",
+        "utf-8",
+    )
+    places.configuration.chmod(0o600)

@@ -1,0 +1,77 @@
+"""Running an open node: the HTTP surface and the HL7 v2 listeners, until SIGTERM or SIGINT.
+
+Listeners start before the HTTP surface is said to be ready and stop after it: what a hospital was told is
+stored is stored, whatever else goes on.
+"""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from adapters.hospital.listener import Limits as ListenerLimits
+from adapters.hospital.listener import Listener
+from gateway.api.app import application
+from gateway.api.server import bind, run
+from gateway.bootstrap import Runtime
+from gateway.config import SourceSettings
+from gateway.errors import RefusedToStart
+from gateway.exchange.node import BoundSource
+from gateway.logs import log
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a running node really listens: free ports were asked for as 0."""
+
+    http: tuple[str, int]
+    feeds: dict[str, tuple[str, int]]
+
+
+async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
+    """Serve until stopped. `ready` is called once when everything listens."""
+    settings = runtime.settings
+    async with AsyncExitStack() as stack:
+        bound = {one.source.id: one for one in runtime.node.sources}
+        resumed = {id: (one.source, one.normaliser) for id, one in bound.items()}
+        await runtime.node.intake.resume(resumed, runtime.clock())
+        feeds = {}
+        for source in settings.sources:
+            if source.kind == "hospital":
+                feeds[source.id] = await _listen(runtime, source, bound[source.id], stack)
+        listener = bind(settings)
+        http = listener.getsockname()[:2]
+
+        def started() -> None:
+            log.info("ready", member=runtime.node.member, address=http[0], port=http[1])
+            ready(Addresses(http, feeds))
+
+        await run(application(runtime.services), settings, listener, started)
+
+
+async def _listen(
+    runtime: Runtime, settings: SourceSettings, bound: BoundSource, stack: AsyncExitStack
+) -> tuple[str, int]:
+    host, _, port = (settings.listen or "").rpartition(":")
+    if host not in ("127.0.0.1", "::1", "localhost") and not settings.unsafe_plain_mllp:
+        raise RefusedToStart(
+            f"sources.{settings.id}.listen: MLLP without TLS is for loopback; "
+            "put a TLS proxy on this machine, or set unsafe_plain_mllp"
+        )
+    if not port.isdigit():
+        raise RefusedToStart(f"sources.{settings.id}.listen: use HOST:PORT")
+
+    async def accept(body: bytes, peer: str) -> bytes | None:
+        return await runtime.node.intake.receive_message(
+            body, bound.source, bound.normaliser, runtime.clock()
+        )
+
+    limits = ListenerLimits(
+        frame_bytes=runtime.settings.limits.hl7_bytes, idle=runtime.settings.limits.mllp_idle
+    )
+    listener = Listener(host, int(port), accept, limits, clock=runtime.clock)
+    try:
+        await listener.start()
+    except OSError:
+        raise RefusedToStart(f"sources.{settings.id}.listen: the port is taken") from None
+    stack.push_async_callback(listener.close)
+    return host, listener.port
