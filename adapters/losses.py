@@ -151,7 +151,7 @@ class LossAccount:
         resource: str | None = None,
     ) -> None:
         """Close keys with one line (`kept`, `not-mapped`, `rejected`, `failed`); taken ones do not count."""
-        closed = [key for key in keys if key in self._open]
+        closed = [key for key in dict.fromkeys(keys) if key in self._open]
         items = sum(self._open.pop(key) for key in closed)
         if items:
             at = position if position is not None else self._render(closed[0])

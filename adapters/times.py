@@ -7,7 +7,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _TS = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d+)?)?)?)?)?)?([+-]\d\d(?:\d\d)?|Z)?\Z"
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d+)?)?)?)?)?)?([+-]\d\d(?:\d\d)?|Z)?\Z",
+    re.ASCII,
 )
 
 
@@ -83,7 +84,9 @@ def offset_of(text: str) -> str | None:
 def fhir_time(text: str) -> str | None:
     """A FHIR date, dateTime or instant if it is one (real calendar, offset with a time), else None."""
     found = re.fullmatch(
-        r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?", text
+        r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?",
+        text,
+        re.ASCII,
     )
     if not found:
         return None

@@ -11,7 +11,7 @@ from adapters.times import parse_compact, utc_key
 
 JSON = dict[str, Any]
 UCUM = "http://unitsofmeasure.org"
-_NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z")
+_NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
 
 
 def number(record: Record, element: Element | None, name: str = "value") -> Decimal | None:
@@ -34,7 +34,7 @@ def integer(record: Record, element: Element | None) -> int | None:
     text = peek(element, "value")
     if element is None or not text:
         return None
-    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
         record.doc.lose(element, "rejected", "bad-number", "@value")
         return None
     return int(record.doc.get(element, "value"))
