@@ -2,7 +2,7 @@
 
 1. A frozen suite-3 envelope opens to the content that it had. 2. With one byte flipped in any region it is
 refused. 3. One known answer for each algorithm of the table. The vector lies beside this file, made once by
-`tests/vectors/envelope/generate.py`; it opens with seeds that everybody knows, and guards nothing.
+`tests/vectors/envelope/selftest.py`; it opens with seeds that everybody knows, and guards nothing.
 """
 
 import hashlib

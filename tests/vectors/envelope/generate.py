@@ -1,100 +1,190 @@
-"""Make the self-test vector of `keys/selftest.py`: `python tests/vectors/envelope/generate.py > FILE`.
+"""Write the envelope vectors: `PYTHONPATH=. python tests/vectors/envelope/generate.py [NAME…]`.
 
-HPKE, Cobblestone and ML-DSA draw randomness of their own: another run makes an equivalent file, not an equal
-one. The committed file is frozen; it changes only with a new suite.
+One file a case, language-neutral: header lines `name: value`, an empty line, the envelope's bytes. Keys follow
+from seeds (`keys.json`), members stand in `trust.json`. HPKE, Cobblestone and ML-DSA draw randomness of their
+own, so a run makes equivalent files, not equal ones; committed files are frozen, and a run writes only those
+that are missing. Refusals are of suite 2 without padding where the second signature does not matter.
 """
 
 import hashlib
 import json
+import os
 import sys
+from pathlib import Path
+from typing import Any
 
-from keys import algorithms
-from keys.atrest import seal_at_rest
-from keys.envelope.recipient import recipient_from_trust
-from keys.envelope.seal import Claims, draft, finish, signers_for_suite
-from keys.jwk import jwk_from_seed
-from keys.leaf import subject_keys
+from keys.algorithms import KEM
+from keys.envelope.manifest import ACK
+from keys.envelope.recipient import ReplyKey, recipient_from_trust
+from keys.jwk import jwk_from_seed, kid_from_jwk, public_from_jwk
 from keys.member import member_from_store
-from keys.store.memory import MemoryKeyStore
 from keys.syntax import b64u
 from keys.trust import trust_list, trust_list_to_json
+from tests.spec.envelope.conftest import NOW, World, forge, store_from_name
 
-NOW = 1_767_225_600
-
-
-def seed(label: str) -> bytes:
-    """A seed that follows from its label."""
-    return hashlib.sha256(f"carepact self-test vector {label}".encode()).digest()
-
-
-def entropy(length: int) -> bytes:
-    """The vector's own fixed 'randomness': never used for anything that is secret."""
-    return hashlib.shake_256(b"carepact self-test vector entropy").digest(length)
+HERE = Path(__file__).parent
+NAMES = ("a.example", "b.example", "c.example", "a.example/ward")
+REQUEST = hashlib.sha256(b"the request that is answered").digest()
+DIGEST = b64u(bytes(32))
 
 
-def store(member: str) -> MemoryKeyStore:
-    """Signing pair and KEM key of one member of the vector."""
-    made = MemoryKeyStore(entropy)
-    made.adopt("sig", "Ed25519", seed(f"{member} Ed25519"), nbf=NOW - 3600, exp=NOW + 86_400)
-    made.adopt("sig", "ML-DSA-65", seed(f"{member} ML-DSA-65"), nbf=NOW - 3600, exp=NOW + 86_400)
-    made.adopt("enc", algorithms.KEM, seed(f"{member} enc"), nbf=NOW - 3600, exp=NOW + 82_800)
-    return made
+def kem_seed(name: str) -> bytes:
+    """The seed of a member's KEM key, as `conftest.store_from_name` makes it."""
+    return hashlib.sha256(f"carepact test {name} {KEM}".encode()).digest()
 
 
-def known_answers() -> dict[str, dict[str, str]]:
-    """One for each algorithm of the table."""
-    message = b"carepact self-test"
-    answers = {}
-    for alg in algorithms.SIGNATURES:
-        public = algorithms.public_from_seed(alg, seed(alg))
-        answers[alg] = {
-            "seed": b64u(seed(alg)),
-            "public_sha256": hashlib.sha256(public).hexdigest(),
-            "signature": b64u(algorithms.sign_raw(alg, seed(alg), message)),
-        }
-    public = algorithms.public_from_seed(algorithms.KEM, seed("kem"))
-    sealed = algorithms.wrap_to(public, message, b"info")
-    answers[algorithms.KEM] = {"seed": b64u(seed("kem")), "sealed": b64u(sealed)}
-    answers["A256GCM"] = {"sealed": b64u(seal_at_rest(bytes(32), b"plain", b"aad", bytes(12)))}
-    answers["HKDF-SHA256"] = {"tag": subject_keys(bytes(32)).tag.hex()}
-    return answers
+def reply_key() -> ReplyKey:
+    """The reply key of the request that is answered."""
+    seed = hashlib.sha256(b"carepact test reply").digest()
+    jwk = jwk_from_seed(KEM, seed)
+    return ReplyKey(kid_from_jwk(jwk), KEM, NOW, NOW + 300, jwk, seed)
+
+
+def answer(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims of a response to `REQUEST`."""
+    kept = {name: value for name, value in claims.items() if name not in ("pou", "agr", "rkey")}
+    cnt = claims["cnt"] | {"typ": "application/fhir+json"}
+    return kept | {"kind": "response", "req": b64u(REQUEST), "src": [], "cnt": cnt}
+
+
+def acknowledgement(claims: dict[str, Any]) -> dict[str, Any]:
+    """The claims of an ack of a response."""
+    said = {
+        "md": b64u(hashlib.sha256(b"md").digest()),
+        "env": b64u(hashlib.sha256(b"env").digest()),
+        "result": "accepted",
+    }
+    kept = {name: value for name, value in answer(claims).items() if name != "src"}
+    return kept | {"kind": "ack", "ack": said, "cnt": claims["cnt"] | {"typ": ACK}}
+
+
+def bent(**members: Any) -> dict[str, Any]:
+    """`forge` arguments: top-level claims replaced."""
+    return {"claims": lambda claims: claims | members}
+
+
+def bent_content(**members: Any) -> dict[str, Any]:
+    """`forge` arguments: members of `cnt` replaced."""
+    return {"claims": lambda claims: claims | {"cnt": claims["cnt"] | members}}
+
+
+def opened_cases(world: World) -> dict[str, dict[str, Any]]:
+    """Each suite and kind, contents at chunk edges, and the last hop."""
+    reply = public_from_jwk(dict(reply_key().jwk))
+    ward = recipient_from_trust(world.trust, "a.example/ward", at=NOW).key
+    to_a = {"iss": "b.example", "to": ("a.example",), "keys": [reply], "claims": answer}
+    cases: dict[str, dict[str, Any]] = {}
+    for suite in (2, 3):
+        cases[f"request-{suite}"] = {"suite": suite, "content": b'{"v":1}'}
+        cases[f"response-{suite}"] = to_a | {"suite": suite, "content": b'{"resourceType":"Bundle"}'}
+        cases[f"ack-{suite}"] = {"suite": suite, "content": b"", "claims": acknowledgement}
+    for size in (0, 1, 16_384):
+        cases[f"content-{size}"] = {"suite": 2, "content": bytes(size), "padding": b""}
+    cases["last-hop"] = {
+        "iss": "a.example",
+        "to": ("a.example/ward",),
+        "keys": [ward],
+        "claims": answer,
+        "suite": 3,
+    }
+    return cases
+
+
+def refused_cases(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
+    """One or more for each word of the refusal list: (reason, `forge` arguments)."""
+    first = world.signers("a.example", 2)
+    other = recipient_from_trust(world.trust, "c.example", at=NOW).key
+    key = recipient_from_trust(world.trust, "b.example", at=NOW).key
+    return {
+        "header-unknown-member": ("header", {"header": lambda header: header | {"iss": "a.example"}}),
+        "recipient-not-me": ("recipient", {"to": ("c.example",)}),
+        "key-not-mine": ("key", {"keys": [other]}),
+        "key-twice": ("key", {"keys": [key, key]}),
+        "stanza-altered": ("stanza", {"stanzas": lambda rows: [rows[0][:-1] + bytes((rows[0][-1] ^ 1,))]}),
+        "body-ends-in-the-manifest": ("body", {"plain": lambda plain: plain[:300]}),
+        "body-endless-manifest": ("body", {"length": 65_537}),
+        "syntax-duplicate-claim": ("syntax", {"payload": lambda p: p.replace(b'"v":1', b'"v":1,"v":1')}),
+        "syntax-escape": ("syntax", {"payload": lambda p: p.replace(b"TREAT", b"TR\\u0045AT")}),
+        "syntax-float": ("syntax", {"payload": lambda p: p.replace(b'"v":1', b'"v":1.0')}),
+        "claims-unknown": ("claims", bent(patient="x")),
+        "claims-audience-as-text": ("claims", bent(aud="b.example c.example")),
+        "issuer-unknown": ("issuer", bent(iss="d.example")),
+        "issuer-key-of-another": ("issuer", {"signers": world.signers("c.example", 2)}),
+        "signature-doubled": ("signature", {"signers": [*first, *first]}),
+        "signature-of-suite-2-in-3": ("signature", {"suite": 3, "signers": first}),
+        "binding-header": ("binding", bent(hdr=DIGEST)),
+        "binding-recipients": ("binding", bent(rcp=[DIGEST])),
+        "binding-audience": ("binding", bent(aud=["c.example"])),
+        "binding-two-recipients": ("binding", {"to": ("b.example", "c.example")}),
+        "conversation-response-as-request": ("conversation", {"claims": answer}),
+        "time-too-long": ("time", {"exp": NOW + 601}),
+        "time-from-the-future": ("time", {"claims": lambda claims: claims | {"iat": NOW + 61}}),
+        "padding-not-zero": ("padding", {"padding": b"\0\1"}),
+        "content-altered": ("content", {"content": b"original", "plain": lambda p: p.replace(b"original", b"0riginal")}),
+        "content-short": ("content", bent_content(len=9, raw=9)),
+        "compression-zstd": ("compression", bent_content(enc="zstd")),
+        "limit-declared": ("limit", bent_content(len=1 << 30, raw=1 << 30)),
+    }  # fmt: skip
+
+
+def altered_cases(envelope: bytes) -> dict[str, tuple[str, bytes]]:
+    """Refusals that are made from the bytes of an honest envelope."""
+    return {
+        "framing-magic": ("framing", b"CPX2" + envelope[4:]),
+        "framing-cut": ("framing", envelope[:400]),
+        "suite-4": ("suite", envelope[:5] + b"\4" + envelope[6:]),
+        "suite-1": ("suite", envelope[:5] + b"\1" + envelope[6:]),
+        "suite-2-as-3": ("stanza", envelope[:5] + b"\3" + envelope[6:]),
+        "limit-recipients": ("limit", envelope[:7] + b"\0" + envelope[8:]),
+        "body-cut": ("body", envelope[:-1]),
+        "body-extended": ("body", envelope + b"\0"),
+    }
+
+
+def write(name: str, lines: dict[str, object], envelope: bytes) -> None:
+    """One vector, unless it is there: committed files are frozen."""
+    path = HERE / f"{name}.cpx"
+    if not path.exists():
+        head = "".join(f"{key}: {value}\n" for key, value in lines.items())
+        path.write_bytes(head.encode("ascii") + b"\n" + envelope)
+
+
+def lines_of(name: str, arguments: dict[str, Any], reason: str) -> dict[str, object]:
+    """The header lines of a case."""
+    me = arguments.get("to", ("b.example",))[0] if reason == "opened" else "b.example"
+    seed = reply_key()._seed if name.startswith("response") else kem_seed(me)
+    lines: dict[str, object] = {"expect": "opened" if reason == "opened" else "refused"}
+    if reason == "opened":
+        lines["payload-sha256"] = hashlib.sha256(arguments.get("content", b"{}")).hexdigest()
+    else:
+        lines["reason"] = reason
+    kind = name.split("-")[0]
+    kind = {"response": "response", "last": "response", "ack": "ack"}.get(kind, "request")
+    lines |= {"suite": arguments.get("suite", 3), "kind": kind, "me": me, "now": NOW, "kem-seed": b64u(seed)}
+    if kind != "request":
+        lines |= {"peer": arguments.get("iss", "a.example"), "request": b64u(REQUEST)}
+    return lines | {"comment": name.replace("-", " ")}
 
 
 def main() -> None:
-    """Print the vector."""
-    stores = {name: store(name) for name in ("a.example", "b.example")}
-    members = [member_from_store(keys, name) for name, keys in stores.items()]
-    trust = trust_list(1, NOW + 86_400, members)
-    content = b'{"v":1,"op":"query"}'
-    made = draft(
-        Claims(
-            kind="request",
-            iss="a.example",
-            typ="application/vnd.carepact.request+json",
-            exp=NOW + 300,
-            pou="TREAT",
-            agr="selftest@1",
-            rkey=jwk_from_seed(algorithms.KEM, seed("reply")),
-        ),
-        content,
-        [recipient_from_trust(trust, "b.example", at=NOW)],
-        suite=3,
-        now=NOW,
-        entropy=entropy,
-    )
-    sealed = finish(made, signers_for_suite(stores["a.example"], 3, at=NOW))
-    vector = {
-        "me": "b.example",
-        "now": NOW,
-        "kem_seed": b64u(seed("b.example enc")),
-        "trust": json.loads(trust_list_to_json(trust)),
-        "envelope": b64u(sealed.envelope),
-        "content_sha256": hashlib.sha256(content).hexdigest(),
-        "known": known_answers(),
-    }
-    json.dump(vector, sys.stdout, indent=1, sort_keys=True)
-    sys.stdout.write("\n")
+    """Write what is missing."""
+    stores = {name: store_from_name(name) for name in NAMES}
+    members = [member_from_store(store, name, min_suite=2) for name, store in stores.items()]
+    world = World(stores, trust_list(7, NOW + 30 * 86_400, members))
+    if not (HERE / "trust.json").exists():
+        (HERE / "trust.json").write_bytes(trust_list_to_json(world.trust) + b"\n")
+        seeds = {name: b64u(kem_seed(name)) for name in NAMES}
+        (HERE / "keys.json").write_text(json.dumps(seeds, indent=1) + "\n")
+    for name, arguments in opened_cases(world).items():
+        write(name, lines_of(name, arguments, "opened"), forge(world, **arguments))
+    lite: dict[str, Any] = {"suite": 2, "padding": b""}
+    for name, (reason, arguments) in refused_cases(world).items():
+        write(name, lines_of(name, lite | arguments, reason), forge(world, **(lite | arguments)))
+    for name, (reason, envelope) in altered_cases(forge(world, **lite)).items():
+        write(name, lines_of(name, lite, reason), envelope)
 
 
 if __name__ == "__main__":
+    os.umask(0o022)
     main()
+    sys.stdout.write("written\n")

@@ -1,0 +1,68 @@
+"""Our frozen vectors (`tests/vectors/envelope/`): what they say is what happens, in every later version."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from keys.algorithms import KEM
+from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse, Opening
+from keys.envelope.open import open_envelope
+from keys.envelope.recipient import ReplyKey
+from keys.errors import EnvelopeRefused
+from keys.jwk import jwk_from_seed, kid_from_jwk
+from keys.store.memory import MemoryReplay
+from keys.syntax import unb64u
+from keys.trust import trust_list_from_json
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "envelope"
+FILES = sorted(VECTORS.glob("*.cpx"))
+
+
+@pytest.fixture(scope="module")
+def trust():
+    """The members of the vectors."""
+    return trust_list_from_json((VECTORS / "trust.json").read_bytes())
+
+
+def vector(path):
+    """(header lines, envelope) of one file."""
+    head, _, envelope = path.read_bytes().partition(b"\n\n")
+    return dict(line.split(": ", 1) for line in head.decode("ascii").split("\n")), envelope
+
+
+def opening_of(lines, trust):
+    """What the reader of a vector holds it against."""
+    seed, now = unb64u(lines["kem-seed"]), int(lines["now"])
+    jwk = jwk_from_seed(KEM, seed)
+    key = ReplyKey(kid_from_jwk(jwk), KEM, now - 3600, now + 82_800, jwk, seed)
+    request = unb64u(lines.get("request", ""))
+    expect = {
+        "request": lambda: ExpectRequest(),
+        "response": lambda: ExpectResponse(lines["peer"], request, key.kid, int(lines["suite"])),
+        "ack": lambda: ExpectAck(
+            lines["peer"], request, hashlib.sha256(b"md").digest(), hashlib.sha256(b"env").digest()
+        ),
+    }[lines["kind"]]()
+    return Opening(lines["me"], trust, (key,), expect, MemoryReplay(), now)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_vector(path, trust):
+    """Opened to the content it names, or refused for the reason it names."""
+    lines, envelope = vector(path)
+    if lines["expect"] == "opened":
+        opened = open_envelope(envelope, opening_of(lines, trust))
+        assert hashlib.sha256(opened.content).hexdigest() == lines["payload-sha256"]
+        return
+    with pytest.raises(EnvelopeRefused) as caught:
+        open_envelope(envelope, opening_of(lines, trust))
+    assert caught.value.reason == lines["reason"]
+
+
+def test_every_reason_that_bytes_can_show_has_a_vector():
+    """Only `replay` needs more than the bytes of one envelope."""
+    shown = {vector(path)[0].get("reason") for path in FILES} - {None}
+    assert EnvelopeRefused.REASONS - shown == {"replay"}
+    assert set(json.loads((VECTORS / "keys.json").read_text())) >= {"a.example", "b.example", "c.example"}
