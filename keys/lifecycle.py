@@ -8,14 +8,37 @@
   private half is destroyed and the public half still verifies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
+from keys.algorithms import KEM
 from keys.errors import UnknownKey
-from keys.interface import PublicKey, State
+from keys.interface import PublicKey, State, Use
 
 DAY = 86_400
 LONGEST_MESSAGE = 7 * DAY
 SIGNING_OVERLAP = 30 * DAY
+YEAR = 365 * DAY
+EPOCHS_AHEAD = 3
+_LASTING: tuple[tuple[Use, str], ...] = (("sig", "Ed25519"), ("sig", "ML-DSA-65"), ("log", "Ed25519"))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A key that should be made: the arguments of `KeyStore.create`."""
+
+    use: Use
+    alg: str
+    nbf: int
+    exp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What to make, and which private halves (kids) to destroy with `KeyStore.retire`."""
+
+    make: tuple[Wanted, ...]
+    destroy: tuple[str, ...]
 
 
 def state(key: PublicKey, at: int, *, compromised: bool = False) -> State:
@@ -46,6 +69,25 @@ def newest(keys: Iterable[PublicKey], use: str, alg: str, at: int) -> PublicKey:
     return max(candidates, key=lambda key: (key.nbf, key.kid))
 
 
-def overdue(keys: Iterable[PublicKey], at: int) -> tuple[str, ...]:
-    """Kids whose private half has outlived its use and must be destroyed (`KeyStore.retire`)."""
-    return tuple(key.kid for key in keys if state(key, at) == "destroyed")
+def due(keys: Iterable[PublicKey], at: int) -> Due:
+    """What a node's keys need at `at`: run it at the start and once an hour. It makes nothing twice, and
+    retiring what is retired changes nothing.
+
+    KEM keys live one day, three days are covered ahead; a signing key gets its successor 30 days before its
+    end; a KEM seed is destroyed seven days past its end, any other at its end.
+    """
+    known = tuple(keys)
+    make = [*_epochs_due(known, at)]
+    for use, alg in _LASTING:
+        ends = [key.exp for key in known if (key.use, key.alg) == (use, alg)]
+        if not ends or max(ends) - at <= SIGNING_OVERLAP:
+            make.append(Wanted(use, alg, at, at + YEAR))
+    return Due(tuple(make), tuple(key.kid for key in known if state(key, at) == "destroyed"))
+
+
+def _epochs_due(keys: Iterable[PublicKey], at: int) -> Iterator[Wanted]:
+    start = max((key.exp for key in keys if (key.use, key.alg) == ("enc", KEM)), default=at)
+    start = max(start, at)
+    while start < at + EPOCHS_AHEAD * DAY:
+        yield Wanted("enc", KEM, start, start + DAY)
+        start += DAY

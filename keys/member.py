@@ -112,12 +112,14 @@ def member_from_store(
     endpoints: Mapping[str, str] | None = None,
     log_vkeys: Sequence[str] = (),
     previous: Member | None = None,
+    at: int | None = None,
 ) -> Member:
     """The record that a node, or a client, publishes of itself: every usable key of its store.
 
-    `previous`, the record so far, keeps its retired keys in: old evidence must stay verifiable.
+    `previous`, the record so far, keeps its retired keys in: old evidence must stay verifiable. `at` leaves
+    out KEM keys that are past, which only open what is still on its way.
     """
-    keys = list(_published(store, federation, address))
+    keys = list(_published(store, federation, address, at or 0))
     kept = {key.kid for key in keys}
     keys += [key for key in (previous.keys if previous else ()) if key.kid not in kept and key.use != "enc"]
     return Member(
@@ -132,9 +134,9 @@ def member_from_store(
     )
 
 
-def _published(store: KeyStore, federation: str, address: str) -> Iterator[MemberKey]:
+def _published(store: KeyStore, federation: str, address: str, at: int) -> Iterator[MemberKey]:
     for key in store.public():
-        if key.use in _ALGORITHMS:
+        if key.use in _ALGORITHMS and (key.use != "enc" or key.exp > at):
             try:
                 yield member_key_from_store(store, key, federation, address)
             except UnknownKey:

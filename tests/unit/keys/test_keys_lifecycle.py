@@ -1,12 +1,17 @@
 """The life of a key from `nbf`, `exp` and the clock; encryption at rest; padding."""
 
+import os
+
 import pytest
 
 from keys.atrest import open_at_rest, seal_at_rest
 from keys.envelope.padding import FLOOR, longest_accepted, padded_length, padme
 from keys.errors import KeyFault, UnknownKey
 from keys.interface import PublicKey
-from keys.lifecycle import DAY, live, newest, overdue, state
+from keys.lifecycle import DAY, due, live, newest, state
+from keys.member import member_from_store
+from keys.store.memory import MemoryKeyStore
+from keys.trust import trust_list, trust_list_from_json, trust_list_to_json
 
 SIG = PublicKey("sig", "sig", "Ed25519", {}, 1000, 1000 + 365 * DAY)
 ENC = PublicKey("enc", "enc", "HPKE-9-KE", {}, 1000, 1000 + DAY)
@@ -26,13 +31,12 @@ def test_state_at_every_border(key, at, expected):
 
 
 def test_nothing_new_is_made_with_a_key_outside_its_life():
-    """`newest` picks a live key or says `UnknownKey`; `overdue` names what must be destroyed."""
+    """`newest` picks a live key or says `UnknownKey`."""
     assert live(SIG, 1000) and not live(SIG, 999) and not live(SIG, SIG.exp)
     assert newest((SIG, ENC), "enc", "HPKE-9-KE", 1000) == ENC
     for at in (999, ENC.exp):
         with pytest.raises(UnknownKey):
             newest((SIG, ENC), "enc", "HPKE-9-KE", at)
-    assert overdue((SIG, ENC), ENC.exp + 7 * DAY) == ("enc",) and overdue((SIG, ENC), ENC.exp) == ()
 
 
 def test_at_rest_is_bound_to_key_and_place():
@@ -61,3 +65,31 @@ def test_padme_of_the_paper():
     assert longest_accepted(10) == 1 << 20 and longest_accepted(5 << 20) == padme(5 << 20)
     with pytest.raises(ValueError):
         padded_length(10, (1 << 20) + 1)
+
+
+def test_due_keeps_a_node_in_keys_for_two_years():
+    """Hour by hour: always a live key of each kind, three epochs ahead, at most 8 KEM keys to publish, none twice."""
+    store, begin = MemoryKeyStore(os.urandom), 1_767_225_600
+    for day in [*range(12), 334, 335, 336, 364, 365, 366, 700, 731]:
+        at = begin + day * DAY
+        wanted = due(store.public(), at)
+        for key in wanted.make:
+            store.create(key.use, key.alg, nbf=key.nbf, exp=key.exp)
+        for kid in wanted.destroy:
+            store.retire(kid, at=at)
+        assert due(store.public(), at).make == ()
+        for use, alg in (("sig", "Ed25519"), ("sig", "ML-DSA-65"), ("log", "Ed25519"), ("enc", "HPKE-9-KE")):
+            assert newest(store.public(), use, alg, at)
+        published = member_from_store(store, "a.example", at=at)
+        enc = [key for key in published.keys if key.use == "enc"]
+        assert len(enc) <= 4 and max(key.exp for key in enc) >= at + 3 * DAY
+        assert not trust_list_from_json(trust_list_to_json(trust_list(1, at + 1, [published]))).disabled
+
+
+def test_due_destroys_at_the_end_of_use():
+    """A KEM seed seven days past its end, a signing seed at its end; not a second before."""
+    assert (
+        due((SIG, ENC), ENC.exp + 7 * DAY).destroy == ("enc",)
+        and due((SIG, ENC), ENC.exp + 7 * DAY - 1).destroy == ()
+    )
+    assert due((SIG,), SIG.exp).destroy == ("sig",) and due((SIG,), SIG.exp - 1).destroy == ()
