@@ -48,7 +48,7 @@ class Kept:
     received: str
     seen: str
     sha256: bytes
-    """Over the bytes; of an HL7 v2 message over its segments joined by CR, so that line ends do not matter."""
+    """Over the bytes; of an HL7 v2 message over its segments joined by CR: line ends do not matter."""
     size: int
     media_type: str
     state: State
