@@ -46,7 +46,8 @@ def rows_from_guide(folder: Path, name: str) -> dict[str, list[str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         for number, row in enumerate(csv.reader(file), 1):
             cells = [cell.strip() for cell in row] + [""] * 12
-            code, target, display = cells[0], cells[6], cells[8]
+            code, target = cells[0], cells[6]
+            display = next((c for c in (cells[8], cells[7]) if c and not c.startswith("http")), "")
             system = next((c for c in cells[7:11] if c.startswith("http")), "")
             if number <= 2 or not code or code in rows:
                 continue

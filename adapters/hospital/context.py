@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from adapters.codec import encode
 from adapters.hospital.message import Element, Message, Segment
 from adapters.identity import resource_id
 from adapters.interface import JSON, Source
@@ -196,14 +197,12 @@ class Draft:
         return found.code if found else None
 
     def contain(self, body: JSON, display: str = "") -> JSON:
-        """Put a nameless-by-identifier person or organisation inside; a local Reference to it."""
+        """Put a person or organisation without identifier inside; a local Reference (id of the content)."""
+        id = "c" + hashlib.sha256(encode(body)).hexdigest()[:12]
         inside = self.body.setdefault("contained", [])
-        bare = [{k: v for k, v in one.items() if k != "id"} for one in inside]
-        wanted = {k: v for k, v in body.items() if k != "id"}
-        number = bare.index(wanted) + 1 if wanted in bare else len(inside) + 1
-        if wanted not in bare:
-            inside.append({"resourceType": body["resourceType"], "id": f"c{number}"} | wanted)
-        return {"reference": f"#c{number}"} | ({"display": display} if display else {})
+        if all(one["id"] != id for one in inside):
+            inside.append({"resourceType": body["resourceType"], "id": id} | body)
+        return {"reference": f"#{id}"} | ({"display": display} if display else {})
 
     def assume(
         self, position: str, kind: Literal["status", "class", "intent", "patient"], value: str

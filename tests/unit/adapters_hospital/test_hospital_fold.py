@@ -113,6 +113,56 @@ def test_cancelled_discharge_reopens_the_stay(normalise, admission, only):
         )
 
 
+def states(*batches):
+    return fold(
+        Contribution(batch.event_time, batch.sequence, arrival, resource)
+        for arrival, batch in enumerate(batches)
+        for resource in batch.resources
+    )
+
+
+def test_a_shorter_message_takes_nothing_away(normalise, admission, result):
+    """S04: a result that names the patient briefly leaves address, telecom and second identifier as they were."""
+    batches = normalise(admission), normalise(result)
+    for order in (batches, batches[::-1]):
+        state = states(*order).values()
+        patient = next(one for one in state if one["resourceType"] == "Patient")
+        assert {"address", "telecom", "maritalStatus"} <= patient.keys()
+        assert {one["value"] for one in patient["identifier"]} == {"9990001006", "4711"}
+        assert patient["name"][0]["given"] == ["Winifred"]
+        encounter = next(one for one in state if one["resourceType"] == "Encounter")
+        assert encounter["location"] and encounter["diagnosis"]
+
+
+def test_marks_are_never_lowered_by_silence(normalise, admission, result):
+    """A later message without the mark does not unmark Patient or Encounter."""
+    celebrity = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "CEL"}
+    lines = list(admission)
+    fields = lines[5].split("|")
+    fields[16] = "VIP"
+    lines[5] = "|".join(fields)
+    for one in states(normalise(lines), normalise(result)).values():
+        if one["resourceType"] in ("Patient", "Encounter"):
+            assert celebrity in one["meta"]["security"]
+
+
+def test_contained_people_stay_the_right_ones(normalise, admission, result):
+    """Doctors without number are joined by content, so a reference never moves to another doctor."""
+    older = [line.replace("C7^Consult^Clara", "^Consult^Clara") for line in admission]
+    fields = result[2].split("|")
+    fields[8] = "^Refer^Rachel"
+    other = [*result[:2], "|".join(fields), *result[3:]]
+    for order in ((older, result), (older, other), (other, older)):
+        state = states(*(normalise(lines) for lines in order)).values()
+        found = [one for one in state if one["resourceType"] == "Encounter"]
+        assert len(found) == 1
+        for encounter in found:
+            names = {f"#{one['id']}": one["name"][0]["family"] for one in encounter.get("contained", ())}
+            used = [part["individual"] for part in encounter["participant"]]
+            assert used and all(who["display"].endswith(names[who["reference"]]) for who in used)
+            assert set(names) == {who["reference"] for who in used}
+
+
 def test_feed_has_nothing_to_ask():
     """A feed is no pull source: fetch answers empty at once."""
     feed = HospitalFeed(("urn:a",))

@@ -133,8 +133,12 @@ def test_people_without_identifier_are_contained(normalise, admission, only):
     """A doctor without a number is inside the resource that names him, never keyed by a name."""
     lines = [line.replace("C7^Consult^Clara", "^Consult^Clara") for line in admission]
     encounter = only(normalise(lines), "Encounter")
-    assert encounter["participant"][0]["individual"] == {"reference": "#c1", "display": "Clara Consult"}
-    assert encounter["contained"][0]["resourceType"] == "Practitioner"
+    inside = encounter["contained"][0]
+    assert inside["resourceType"] == "Practitioner"
+    assert encounter["participant"][0]["individual"] == {
+        "reference": f"#{inside['id']}",
+        "display": "Clara Consult",
+    }
 
 
 def test_result_values_keep_their_digits(normalise, result):
