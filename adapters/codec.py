@@ -11,6 +11,8 @@ from typing import Any, NoReturn, Self
 import msgspec
 
 MAX_DEPTH = 64
+REPEATED = "#"
+"""Between the name and the number of a repeated member; stands in no member name of FHIR."""
 MAX_NUMBER_CHARS = 64
 MAX_EXPONENT = 308
 """Decimal exponent, as far as a double goes: `1e999999999` is short text and endless arithmetic."""
@@ -25,6 +27,22 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise BadJSON("duplicate member")
     return members
+
+
+def _pairs_apart(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Repeated members side by side, as `name#1`, `name#2`; of equal ones the first keeps its name."""
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    values: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    apart: dict[str, Any] = {}
+    for name, said in values.items():
+        same = all(_encoder.encode(value) == _encoder.encode(said[0]) for value in said)
+        for number, value in enumerate(said, 1):
+            apart[name if number == 1 and same else f"{name}{REPEATED}{number}"] = value
+    return apart
 
 
 def _refuse(_: str) -> NoReturn:
@@ -80,15 +98,22 @@ def _raw(value: Any) -> msgspec.Raw:
 _strict = json.JSONDecoder(
     object_pairs_hook=_pairs, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse
 )
+_apart = json.JSONDecoder(
+    object_pairs_hook=_pairs_apart, parse_float=_decimal, parse_int=_integer, parse_constant=_refuse
+)
 _trusted = msgspec.json.Decoder(float_hook=decimal_from_text)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
 
 
-def decode(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
-    """Parse untrusted JSON. Raises `BadJSON`; never anything that quotes the input."""
+def decode(data: bytes, *, max_depth: int = MAX_DEPTH, repeats_apart: bool = False) -> Any:
+    """Parse untrusted JSON. Raises `BadJSON`; never anything that quotes the input.
+
+    `repeats_apart`: a member that stands twice does not condemn the whole (a record of a thousand entries):
+    contradicting ones come as `name#1`, `name#2`, which nothing reads by name, so that nobody chooses.
+    """
     try:
         text = data.decode("utf-8")
-        value = _strict.decode(text)
+        value = (_apart if repeats_apart else _strict).decode(text)
         _encoder.encode(value)
     except BadJSON:
         raise

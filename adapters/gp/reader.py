@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 
+from adapters.codec import REPEATED
 from adapters.losses import LossAccount, Losses
 
 Step = str | int
@@ -38,6 +39,9 @@ class Reading:
                 self._register(child)
             elif child is not None and step != _NOT_AN_ITEM:
                 self.account.item((id(holder), step))
+            if isinstance(step, str) and REPEATED in step:  # two values, or none: nobody chooses
+                position = self.position(holder, step)
+                self.account.lose(keys_under(holder, step), "rejected", "too-many", position=position)
 
     def _render(self, key: Hashable) -> str:
         owner, step = cast(Key, key)
@@ -51,7 +55,7 @@ class Reading:
             holder, above = self._place[id(holder)]
             steps.append(above)
             ranks.append(_rank(holder, above))
-        path = self._name + "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in reversed(steps))
+        path = self._name + "".join(_written(step) for step in reversed(steps))
         self._rank[path] = tuple(reversed(ranks))
         return path
 
@@ -88,6 +92,10 @@ def scalars(value: Any) -> int:
     if isinstance(value, dict | list):
         return sum(scalars(child) for step, child in _members(value) if step != _NOT_AN_ITEM)
     return 0 if value is None else 1
+
+
+def _written(step: Step) -> str:
+    return f"[{step}]" if isinstance(step, int) else f".{step.partition(REPEATED)[0]}"
 
 
 def _members(holder: Holder) -> Iterator[tuple[Step, Any]]:

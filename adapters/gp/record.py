@@ -42,12 +42,13 @@ def decode(body: bytes) -> dict[str, Any]:
     if text.lstrip()[:1] == b"<":
         raise Unreadable("format-not-supported")
     try:
-        root = codec.decode(text)
+        root = codec.decode(text, repeats_apart=True)
     except codec.BadJSON:
         raise Unreadable("unreadable") from None
-    if not isinstance(root, dict) or not isinstance(root.get("resourceType"), str):
+    if not _is_resource(root):
         raise Unreadable("unreadable")
-    return root
+    made: dict[str, Any] = root
+    return made
 
 
 def entries(reading: Reading) -> list[Entry]:
@@ -132,7 +133,11 @@ def _top_level(root: dict[str, Any]) -> list[Entry]:
 
 
 def _is_resource(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("resourceType"), str)
+    """An object with a name for a type: letters alone, as all of FHIR's are."""
+    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+        return False
+    name: str = value["resourceType"]
+    return name.isascii() and name.isalpha()
 
 
 def _is_ended_list(resource: dict[str, Any]) -> bool:

@@ -52,7 +52,7 @@ def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
         supply(unit, r4, "occurrenceString", "unknown")
     for protocol in r4.get("protocolApplied", ()):
         if "doseNumberPositiveInt" not in protocol:
-            protocol["_doseNumberString"] = absent()
+            supply(unit, protocol, "doseNumberString", "unknown")
     _move_recorded(r4)
 
 

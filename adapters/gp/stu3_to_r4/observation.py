@@ -48,7 +48,7 @@ def _related(kind: str) -> Field:
         if _RELATED.get(said if isinstance(said, str) else "", "") != kind:
             return None
         parts = build(unit, raw, (one("type", p.code), one("target", reference)))
-        if kind:
+        if kind or not parts:
             return parts.get("target")
         return crossed_parts(
             "Observation.related", type=("Code", parts.get("type")), target=("Reference", parts.get("target"))

@@ -99,18 +99,22 @@ def _ordered(plan: ResourceMap, made: JSON) -> JSON:
 
 
 def _keep_original_id(unit: Unit, plan: ResourceMap, made: JSON) -> None:
-    original = unit.stu3.get("id")
-    if not isinstance(original, str) or not original.strip():
+    """The source's own id as identifier; a local one only together with that of its parent."""
+    value = _text(unit.stu3.get("id")).removeprefix("#")
+    if not value:
         return
-    if not plan.identified:
+    above = _text(unit.parent.get("id")) if unit.parent is not None else None
+    if not plan.identified or above == "":
         unit.drop(unit.stu3, "id", "structural")
         return
     system = identity.local_system(unit.source.custodian, unit.source.id, "id")
-    value = original.strip().removeprefix("#")
-    if unit.parent is not None:
-        value = f"{unit.parent.get('id', '')}#{value}"
-    made["identifier"] = [*made["identifier"], {"system": system, "value": value}]
+    named = value if above is None else f"{above}#{value}"
+    made["identifier"] = [*made["identifier"], {"system": system, "value": named}]
     unit.take(unit.stu3, "id")
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
 
 
 def _meta(unit: Unit) -> JSON:
@@ -152,7 +156,7 @@ def _stays(unit: Unit, maps: Mapping[str, ResourceMap]) -> frozenset[str]:
         str(inner["id"]).removeprefix("#")
         for inner in as_list(unit.stu3.get("contained"))
         if isinstance(inner, dict)
-        and inner.get("resourceType") in maps
+        and str(inner.get("resourceType")) in maps
         and identity.is_fhir_id(str(inner.get("id", "")).removeprefix("#"))
         and not unit.ids.knows(inner)
     )

@@ -89,7 +89,7 @@ def test_a_record_comes_back_as_its_bytes() -> None:
         (200, "text/html", BUNDLE, "failed", "malformed"),
         (200, None, BUNDLE, "failed", "malformed"),
         (200, FHIR, BUNDLE[:-9], "failed", "malformed"),
-        (200, FHIR, b'{"resourceType":"Bundle","resourceType":"Bundle"}', "failed", "malformed"),
+        (200, FHIR, b'{"resourceType":"Bundle","resourceType":"Patient"}', "failed", "malformed"),
         (200, FHIR, b"[]", "failed", "malformed"),
         (200, FHIR, b'{"resourceType":"Patient"}', "failed", "malformed"),
         (200, FHIR, _outcome("SOMETHING_ELSE"), "failed", "malformed"),

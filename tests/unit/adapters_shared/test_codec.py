@@ -63,6 +63,12 @@ def test_duplicate_members_are_refused() -> None:
         codec.decode(b'{"x":{"a":1,"a":2}}')
 
 
+def test_repeats_can_be_told_apart_instead() -> None:
+    """Contradicting members come apart, unreadable by name; of equal ones the first stays readable."""
+    value = codec.decode(b'{"a":1,"b":1.10,"b":1.1,"c":{"d":0,"d":0}}', repeats_apart=True)
+    assert codec.encode(value) == b'{"a":1,"b#1":1.10,"b#2":1.1,"c":{"d":0,"d#2":0}}'
+
+
 def test_an_error_quotes_nothing_of_the_input() -> None:
     """A value in an exception is a value in a log."""
     with pytest.raises(codec.BadJSON) as caught:
