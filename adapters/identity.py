@@ -43,6 +43,21 @@ def local_system(custodian: str, source: str, namespace: str) -> str:
     return f"urn:carepact:source:{custodian}:{source}:{safe}"
 
 
+def issued_system(custodian: str, source: str, system: str) -> str | None:
+    """The other way round: under which system the source itself issued what we hold in its local namespace.
+
+    A national system by its last segment, an OID as `urn:oid:`; None for anything else. So a source can be
+    asked by the number that it holds, although that number may never link records (rule 4).
+    """
+    prefix = local_system(custodian, source, "")
+    if not system.startswith(prefix):
+        return None
+    name = system.removeprefix(prefix)
+    if re.fullmatch(r"[0-2](\.[0-9]+)+", name):
+        return f"urn:oid:{name}"
+    return next((known for known in _RULES if known.rstrip("/").rpartition("/")[2] == name), None)
+
+
 def check_digit_holds(system: str, value: str) -> bool | None:
     """Whether the check digit is right; None for a system whose rule we do not know."""
     rule = _RULES.get(system)

@@ -67,6 +67,13 @@ def system_from_oid(oid: str) -> str:
     return f"urn:oid:{oid}"
 
 
+def oid_from_system(uri: str) -> str | None:
+    """The registered OID of a URI, as document sharing names assigning authorities; None if it has none."""
+    if uri.startswith("urn:oid:"):
+        return uri.removeprefix("urn:oid:")
+    return next((oid for oid, known in _systems()[0].items() if known == uri), None)
+
+
 def system_from_name(name: str) -> str | None:
     """URI of a code system by its HL7 v2 table 0396 name (`LN`, `SCT`, `I10`, `HL70001`), else None."""
     upper = name.strip().upper()

@@ -61,6 +61,11 @@ class Answer:
         return bool(self.statement["status"] == "complete")
 
     @property
+    def exchange(self) -> str:
+        """The id that `carepact exchange show`, receipts and audit carry."""
+        return str(self.statement["exchange"])
+
+    @property
     def sources(self) -> tuple[dict[str, Any], ...]:
         """One row for each source: `org`, `source`, `state`, and what that state brings with it."""
         return tuple(dict(row) for row in self.statement["sources"])

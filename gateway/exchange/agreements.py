@@ -1,6 +1,6 @@
 """Recording sharing agreements and what organisations sign about them; in force from the commit on.
 
-1. A document is read strictly, a statement is verified by the local trust list: what does not hold is refused.
+1. A document is read strictly, a statement verified by the local trust list: what does not hold is refused.
 2. One transaction: the ledger leaf (which takes the head that releases take), then the version or statement.
    So a release either committed before, and is on record, or sees the change.
 """

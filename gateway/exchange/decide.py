@@ -1,19 +1,23 @@
-"""Step 9: one decision per resource, from its stored digest; nothing is parsed unless it is redacted.
+"""Step 9: one decision per resource, from its stored digest; nothing is parsed unless it is cut.
 
 1. Every record of the person is decided on by the plan of the request.
-2. What belongs to no patient (people, places, medicines) leaves only where something released refers to it.
-3. References to what is withheld lose `display` and `identifier`; List and Composition entries go.
+2. What belongs to no patient (people, places, medicines) is decided on as if it were about her, and leaves
+   only where something clinical that leaves refers to it.
+3. A Provenance names only what leaves; one of which nothing leaves stays.
+4. References to what is withheld lose `display` and `identifier`; List and Composition entries go.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from consent.decision import Decision, Deny, Permit
+from msgspec.structs import replace as replace_struct
+
+from consent.decision import Decision, Permit
 from consent.facts import Facts, facts_from_bytes
 from consent.plan import Plan
 from consent.redact import redact
 from gateway.exchange.types import CLINICAL, UNPATIENTED
-from gateway.exchange.withheld import unlinked
+from gateway.exchange.withheld import unlinked, with_targets
 from gateway.fhir.json import decode_own, encode
 from gateway.records.interface import Record
 
@@ -27,19 +31,28 @@ class Decided:
     decision: Decision
     body: bytes | None
 
+    @property
+    def is_companion(self) -> bool:
+        """Belongs to no patient."""
+        return self.record.type in UNPATIENTED and not self.facts.patients
+
 
 def decide(plan: Plan, records: Sequence[Record], aliases: Mapping[str, str]) -> tuple[Decided, ...]:
     """Decisions in the order of `records`. `aliases`: source Patients to the person they are linked to."""
     decided = [_decided(plan, record, aliases) for record in records if record.type in CLINICAL]
-    decided = _with_companions(decided)
-    released = {one.record.ref for one in decided if one.body is not None}
-    held = {one.record.ref for one in decided} - released
-    return tuple(_cut(one, held) for one in decided) if held else tuple(decided)
+    allowed = {one.record.ref for one in decided if one.body is not None}
+    leaving = _reached(decided, allowed)
+    decided = [one if one.record.ref in leaving else replace(one, body=None) for one in decided]
+    held = {one.record.ref for one in decided} - leaving
+    return tuple(_cut(one, leaving, held) for one in decided)
 
 
 def _decided(plan: Plan, record: Record, aliases: Mapping[str, str]) -> Decided:
     facts = facts_from_bytes(record.digest).about(aliases)
-    decision = plan.decide(facts)
+    if record.type in UNPATIENTED and not facts.patients:
+        decision = plan.decide(replace_struct(facts, patients=(plan.request.subject,)))
+    else:
+        decision = plan.decide(facts)
     match decision:
         case Permit(redactions=()):
             return Decided(record, facts, decision, record.body)
@@ -49,39 +62,28 @@ def _decided(plan: Plan, record: Record, aliases: Mapping[str, str]) -> Decided:
             return Decided(record, facts, decision, None)
 
 
-def _with_companions(decided: list[Decided]) -> list[Decided]:
-    """Release what has no patient as far as something released refers to it, at any distance."""
-    places = {one.record.ref: place for place, one in enumerate(decided)}
-    result = list(decided)
-    waiting = [one for one in decided if one.body is not None]
+def _reached(decided: Sequence[Decided], allowed: set[str]) -> set[str]:
+    """Refs that leave: what is allowed and clinical, and the allowed companions that it refers to."""
+    by_ref = {one.record.ref: one for one in decided}
+    leaving = {
+        one.record.ref
+        for one in decided
+        if one.record.ref in allowed and not one.is_companion and one.record.type != "Provenance"
+    }
+    waiting = list(leaving)
     while waiting:
-        source = waiting.pop()
-        permit = source.decision
-        for ref in source.facts.references:
-            place = places.get(ref)
-            if place is None or result[place].body is not None or not isinstance(permit, Permit):
-                continue
-            companion = result[place]
-            if companion.record.type in UNPATIENTED and not companion.facts.patients:
-                result[place] = replace(
-                    companion,
-                    decision=Permit(permit.layer, permit.reason, permit.obligations),
-                    body=companion.record.body,
-                )
-                waiting.append(result[place])
-    return result
+        for ref in by_ref[waiting.pop()].facts.references:
+            if ref in allowed and ref not in leaving and by_ref[ref].is_companion:
+                leaving.add(ref)
+                waiting.append(ref)
+    provenance = (one for one in decided if one.record.type == "Provenance" and one.record.ref in allowed)
+    return leaving | {one.record.ref for one in provenance if not leaving.isdisjoint(one.facts.references)}
 
 
-def _cut(one: Decided, held: set[str]) -> Decided:
+def _cut(one: Decided, leaving: set[str], held: set[str]) -> Decided:
     if one.body is None or held.isdisjoint(one.facts.references):
         return one
-    return replace(one, body=encode(unlinked(decode_own(one.body), held)))
-
-
-def denials(decided: Sequence[Decided]) -> dict[str, int]:
-    """How many records were denied for each reason; for the node's own eyes, never for the caller."""
-    found: dict[str, int] = {}
-    for one in decided:
-        if isinstance(one.decision, Deny):
-            found[one.decision.reason] = found.get(one.decision.reason, 0) + 1
-    return dict(sorted(found.items()))
+    resource = decode_own(one.body)
+    if one.record.type == "Provenance":
+        resource = with_targets(resource, leaving)
+    return replace(one, body=encode(unlinked(resource, held)))

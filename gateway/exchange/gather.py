@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.interface import Fetched, Identifier, PatientQuery, Requester
+from adapters.identity import issued_system
+from adapters.interface import Fetched, Identifier, PatientQuery, Requester, Source
+from adapters.terminology.tables import oid_from_system
 from gateway.exchange.completeness import SourceState
 from gateway.exchange.node import BoundSource, Node
 from gateway.exchange.request import Ask
@@ -48,13 +50,14 @@ async def _one(
     state = SourceState(source.custodian, source.id, "not-asked")
     if refused is not None:
         return replace(state, reason=refused)
-    if not await bound.adapter.find(subject.identifiers):
+    identifiers = _as_issued(subject.identifiers, source)
+    if not await bound.adapter.find(identifiers):
         return replace(state, reason="not-capable")
     asked = node.clock()
     state = replace(state, asked=_seconds(asked))
     try:
         async with asyncio.timeout(budget):
-            fetched = await bound.adapter.fetch(_query(ask, subject.identifiers), budget)
+            fetched = await bound.adapter.fetch(_query(ask, identifiers), budget)
             return await _taken_in(node, bound, fetched, subject, state)
     except TimeoutError:
         return replace(state, state="timed-out")
@@ -98,6 +101,17 @@ def _query(ask: Ask, identifiers: tuple[Identifier, ...]) -> PatientQuery:
     role = caller.roles[0] if caller.roles else None
     requester = Requester(caller.organisation, caller.practitioner, role, caller.purpose)
     return PatientQuery(identifiers, requester, ask.at, ask.exchange)
+
+
+def _as_issued(identifiers: tuple[Identifier, ...], source: Source) -> tuple[Identifier, ...]:
+    """The same identifiers in every form that this source may know them by: each once, ours first."""
+    found = list(identifiers)
+    for one in identifiers:
+        issued = issued_system(source.custodian, source.id, one.system)
+        oid = oid_from_system(one.system)
+        found += [Identifier(issued, one.value)] if issued else []
+        found += [Identifier(f"urn:oid:{oid}", one.value)] if oid else []
+    return tuple(dict.fromkeys(found))
 
 
 def _seconds(at: datetime) -> int:

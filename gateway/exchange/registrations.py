@@ -31,7 +31,7 @@ class Registrations:
         """Register a client. Raises `conflict` where the id is taken."""
 
         def unit(connection: Connection) -> Client:
-            kids = [key.kid for key in (*client.keys, *client.enc)]
+            kids = [key.kid for key in client.keys] + [key.kid for key in client.enc]
             self._log(connection, client.id, act, action="add", organisation=client.organisation, kids=kids)
             try:
                 sql.add_client(connection, client, at=int(act.at.timestamp()))

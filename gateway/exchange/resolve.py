@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from adapters.interface import Identifier
+from adapters.terminology.tables import system_from_oid
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
@@ -38,7 +39,7 @@ def _read(connection: Connection, node: Node, ask: Ask) -> tuple[Subject, Resolv
     only = _bound_to(ask)
     bound = index.resolve([only]) if only is not None else None
     if isinstance(ask.subject, Identifier):
-        found = index.resolve([ask.subject])
+        found = index.resolve([canonical(ask.subject)])
         if found.person is None:
             return Subject(None, (ask.subject,)), bound
         known = index.identifiers(found.person)
@@ -48,6 +49,16 @@ def _read(connection: Connection, node: Node, ask: Ask) -> tuple[Subject, Resolv
         raise Problem("not_available")
     known = index.identifiers(person)
     return Subject(person, known, known), bound
+
+
+def canonical(identifier: Identifier) -> Identifier:
+    """Known systems never stay OIDs (normalisation.md 1, rule 4): the index holds their URI."""
+    system = identifier.system
+    return (
+        Identifier(system_from_oid(system[8:]), identifier.value)
+        if system.startswith("urn:oid:")
+        else identifier
+    )
 
 
 def _bound_to(ask: Ask) -> Identifier | None:

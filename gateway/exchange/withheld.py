@@ -4,23 +4,35 @@ from collections.abc import Set
 from typing import Any
 
 
+def with_targets(provenance: dict[str, Any], leaving: Set[str]) -> dict[str, Any]:
+    """A Provenance that names only what leaves: its other targets would count what was withheld."""
+    kept = [target for target in provenance["target"] if target.get("reference") in leaving]
+    return {**provenance, "target": kept}
+
+
 def unlinked(resource: dict[str, Any], held: Set[str]) -> dict[str, Any]:
     """A copy in which no reference to `held` (`Type/id`) names what it points at."""
-    kind = resource["resourceType"]
-    copy = {name: _nameless(value, held) for name, value in resource.items()}
-    if kind == "List":
+    copy: dict[str, Any] = {name: _nameless(value, held) for name, value in resource.items()}
+    if resource["resourceType"] == "List":
         copy["entry"] = [e for e in copy.get("entry", []) if not _points(e.get("item"), held)]
-    elif kind == "Composition":
-        copy["section"] = [_section(section, held) for section in copy.get("section", [])]
+    elif resource["resourceType"] == "Composition":
+        copy["section"] = _sections(copy.get("section", []), held)
     return {name: value for name, value in copy.items() if value not in ([], {})}
 
 
+def _sections(sections: list[dict[str, Any]], held: Set[str]) -> list[dict[str, Any]]:
+    """The sections without withheld entries. One that lost any loses its words, which tell the same."""
+    kept = (_section(section, held) for section in sections)
+    return [section for section in kept if section.keys() & {"text", "entry", "section"}]
+
+
 def _section(section: dict[str, Any], held: Set[str]) -> dict[str, Any]:
-    kept = [entry for entry in section.get("entry", []) if not _points(entry, held)]
-    inner = [_section(child, held) for child in section.get("section", [])]
+    entries = section.get("entry", [])
+    kept = [entry for entry in entries if not _points(entry, held)]
+    inner = _sections(section.get("section", []), held)
     cut = {name: value for name, value in section.items() if name not in ("entry", "section")}
-    if len(kept) != len(section.get("entry", [])):
-        cut.pop("text", None)  # its words tell what the entries say
+    if len(kept) != len(entries):
+        cut.pop("text", None)
     return cut | ({"entry": kept} if kept else {}) | ({"section": inner} if inner else {})
 
 

@@ -54,7 +54,9 @@ def summarise(
     subject = next((r for _, r in parsed if f"{r['resourceType']}/{r['id']}" == scope.patient), None)
     if subject is None:
         raise ValueError("the subject is not among the released resources")
-    urls = {f"{r['resourceType']}/{r['id']}": _urn(f"{r['resourceType']}/{r['id']}") for _, r in parsed}
+    urls = {name: _urn(name) for name in (f"{r['resourceType']}/{r['id']}" for _, r in parsed)}
+    # One document has one subject: every source's Patient of the linked person is that one here.
+    urls |= {name: urls[scope.patient] for name in urls if name.startswith("Patient/")}
     chosen: list[dict[str, Any]] = []
     sections = []
     for section in SECTIONS:
@@ -63,7 +65,7 @@ def summarise(
             sections.append(built)
     sections.append(_sources_section(sources))
     composition = _composition(scope, urls[scope.patient], sections)
-    members = [composition, subject, *_closure(chosen, parsed, subject), _author(scope), assembly]
+    members = [composition, subject, *_closure([*chosen, subject], parsed), _author(scope), assembly]
     entries = [
         Entry(_full_url(m, urls), encode(_relinked(m, urls))) for m in members
     ]  # fmt: skip
@@ -123,20 +125,19 @@ def _as_of(source: Mapping[str, Any]) -> str:
 def _closure(
     chosen: Sequence[dict[str, Any]],
     parsed: Sequence[tuple[Released, dict[str, Any]]],
-    subject: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """The section entries and everything released that they point at, each once, in a stable order."""
-    by_reference = {f"{r['resourceType']}/{r['id']}": r for _, r in parsed}
+    """What `chosen` and all that is released point at, each once, in a stable order; without Patients."""
+    by_reference = {f"{r['resourceType']}/{r['id']}": r for _, r in parsed if r["resourceType"] != "Patient"}
     members: dict[str, dict[str, Any]] = {}
     waiting = list(chosen)
     while waiting:
         resource = waiting.pop(0)
         name = f"{resource['resourceType']}/{resource['id']}"
-        if name in members or resource is subject:
+        if name in members:
             continue
         members[name] = resource
         waiting.extend(by_reference[ref] for ref in _references(resource) if ref in by_reference)
-    return list(members.values())
+    return [member for name, member in members.items() if not name.startswith("Patient/")]
 
 
 def _references(node: Any) -> list[str]:

@@ -29,6 +29,8 @@ from gateway.directory.members import MembersFile
 from gateway.exchange.consents import Act, Grant
 from gateway.sandbox import founding
 from gateway.sandbox.federation import Federation
+from keys import jws
+from keys.envelope.manifest import manifest_from_payload
 from keys.envelope.seal import content_matches
 
 
@@ -45,9 +47,23 @@ class Step:
     columns: tuple[str, ...] = ()
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    failed: bool = False
 
 
 Show = Callable[[Step], None]
+
+
+class Timer:
+    """Shows each step with the time since the one before."""
+
+    def __init__(self, show: Show) -> None:
+        self._show = show
+        self._last = time.monotonic()
+
+    def done(self, step: Step) -> None:
+        now = time.monotonic()
+        step.seconds, self._last = now - self._last, now
+        self._show(step)
 
 
 @asynccontextmanager
@@ -81,7 +97,9 @@ def client_of(federation: Federation) -> CarepactClient:
         keys=founding.client_keys(places),
     )
     purpose = Purpose("TREAT", role="doctor")
-    return CarepactClient(registration, purpose, lambda: members.current.trust, entropy=os.urandom, deadline=60)
+    return CarepactClient(
+        registration, purpose, lambda: members.current.trust, entropy=os.urandom, deadline=60
+    )
 
 
 @asynccontextmanager
@@ -120,9 +138,6 @@ def source_rows(answer: Answer, decisions: Mapping[str, Mapping[str, int]]) -> l
 
 def verify_evidence(answer: Answer) -> None:
     """What a health system keeps proves what it was given: signed manifest and blind over the exact bytes."""
-    from keys.envelope.manifest import manifest_from_payload
-    from keys import jws
-
     if answer.evidence is None:
         raise StepFailed("the answer was not sealed")
     manifest = manifest_from_payload(jws.parse(answer.evidence.jws, jws.MANIFEST).payload)
