@@ -2,7 +2,8 @@
 
     python tools/make_v2_tables.py FOLDER_OF_THE_GUIDE [--check]
 
-FOLDER is the guide's folder with `mappings/codesystems/*.csv`. Corrections are rows of
+FOLDER is the guide's folder with `mappings/codesystems/*.csv`. `v2_units.csv`, `v2_coding_systems.csv` and
+`v2_overrides.csv` are written by hand. Corrections are rows of
 `v2_overrides.csv` with a reason each; generated files are never edited by hand. `--check` compares.
 """
 

@@ -70,6 +70,10 @@ class Context:
             self, resource_type, resource_id(source.id_key, resource_type, source.custodian, source.id, key)
         )
 
+    def scratch(self, resource_type: str) -> "Draft":
+        """A resource whose key is not known yet: it collects what was assumed on the way to the key."""
+        return Draft(self, resource_type, "")
+
     def add(self, draft: "Draft") -> "Draft":
         """Hand in a resource. One that is there already takes over what it did not yet say."""
         for frame in reversed(self.frames):

@@ -49,10 +49,15 @@ class Text:
     """A control character was dropped."""
 
 
+NOTHING = Text("")
+
+
 def unescape(raw: str, separators: Separators, charset: str) -> Text:
     """Text of one raw subcomponent. Never raises: an unknown sequence stays as it came."""
     dropped = False
     mark = separators.escape
+    if mark not in raw and raw.isprintable():
+        return Text(raw.strip())
     if mark and mark in raw:
         raw, dropped = _replace(raw, mark, separators.letters(), charset)
     clean = _CONTROL.sub("", raw)

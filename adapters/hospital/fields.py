@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.hospital.escapes import Separators, Text, unescape
+from adapters.hospital.escapes import NOTHING, Separators, Text, unescape
 
 if TYPE_CHECKING:
     from adapters.hospital.message import Message
@@ -23,7 +23,7 @@ class Key(NamedTuple):
 class Segment:
     """One line. Fields are split on first use and kept."""
 
-    __slots__ = ("_fields", "index", "message", "name", "ordinal", "raw")
+    __slots__ = ("_elements", "_fields", "index", "message", "name", "ordinal", "raw")
 
     def __init__(self, message: "Message", index: int, name: str, ordinal: int, raw: str) -> None:
         self.message = message
@@ -32,6 +32,7 @@ class Segment:
         self.ordinal = ordinal
         self.raw = raw
         self._fields: list[str] | None = None
+        self._elements: dict[int, list[Element]] = {}
 
     @property
     def position(self) -> str:
@@ -51,12 +52,14 @@ class Segment:
 
     def all(self, number: int) -> "list[Element]":
         """Non-empty repetitions of a field, each with its own number."""
-        raw = self.raw_field(number)
-        if not raw:
-            return []
-        mark = self.message.separators.repetition
-        reps = raw.split(mark) if mark and mark in raw else [raw]
-        return [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]
+        found = self._elements.get(number)
+        if found is None:
+            raw = self.raw_field(number)
+            mark = self.message.separators.repetition
+            reps = raw.split(mark) if mark and mark in raw else [raw]
+            found = [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]
+            self._elements[number] = found
+        return found
 
     def first(self, number: int) -> "Element":
         """First non-empty repetition, or an empty element."""
@@ -98,25 +101,30 @@ class Element:
         return self.raw == NULL
 
     def _raw(self, comp: int, sub: int) -> str:
-        if comp > len(self.parts) or sub > len(self.parts[comp - 1]):
+        if not self.raw:
             return ""
-        return self.parts[comp - 1][sub - 1]
+        parts = self._parts or self.parts
+        if comp > len(parts) or sub > len(parts[comp - 1]):
+            return ""
+        return parts[comp - 1][sub - 1]
 
-    def _text(self, comp: int, sub: int) -> Text:
-        raw = self._raw(comp, sub)
-        if not raw or raw == NULL:
-            return Text("")
+    def _text(self, raw: str) -> Text:
+        if raw == NULL:
+            return NOTHING
         return unescape(raw, self.segment.message.separators, self.segment.message.codec)
 
     def text(self, comp: int = 1, sub: int = 1) -> str:
         """Peek: unescaped and trimmed; empty for a null."""
-        return self._text(comp, sub).value
+        raw = self._raw(comp, sub)
+        return self._text(raw).value if raw else ""
 
     def take(self, comp: int = 1, sub: int = 1) -> str:
         """The same, and the item counts as mapped."""
-        text = self._text(comp, sub)
-        if self._raw(comp, sub):
-            self.segment.message.take(self.key(comp, sub), text)
+        raw = self._raw(comp, sub)
+        if not raw:
+            return ""
+        text = self._text(raw)
+        self.segment.message.take(self.key(comp, sub), text)
         return text.value
 
     def take_all(self) -> None:

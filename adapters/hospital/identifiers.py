@@ -106,9 +106,8 @@ def identifier_from_cx(draft: Draft, element: Element) -> Named | None:
         return None
     kind = element.take(5)
     if kind:
-        made.body["type"] = (
-            {"coding": [{"system": TYPES, "code": kind}]} if " " not in kind else {"text": kind}
-        )
+        is_code = re.fullmatch(r"[A-Za-z0-9-]+", kind)
+        made.body["type"] = {"coding": [{"system": TYPES, "code": kind}]} if is_code else {"text": kind}
     period = period_from(draft, element, 7, 8, "identifier.period")
     if period:
         made.body["period"] = period

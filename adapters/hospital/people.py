@@ -96,7 +96,7 @@ def address_from_xad(draft: Draft, element: Element, target: str) -> JSON | None
 def practitioner_from_xcn(draft: Draft, element: Element, target: str) -> JSON | None:
     """Reference to a Practitioner: a resource if XCN-1 identifies one, else contained in `draft`."""
     context = draft.context
-    made = context.draft("Practitioner", "")
+    made = context.scratch("Practitioner")
     name = name_from_xpn(made, element, "name", first=2)
     display = text_of_name(name)
     if element.text(1):

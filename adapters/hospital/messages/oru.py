@@ -30,7 +30,7 @@ def map_results(context: Context, person: Person, known: Known) -> None:
 
 
 def _order(context: Context, order: Order, known: Known) -> None:
-    scratch = context.draft("ServiceRequest", "")
+    scratch = context.scratch("ServiceRequest")
     placer = order_number(scratch, order, 2, "PLAC")
     filler = order_number(scratch, order, 3, "FILL")
     request = request_from_order(context, order, known.patient, known.encounter, placer, filler)

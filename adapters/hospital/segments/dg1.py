@@ -15,7 +15,7 @@ def condition_from_dg1(
     context: Context, dg1: Segment, patient: Draft, encounter: Draft | None
 ) -> Draft | None:
     """Condition by DG1-20, else patient, encounter, code and type; None if it names no diagnosis."""
-    scratch = context.draft("Condition", "")
+    scratch = context.scratch("Condition")
     identifier = identifier_from_ei(scratch, dg1.first(20))
     code = concept_from_cwe(context, dg1.first(3), _method_system(context, dg1))
     words = dg1.first(4).take(1)
@@ -66,7 +66,7 @@ def _diagnosis(encounter: Draft, condition: Draft, dg1: Segment) -> None:
     if use:
         entry["use"] = use
     rank = dg1.text(15)
-    if rank.isascii() and rank.isdigit() and 0 < int(rank) < 1000:
+    if rank.isascii() and rank.isdigit() and len(rank) < 4 and int(rank) > 0:
         dg1.first(15).take(1)
         entry["rank"] = int(rank)
     encounter.append("diagnosis", entry)

@@ -9,7 +9,7 @@ from adapters.hospital.people import address_from_xad, name_from_xpn, telecom_fr
 
 def related_person_from_nk1(context: Context, nk1: Segment, patient: Draft) -> Draft | None:
     """RelatedPerson by NK1-33, else by patient, name and relationship; None if it names nobody."""
-    draft = context.draft("RelatedPerson", "")
+    draft = context.scratch("RelatedPerson")
     identifiers = [one for element in nk1.all(33) if (one := identifier_from_cx(draft, element))]
     names = [name for element in nk1.all(2) if (name := name_from_xpn(draft, element, "name"))]
     if not names and not identifiers:

@@ -1,7 +1,7 @@
 """OBR to DiagnosticReport."""
 
 from adapters.hospital.codes import concept_from_cwe, table
-from adapters.hospital.context import Context, Draft
+from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named
 from adapters.hospital.message import Element, Segment
@@ -83,7 +83,7 @@ def fill_report(draft: Draft, order: Order, patient: Draft, encounter: Draft | N
 
 def _code(context: Context, obr: Segment) -> JSON:
     made = concept_from_cwe(context, obr.first(4))
-    return made or {"text": "unspecified"}
+    return made or {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
 
 
 def _who(draft: Draft, element: Element) -> JSON | None:

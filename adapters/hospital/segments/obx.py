@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from adapters.hospital.codes import concept_from_cwe, concept_from_table, table, unit_from_cwe
-from adapters.hospital.context import Context, Draft
+from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.groups import Noted
 from adapters.hospital.identifiers import identifier_from_ei
 from adapters.hospital.message import Segment
@@ -55,13 +55,14 @@ def observation_from_obx(context: Context, result: Noted, setting: Setting, ordi
         draft.append("identifier", identifier.body if identifier else None)
     draft.put("basedOn", [setting.request.link()] if setting.request else None)
     _status(draft, obx, setting)
-    draft.put("code", code or {"text": "unspecified"})
+    code = code or {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
+    draft.put("code", code)
     draft.put("subject", setting.patient.link())
     draft.put("encounter", setting.encounter.link() if setting.encounter else None)
     _effective(draft, obx, setting)
     _performers(draft, obx)
     unit = unit_from_cwe(context, obx.first(6))
-    _value(draft, obx, code or {"text": "unspecified"}, unit)
+    _value(draft, obx, code, unit)
     for element in obx.all(8):
         draft.append(
             "interpretation", concept_from_table(context, element, "v2_interpretation", table("0078"))

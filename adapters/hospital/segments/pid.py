@@ -19,7 +19,7 @@ _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 
 def patient_from_pid(context: Context, pid: Segment, pd1: Segment | None) -> Draft:
     """Patient, keyed by the identifier that the feed prefers. The caller made sure that there is one."""
-    scratch = context.draft("Patient", "")
+    scratch = context.scratch("Patient")
     numbered = [
         named
         for field in (3, 2, 4)
@@ -105,7 +105,7 @@ def _demographics(draft: Draft, pid: Segment) -> None:
 
 def _multiple_birth(draft: Draft, pid: Segment) -> None:
     order = pid.first(25).text(1)
-    if order.isascii() and order.isdigit() and int(order) > 0:
+    if order.isascii() and order.isdigit() and 0 < int(order[:9]) < 100:
         pid.first(25).take(1)
         draft.put("multipleBirthInteger", int(order))
     elif pid.text(24).upper() in ("Y", "N"):

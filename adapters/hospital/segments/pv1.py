@@ -24,7 +24,7 @@ _LOCATIONS = ((3, ""), (6, "completed"), (11, "active"), (42, "reserved"), (43, 
 
 def encounter_from_pv1(context: Context, pv1: Segment, pv2: Segment | None, patient: Draft) -> Draft:
     """Encounter by PV1-19, else patient and PV1-44, else the message (`no-key`)."""
-    scratch = context.draft("Encounter", "")
+    scratch = context.scratch("Encounter")
     visits = [made for element in pv1.all(19) if (made := identifier_from_cx(scratch, element))]
     draft = context.draft("Encounter", _key(context, pv1, patient, visits))
     draft.tags = scratch.tags

@@ -10,7 +10,7 @@ from adapters.interface import JSON
 
 def specimen_from_spm(context: Context, spm: Segment, patient: Draft, group_key: str) -> Draft:
     """Specimen by SPM-2 (filler's id, else placer's), else its group and ordinal."""
-    scratch = context.draft("Specimen", "")
+    scratch = context.scratch("Specimen")
     identifiers: list[JSON] = []
     keys: list[str] = []
     for comp, kind in ((2, "FILL"), (1, "PLAC")):
