@@ -134,8 +134,10 @@ class Document:
         return self._ranks.get(position, self._ranks.get(position.rpartition("/")[0], 0))
 
     def _drop_foreseen(self) -> None:
-        """Authors that a nearer one replaced, and pointers at narrative that stands in its section anyway."""
+        """Authors that a nearer one replaced; pointers at narrative and words for codes that are there."""
         for element in self._order:
+            if "code" in element.attrib and not self._account.is_open((element, "@code")):
+                self.lose(element, "not-mapped", "duplicate", "@displayName")
             if local(element) == "author" and element.getparent() is not self.root:
                 self.lose(element, "not-mapped", "superseded")
             elif local(element) == "author":

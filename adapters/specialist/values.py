@@ -14,6 +14,7 @@ from adapters.terminology.tables import Concept, concept_map, system_from_name, 
 
 JSON = dict[str, Any]
 DAR = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+HL7 = "http://terminology.hl7.org/CodeSystem/"
 DAR_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 ACT_STATUS = "http://terminology.hl7.org/CodeSystem/v3-ActStatus"
@@ -109,11 +110,13 @@ def coding(record: Record, element: Element) -> JSON | None:
         system = system_from_name(doc.get(element, "codeSystemName"))
     for name in ("code", "codeSystem"):
         doc.get(element, name)
+    # HL7 defines the displays of its own systems: the source's words for such a code are text, not display.
+    display = "" if system and system.startswith(HL7) else doc.get(element, "displayName")
     return present(
         system=system,
         version=doc.get(element, "codeSystemVersion"),
         code=code,
-        display=doc.get(element, "displayName"),
+        display=display,
     )
 
 
@@ -123,8 +126,8 @@ def concept(record: Record, element: Element | None) -> JSON | None:
         return None
     found = [c for c in (coding(record, e) for e in (element, *find_all(element, "translation"))) if c]
     text = string(record, find(element, "originalText"))
-    if not found:
-        text = text or record.doc.get(element, "displayName")
+    if not text and not (found and found[0].get("display")):
+        text = record.doc.get(element, "displayName")
     return present(coding=[c for n, c in enumerate(found) if c not in found[:n]], text=text) or None
 
 
