@@ -1,0 +1,224 @@
+"""`carepact consent`: what a patient said, recorded at the desk (consent.md 17)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.act import act_now
+from gateway.cli.options import (
+    AsOption,
+    ConfigOption,
+    JsonOption,
+    PatientOption,
+    ReasonOption,
+    identifier_from_text,
+    with_node,
+)
+from gateway.cli.output import emit_json, emit_rows, say
+from gateway.errors import Problem
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Runtime
+
+_EXAMPLES = """Examples:
+
+\b
+  P='https://fhir.nhs.uk/Id/nhs-number|9990000018'
+  carepact consent grant --patient "$P" --permit TREAT --reason 'signed form'
+  carepact consent grant --patient "$P" --permit TREAT --except label:PSY \\
+      --to st-brides.example --until 2027-12-31 --reason 'signed form'
+  carepact consent list --patient "$P"
+  carepact consent withdraw c-1f3a --only label:PSY --reason 'asked by phone'
+  carepact consent explain 6b1d
+
+Purposes are HL7 v3 ActReason codes: TREAT covers ETREAT, COC and the others below it.
+Exit codes: 0 done, 2 not computable, 4 not found, 5 conflict or stale version."""
+
+app = typer.Typer(
+    help="Patients' consents: record, withdraw, list, show, and why a decision was as it was.",
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
+)
+
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
+_COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
+
+
+@app.command(epilog="Example: carepact consent grant --patient SYSTEM|VALUE --permit TREAT --reason 'form'")
+def grant(
+    patient: PatientOption,
+    reason: ReasonOption,
+    permit: Annotated[
+        list[str] | None, typer.Option("--permit", help="Purpose that may be served; repeat.")
+    ] = None,
+    deny: Annotated[
+        list[str] | None, typer.Option("--deny", help="Purpose that may not be served; repeat.")
+    ] = None,
+    to: Annotated[
+        list[str] | None, typer.Option("--to", help="Organisation it is about; repeat. Default: any.")
+    ] = None,
+    custodian: Annotated[
+        list[str] | None,
+        typer.Option("--custodian", help="Organisation whose records it is about; repeat. Default: all."),
+    ] = None,
+    excepted: Annotated[
+        list[str] | None,
+        typer.Option("--except", help="Left out: label:PSY, class:Observation or code:SYSTEM|CODE; repeat."),
+    ] = None,
+    data_from: Annotated[str | None, typer.Option(help="Only data from this date on.")] = None,
+    data_to: Annotated[str | None, typer.Option(help="Only data up to this date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day on which it holds.")] = None,
+    id: Annotated[str | None, typer.Option(help="Id of the new consent; default: a random one.")] = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Record a consent. The patient need not have a record here yet."""
+    identifier = identifier_from_text(patient)
+
+    async def act(node: "Runtime") -> dict[str, Any]:
+        from consent.fhir import excepted_from_text
+        from gateway.exchange.consents import Grant
+
+        given = Grant(
+            permit=tuple(permit or ()),
+            deny=tuple(deny or ()),
+            to=tuple(to or ()),
+            excepted=tuple(excepted_from_text(text) for text in excepted or ()),
+            custodians=tuple(custodian or ()),
+            data_from=data_from,
+            data_to=data_to,
+            until=until,
+            id=id,
+        )
+        stored = await node.consents.grant(identifier, given, act_now(node, reason), dry_run=dry_run)
+        return _row(stored)
+
+    _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
+
+
+@app.command(epilog="Example: carepact consent withdraw c-1f3a --only label:PSY --reason 'asked by phone'")
+def withdraw(
+    id: str,
+    reason: ReasonOption,
+    only: Annotated[
+        str | None, typer.Option(help="Withdraw only this: label:PSY, class:Observation, code:SYSTEM|CODE.")
+    ] = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Withdraw a consent, whole or in part. It binds the next resource that is decided on."""
+
+    async def act(node: "Runtime") -> dict[str, Any]:
+        from consent.fhir import excepted_from_text
+
+        part = None if only is None else excepted_from_text(only)
+        held = _row(await node.consents.get(id))
+        if held["status"] != "active":
+            raise Problem("conflict", hint=f"this consent is {held['status']} already")
+        return _row(await node.consents.withdraw(id, act_now(node, reason), only=part, dry_run=dry_run))
+
+    _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
+
+
+@app.command("list", epilog="Example: carepact consent list --patient SYSTEM|VALUE --all")
+def list_consents(
+    patient: PatientOption,
+    every: Annotated[bool, typer.Option("--all", help="Every version, withdrawn ones too.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """What a patient said: the newest version of each consent that is active."""
+    identifier = identifier_from_text(patient)
+
+    async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from gateway.cli.person import person_of
+
+        await person_of(node, identifier)
+        return [_row(one) for one in await node.consents.of_patient(identifier, node.clock())]
+
+    rows = with_node(config, as_node, act)
+    if not every:
+        newest = {row["id"]: row for row in rows}
+        rows = [row for row in newest.values() if row["status"] == "active"]
+    emit_rows(rows, _COLUMNS, as_json=as_json, empty="no consent: carepact consent grant --help")
+
+
+@app.command(epilog="Example: carepact consent show c-1f3a --version 1 --fhir")
+def show(
+    id: str,
+    version: Annotated[int | None, typer.Option(help="Default: the newest.")] = None,
+    fhir: Annotated[bool, typer.Option("--fhir", help="The FHIR Consent, byte for byte as kept.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """One consent in words, or as the document that it is."""
+
+    async def act(node: "Runtime") -> Any:
+        return await node.consents.get(id, version)
+
+    stored = with_node(config, as_node, act)
+    if fhir:
+        from gateway.cli.act import write_file
+
+        write_file(Path("-"), stored.document + b"\n", "--fhir")
+        return
+    row = _row(stored)
+    if as_json:
+        emit_json(row)
+        return
+    from gateway.cli.options import lines
+
+    for line in lines({name: ", ".join(v) if isinstance(v, list) else v for name, v in row.items()}):
+        say(line)
+
+
+@app.command(epilog="Example: carepact consent explain 6b1d --for requester")
+def explain(
+    id: Annotated[str, typer.Argument(metavar="EXCHANGE|DECISION", help="A unique prefix will do.")],
+    whom: Annotated[str, typer.Option("--for", help="admin: everything; requester: what may be told.")] = (
+        "admin"
+    ),
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Why each resource of an exchange left or was withheld, from the signed receipts."""
+    if whom not in ("admin", "requester"):
+        raise Problem("invalid", expression="--for", hint="admin or requester")
+
+    async def act(node: "Runtime") -> Any:
+        from gateway.cli.explanation import explanations
+
+        return await explanations(node, id, requester=whom == "requester")
+
+    found = with_node(config, as_node, act)
+    for row in found.rows if as_json else ():
+        emit_json(row)
+    for text in () if as_json else found.texts():
+        say(text)
+
+
+def _row(stored: Any) -> dict[str, Any]:
+    from gateway.cli.consent_words import row_from_consent
+
+    return row_from_consent(stored)
+
+
+def _told(row: dict[str, Any], dry_run: bool, as_json: bool, done: str) -> None:
+    if as_json:
+        emit_json(row | {"dry_run": dry_run})
+        return
+    said = "would be" if dry_run else "is"
+    say(f"consent {row['id']} version {row['version']} {said} {done}: {row['status']}, {row['says']}")
+    for name in ("except", "to", "custodians", "until"):
+        if row[name]:
+            say(f"  {name}: {', '.join(row[name]) if isinstance(row[name], list) else row[name]}")
+    if dry_run:
+        say("dry run: nothing was stored")
