@@ -1,0 +1,190 @@
+"""`carepact agreement`: what organisations agreed to exchange, and what each signed (consent.md 5)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.act import act_now, read_file, write_file
+from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, register, told_statement
+from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
+from gateway.cli.output import emit_json, emit_rows, say, warn
+
+if TYPE_CHECKING:
+    from consent.interface import StoredStatement
+    from gateway.bootstrap import Runtime
+
+_EXAMPLES = """From nothing to in force, both sides signing the same bytes:
+
+\b
+  carepact agreement new D1 --provider gp-north.example --recipient east.example \\
+      --purpose TREAT --out D1.json --reason 'direct care'
+  carepact agreement sign D1 --by 'Caldicott Guardian' --out north.jws --reason 'board 12 May'
+  (send D1.json and north.jws; over there:)
+  carepact agreement add D1.json --reason 'direct care'
+  carepact agreement statement north.jws --reason 'received by mail'
+
+Status is derived from signed statements, never written down: draft, half-signed, active,
+suspended, terminated, expired, superseded. Either side suspends alone; resuming needs both.
+Exit codes: 0 done, 2 not computable, 4 not found, 5 already signed or stale, 6 a statement refused."""
+
+app = typer.Typer(
+    help="Sharing agreements between organisations: new, sign, list, show, suspend, terminate.",
+    epilog=_EXAMPLES,
+    no_args_is_help=True,
+)
+
+_COLUMNS = ("id", "version", "status", "providers", "recipients", "purposes", "signed", "start", "end")
+
+
+@app.command(epilog="Example: carepact agreement new D1 --provider A --recipient B --reason 'direct care'")
+def new(
+    id: str,
+    provider: Annotated[list[str], typer.Option("--provider", help="Organisation that discloses; repeat.")],
+    recipient: Annotated[list[str], typer.Option("--recipient", help="Organisation that receives; repeat.")],
+    reason: ReasonOption,
+    purpose: Annotated[
+        list[str] | None, typer.Option("--purpose", help="Purpose of use; repeat. Default: TREAT.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Default: one more than the newest here.")] = None,
+    effective: Annotated[str | None, typer.Option(help="First day; default: today, UTC.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day; default: none.")] = None,
+    emergency: Annotated[bool, typer.Option("--emergency", help="Break-glass may rest on it.")] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Draft an agreement and keep it. Nothing may flow before both sides signed."""
+
+    async def act(node: "Runtime") -> tuple[dict[str, Any], bytes]:
+        from gateway.cli.agreement_words import document_from_options
+        from gateway.exchange.agreements import Agreements
+
+        at = node.clock()
+        known = await Agreements(node.node).known(at)
+        newest = max((one.version for one in known if one.id == id), default=0)
+        document = document_from_options(
+            id,
+            version or newest + 1,
+            providers=provider,
+            recipients=recipient,
+            purposes=purpose or ["TREAT"],
+            start=effective or at.date().isoformat(),
+            end=end,
+            emergency=emergency,
+            supersedes=newest or None,
+        )
+        return await _added(node, document, reason), document
+
+    row, document = with_node(config, as_node, act)
+    _told_added(row, as_json, quiet=str(out) == "-")
+    if out is not None:
+        write_file(out, document, "--out")
+
+
+@app.command(epilog="Example: carepact agreement add D1.json --reason 'received from east.example'")
+def add(
+    file: Path,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Keep a document that the other side drafted, byte for byte. The same bytes again change nothing."""
+    document = read_file(file, "FILE")
+    _told_added(with_node(config, as_node, lambda node: _added(node, document, reason)), as_json)
+
+
+@app.command(epilog="Example: carepact agreement statement east.jws --reason 'received by mail'")
+def statement(
+    file: Path,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Verify and keep the other side's signed statement (JWS)."""
+    data = read_file(file, "FILE")
+
+    async def act(node: "Runtime") -> "StoredStatement":
+        from gateway.exchange.agreements import Agreements
+
+        with refusing():
+            return await Agreements(node.node).receive(data, act_now(node, reason))
+
+    told_statement(with_node(config, as_node, act), as_json)
+
+
+@app.command("list", epilog="Example: carepact agreement list --json")
+def list_agreements(
+    as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None
+) -> None:
+    """Every version, with the status that its statements add up to."""
+
+    async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from gateway.cli.agreement_words import rows_from_agreements
+        from gateway.exchange.agreements import Agreements
+
+        at = node.clock()
+        return rows_from_agreements(await Agreements(node.node).known(at), at)
+
+    rows = with_node(config, as_node, act)
+    emit_rows(rows, _COLUMNS, as_json=as_json, empty="no agreement: carepact agreement new --help")
+
+
+@app.command(epilog="Example: carepact agreement show D1 --document > D1.json")
+def show(
+    id: str,
+    version: VersionOption = None,
+    document: Annotated[bool, typer.Option("--document", help="The exact bytes that are signed.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """One version: its text, its status, who stated what."""
+
+    async def act(node: "Runtime") -> tuple[dict[str, Any], bytes]:
+        from gateway.cli.agreement_words import rows_from_agreements
+        from gateway.exchange.agreements import Agreements
+
+        at = node.clock()
+        held = await Agreements(node.node).get(id, version, at=at)
+        rows = rows_from_agreements(await Agreements(node.node).known(at), at)
+        row = next(row for row in rows if (row["id"], row["version"]) == (held.id, held.version))
+        return row, held.document
+
+    row, data = with_node(config, as_node, act)
+    if document:
+        write_file(Path("-"), data, "--document")
+    elif as_json:
+        emit_json(row)
+    else:
+        for line in lines(
+            {name: ", ".join(map(str, v)) if isinstance(v, list) else v for name, v in row.items()}
+        ):
+            say(line)
+
+
+register(app)
+
+
+async def _added(node: "Runtime", document: bytes, reason: str) -> dict[str, Any]:
+    from consent.agreement import agreement_from_bytes
+    from gateway.exchange.agreements import Agreements
+
+    desk = Agreements(node.node)
+    stored = await desk.add(document, act_now(node, reason))
+    strangers = desk.strangers(agreement_from_bytes(document))
+    return {"id": stored.id, "version": stored.version, "not_members": list(strangers)}
+
+
+def _told_added(row: dict[str, Any], as_json: bool, *, quiet: bool = False) -> None:
+    """`quiet`: stdout carries the document itself."""
+    for org in row["not_members"]:
+        warn(f"carepact: {org} is not in the members list: what it signs cannot be verified here yet")
+    if as_json and not quiet:
+        emit_json(row)
+    elif not quiet:
+        id = row["id"]
+        say(f"agreement {id} version {row['version']} is kept; next: carepact agreement sign {id}")
