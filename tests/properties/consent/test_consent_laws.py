@@ -119,6 +119,11 @@ def agreements(ids: list[str]) -> st.SearchStrategy[Any]:
     )  # fmt: skip
 
 
+USUAL = agreement_from_json({
+    "id": "D0", "version": 1, "providers": ["gp"], "recipients": ["trust"], "effective": {"start": "2025"},
+    "emergency": True, "terms": [{"purposes": ["TREAT", "HRESCH"], "max_confidentiality": "V"}],
+}, (Statement("gp", "sign", 0), Statement("trust", "sign", 0)))  # fmt: skip
+
 resources = st.builds(
     lambda security, inline, when, code, author: {
         "resourceType": "Observation", "id": "o1", "status": "final", "subject": {"reference": ME}, "code": code,
@@ -159,21 +164,30 @@ class Question:
 
 
 emergencies = st.sampled_from([None, None, Emergency(True, "fell"), Emergency(True, " ")])
-requests = st.builds(
-    AccessRequest, id=st.just("r"), subject=st.just(ME), org=st.sampled_from(["ward", "hosp", "ward", "desk"]),
-    purpose=st.lists(st.sampled_from(CODES), min_size=1, max_size=2).map(tuple), at=st.just(AT),
-    practitioner=st.sampled_from([None, "dr-a", "dr-b"]), roles=st.sampled_from([(), ("doctor",), ("nurse",)]),
+PURPOSES = (
+    [("TREAT",)] * 6 + [("ETREAT",)] * 6 + [("HRESCH",)] * 2 + [("TREAT", "ETREAT"), ("HRESCH", "TREAT")]
+)
+PURPOSES += [(code,) for code in ("BTG", "HMARKT", "HLEGAL", "LUNCH")]
+"""Weighted, so that most questions come as far as the patient's consents."""
+clinicians = st.builds(
+    AccessRequest, id=st.just("r"), subject=st.just(ME), org=st.sampled_from(["ward", "hosp", "ward", "ward", "desk"]),
+    purpose=st.sampled_from(PURPOSES), at=st.just(AT),
+    practitioner=st.sampled_from([None, "dr-a", "dr-b"]), roles=st.sampled_from([("doctor",), ("doctor",), ("nurse",), ()]),
     action=st.sampled_from(["access", "disclose"]), emergency=emergencies,
-    person=st.sampled_from([None, None, None, ME, "RelatedPerson/r"]),
-    mandate=st.sampled_from([None, None, "court-order"]),
+    mandate=st.sampled_from([None] * 9 + ["court-order"]),
 )  # fmt: skip
+persons = st.builds(
+    lambda asked, person, purpose: replace(asked, person=person, purpose=(purpose,)),
+    clinicians, st.sampled_from([ME, "RelatedPerson/r"]), st.sampled_from(["PATRQT", "FAMRQT", "TREAT"]),
+)  # fmt: skip
+requests = st.integers(0, 7).flatmap(lambda drawn: clinicians if drawn else persons)
 contexts = st.builds(
-    ResourceContext, custodian=st.just("gp"), received_under=st.sampled_from([None, None, "D1", "D8"]),
-    patients=st.sampled_from([(), (ME, OTHER)]),
+    ResourceContext, custodian=st.just("gp"), received_under=st.sampled_from([None] * 6 + ["D1", "D8"]),
+    patients=st.sampled_from([(), (), (), (ME, OTHER)]),
 )  # fmt: skip
 questions = st.builds(
-    Question, requests, resources, contexts, st.sampled_from(["opt-in", "opt-out", "uk", "us", "eu"]),
-    st.lists(agreements(["D1", "D2"]), max_size=2).map(tuple),
+    Question, requests, resources, contexts, st.sampled_from(["opt-in", "opt-out", "opt-out", "uk", "us", "eu"]),
+    st.builds(lambda more, usual: (*([USUAL] if usual else []), *more), st.lists(agreements(["D1", "D2"]), max_size=2), st.sampled_from([True, True, True, False])),
     st.lists(consents(["permit", "deny"]), max_size=3).map(tuple),
     st.lists(st.sampled_from(RULES), max_size=2).map(tuple),
 )  # fmt: skip
