@@ -109,6 +109,17 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
             ("11535-2", "encounter-diagnosis", "Encounter Diagnosis"),
             ("29308-4", "encounter-diagnosis", "Encounter Diagnosis"),
         )
+    ]
+    + [
+        (
+            "http://loinc.org",
+            "75310-3",
+            "http://loinc.org",
+            "75310-3",
+            "Health concerns Document",
+            "equivalent",
+            "own: the guide's target is a code system of US Core, not of R4",
+        )
     ],
     "cda_no_known_allergy": [
         (SCT, code, SCT, target, display, "wider", "own: section 4 of the mapping rules, by type")

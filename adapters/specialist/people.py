@@ -6,7 +6,7 @@ resource keyed by a name (normalisation.md 1, rule 3).
 
 from typing import Any
 
-from adapters.specialist.markup import Element, find, find_all
+from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.names import addresses, human_names, name_text, telecoms
 from adapters.specialist.quantities import time
 from adapters.specialist.record import Record
@@ -21,9 +21,11 @@ def actor(record: Record, entity: Element | None, owner: JSON) -> JSON | None:
         return None
     person = _first(entity, "assignedPerson", "associatedPerson", "relatedPerson", "informationRecipient")
     device = find(entity, "assignedAuthoringDevice")
-    organisation = organization(
-        record, _first(entity, "representedOrganization", "scopingOrganization"), owner
-    )
+    held_by = _first(entity, "representedOrganization", "scopingOrganization")
+    somebody = person is not None or device is not None
+    if somebody and not any(peek(i, "root") for i in find_all(held_by, "id")):
+        held_by = None  # nothing would refer to it: its words stay in the ledger as not mapped
+    organisation = organization(record, held_by, owner)
     if person is None and device is not None:
         return _place(record, _device(record, entity, device), owner) or organisation
     if person is None and organisation is not None and not find_all(entity, "id"):
