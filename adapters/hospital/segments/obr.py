@@ -8,6 +8,7 @@ from adapters.hospital.message import Element, Segment
 from adapters.hospital.people import practitioner_from_xcn
 from adapters.hospital.segments.nte import annotation_from_ntes
 from adapters.hospital.segments.obx import status_of
+from adapters.hospital.segments.orc import service_of
 from adapters.interface import JSON
 from adapters.terminology.tables import concept_map
 
@@ -19,7 +20,7 @@ def report_key(context: Context, obr: Segment, placer: Named | None, filler: Nam
     """Filler and code, else placer and code, else the message and ordinal (`no-key`: corrections miss it)."""
     number = filler or placer
     if number is not None:
-        return f"{number.key}\x1f{obr.first(4).text(1) or obr.first(4).text(2)}"
+        return f"{number.key}\x1f{service_of(obr)}"
     context.assume(f"{obr.position}-3", "no-key", "", "default")
     return f"no-key\x1f{context.fallback_key}\x1f{obr.ordinal}"
 

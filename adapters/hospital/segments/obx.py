@@ -47,8 +47,7 @@ def observation_from_obx(context: Context, result: Noted, setting: Setting, ordi
     code = concept_from_cwe(context, obx.first(3))
     if code is None and not obx.all(5):
         return None
-    sub_id = obx.first(4)
-    key = "\x1f".join((setting.key, obx.raw_field(3), sub_id.raw, str(ordinal)))
+    key = "\x1f".join((setting.key, *equals_of(obx), str(ordinal)))
     draft = context.draft("Observation", key)
     for element in obx.all(21):
         identifier = identifier_from_ei(draft, element)
@@ -147,7 +146,7 @@ def _reference_range(draft: Draft, obx: Segment, unit: Unit) -> None:
 
 def equals_of(obx: Segment) -> tuple[str, str]:
     """What makes two OBX of one report equal: code and sub-id. Their ordinal tells them apart."""
-    return obx.raw_field(3), obx.raw_field(4)
+    return obx.text(3) or obx.raw_field(3), obx.raw_field(4)
 
 
 def status_of(obx: Segment) -> str | None:

@@ -26,6 +26,11 @@ def order_number(draft: Draft, order: Order, field: int, kind: str) -> Named | N
     return found
 
 
+def service_of(obr: Segment) -> str:
+    """OBR-4 as part of a key: the code, else its words; never the display, which senders correct."""
+    return obr.text(4) or obr.first(4).text(2)
+
+
 def _raw_of(order: Order, field: int) -> str:
     return order.obr.segment.raw_field(field) if order.obr else ""
 
@@ -44,7 +49,7 @@ def request_from_order(
         return None
     obr = order.obr.segment if order.obr else None
     code = concept_from_cwe(context, obr.first(4)) if obr else None
-    draft = context.draft("ServiceRequest", f"{number.key}\x1f{obr.raw_field(4) if obr else ''}")
+    draft = context.draft("ServiceRequest", f"{number.key}\x1f{service_of(obr) if obr else ''}")
     draft.append("identifier", *(named.body for named in (placer, filler) if named))
     _status(draft, order.orc)
     draft.put("intent", "order")
