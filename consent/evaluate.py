@@ -17,13 +17,13 @@ from consent.breakglass import refusal_of_emergency
 from consent.decision import Decision, Deny, Layer, Permit
 from consent.directory import Directory
 from consent.facts import Facts
-from consent.floor import MODES, NO_LAWFUL_BASIS, FloorPack, FloorRule
+from consent.floor import NO_LAWFUL_BASIS, FloorPack, strictest
 from consent.patient import Heard, hear
 from consent.person import refusal_of_person
 from consent.record import ConsentView
 from consent.redact import breaks_resource, outermost, present
 from consent.request import AccessRequest
-from consent.sharing import Candidate, basis
+from consent.sharing import Candidate, basis, sharing_entry
 from consent.side import Side, fold_side
 from consent.source_rules import SourceRule
 from consent.tree import LIMIT, PERMIT
@@ -131,7 +131,7 @@ def _steps_4_to_7(side: Side, facts: Facts) -> _Way | Deny:
         way.bases.append(("L0", "self-access" if person == side.request.subject else "proxy-access"))
         return _held_back(side, facts, way, eligible=False)
     way.covering, stage = side.sharing.covering(facts)  # 5
-    way.trace.append(_sharing_entry(side, facts, way.covering, stage))
+    way.trace.append(sharing_entry(facts, way.covering, stage))
     emergency = basis(way.covering, facts, emergency=True)
     grantable = side.sharing.internal or emergency is not None
     for patient in facts.patients:  # 6
@@ -144,9 +144,10 @@ def _steps_4_to_7(side: Side, facts: Facts) -> _Way | Deny:
 def _patient(
     side: Side, facts: Facts, way: _Way, patient: str, stage: str | None, grantable: bool
 ) -> Deny | None:
-    rule, obligations = _law(side, facts, patient)  # a
+    flags = side.directory.patient_flags.get(patient, ())
+    rule, obligations = strictest(side.rules, facts.labels.tags, flags)  # a
     way.obligations |= obligations
-    way.trace.append(_law_entry(side, rule))
+    way.trace.append(side.floor.entry(rule))
     mode, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
     if mode == "FORBID":
         return way.deny("L1", code)
@@ -180,18 +181,6 @@ def _break_glass(side: Side, facts: Facts, way: _Way, heard: Heard, grantable: b
         return way.deny("L3", failure, overridable=opens)
     way.broke_glass = True
     return None
-
-
-def _law(side: Side, facts: Facts, patient: str) -> tuple[FloorRule | None, set[str]]:
-    """The strictest matching rule, the first within its mode; obligations of all that match."""
-    flags = side.directory.patient_flags.get(patient, ())
-    matching = [
-        rule
-        for rule in side.rules
-        if (rule.tag is None or rule.tag in facts.labels.tags) and (rule.flag is None or rule.flag in flags)
-    ]
-    strictest = min(matching, key=lambda rule: MODES.index(rule.mode), default=None)
-    return strictest, {code for rule in matching for code in rule.obligations}
 
 
 def _held_back(side: Side, facts: Facts, way: _Way, *, eligible: bool) -> _Way | Deny:
@@ -239,22 +228,3 @@ def _precedence(way: _Way) -> tuple[Layer, str]:
             if reason.startswith(start):
                 return layer, reason
     return "L0", "subject-mismatch"
-
-
-def _sharing_entry(
-    side: Side, facts: Facts, covering: tuple[Candidate, ...], stage: str | None
-) -> dict[str, Any]:
-    if stage:
-        return {"layer": "L2", "value": "DENY", "rule": stage}
-    chosen = basis(covering, facts)
-    if chosen is None:
-        return {"layer": "L2", "value": "PERMIT", "rule": "internal-use"}
-    agreement = chosen.agreement
-    entry = {"layer": "L2", "value": "PERMIT", "agreement": agreement.ref, "term": chosen.term.id}
-    return entry | ({"sha256": agreement.sha256} if agreement.sha256 else {})
-
-
-def _law_entry(side: Side, rule: FloorRule | None) -> dict[str, Any]:
-    value, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
-    entry = {"layer": "L1", "value": value, "rule": code, "pack": side.floor.name}
-    return entry | ({"sha256": side.floor.sha256} if side.floor.sha256 else {})

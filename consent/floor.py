@@ -4,7 +4,7 @@ load.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -78,8 +78,30 @@ class FloorPack:
     def name(self) -> str:
         return f"{self.id}@{self.version}"
 
+    def entry(self, rule: FloorRule | None) -> dict[str, str]:
+        """For the trace: what this pack says; without a matching rule it forbids."""
+        value, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
+        entry = {"layer": "L1", "value": value, "rule": code, "pack": self.name}
+        return entry | ({"sha256": self.sha256} if self.sha256 else {})
+
     def in_effect(self, at: Micros) -> bool:
         return (self.start is None or self.start <= at) and (self.end is None or at <= self.end)
+
+
+def strictest(
+    rules: Sequence[FloorRule], tags: Collection[str], flags: Collection[str]
+) -> tuple[FloorRule | None, set[str]]:
+    """Of rules that the request matches: the strictest that the resource's tags and the patient's flags
+    match too,
+    the first within its mode; and the obligations of all that match.
+    """
+    matching = [
+        rule
+        for rule in rules
+        if (rule.tag is None or rule.tag in tags) and (rule.flag is None or rule.flag in flags)
+    ]
+    first = min(matching, key=lambda rule: MODES.index(rule.mode), default=None)
+    return first, {code for rule in matching for code in rule.obligations}
 
 
 _PACK = (

@@ -9,8 +9,9 @@ from typing import Any
 
 from consent.instants import Micros, interval, micros
 from consent.interface import StoredConsent
+from consent.notes import Fault, Notes
 from consent.provision import Provision
-from consent.reading import Fault, Notes, names_emergency, provision_from_json
+from consent.reading import names_emergency, provision_from_json
 from consent.vocabulary import ACT_CODE
 
 ALWAYS: Micros = -(2**62)

@@ -87,6 +87,18 @@ def basis(candidates: Sequence[Candidate], facts: Facts, *, emergency: bool = Fa
     return min(usable, key=cost)
 
 
+def sharing_entry(facts: Facts, covering: Sequence[Candidate], stage: str | None) -> dict[str, str]:
+    """For the trace: the agreement and term that cover, or why none does."""
+    if stage:
+        return {"layer": "L2", "value": "DENY", "rule": stage}
+    chosen = basis(covering, facts)
+    if chosen is None:
+        return {"layer": "L2", "value": "PERMIT", "rule": "internal-use"}
+    agreement = chosen.agreement
+    entry = {"layer": "L2", "value": "PERMIT", "agreement": agreement.ref, "term": chosen.term.id}
+    return entry | ({"sha256": agreement.sha256} if agreement.sha256 else {})
+
+
 def fold_sharing(
     request: AccessRequest, purpose: str, at: Micros, custodian: str,
     directory: Directory, agreements: Sequence[SharingAgreement],

@@ -1,7 +1,10 @@
-"""Consents and agreements are kept the same way in memory and in SQL."""
+"""Consents and agreements are kept the same way in memory, in SQLite and in PostgreSQL."""
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, text
@@ -42,16 +45,56 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
-@pytest.fixture(params=["memory", "sql"])
-def consents(request: pytest.FixtureRequest, connection: Connection) -> ConsentRegistry:
+class EachCallAUnit:
+    """A registry on PostgreSQL as the node runs it: every call is one unit of work on the event loop."""
+
+    def __init__(
+        self, call: Callable[[Callable[[Connection], Any]], Any], bind: Callable[[Connection], Any]
+    ) -> None:
+        self._call = call
+        self._bind = bind
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **named: self._call(lambda unit: getattr(self._bind(unit), name)(*args, **named))
+
+
+@pytest.fixture
+def postgres(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[Connection], Any]], Any]]:
+    from gateway.db.engine import open_database
+
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+
+    def wait(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(60)
+
+    database = wait(open_database(request.getfixturevalue("new_postgres_url")))
+    wait(database.write(metadata.create_all))
+    yield lambda work: wait(database.write(work))
+    wait(database.close())
+    loop.call_soon_threadsafe(loop.stop)
+
+
+STORES = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=STORES)
+def consents(request: pytest.FixtureRequest, connection: Connection) -> Any:
     if request.param == "memory":
         return MemoryConsentRegistry()
-    return SQLConsentRegistry(connection, ReversingCipher())
+    if request.param == "sqlite":
+        return SQLConsentRegistry(connection, ReversingCipher())
+    call = request.getfixturevalue("postgres")
+    return EachCallAUnit(call, lambda unit: SQLConsentRegistry(unit, ReversingCipher()))
 
 
-@pytest.fixture(params=["memory", "sql"])
-def agreements(request: pytest.FixtureRequest, connection: Connection) -> AgreementRegistry:
-    return MemoryAgreementRegistry() if request.param == "memory" else SQLAgreementRegistry(connection)
+@pytest.fixture(params=STORES)
+def agreements(request: pytest.FixtureRequest, connection: Connection) -> Any:
+    if request.param == "memory":
+        return MemoryAgreementRegistry()
+    if request.param == "sqlite":
+        return SQLAgreementRegistry(connection)
+    return EachCallAUnit(request.getfixturevalue("postgres"), SQLAgreementRegistry)
 
 
 def version(
