@@ -7,7 +7,7 @@ from types import TracebackType
 from adapters import identity
 from adapters.gp import record, subject
 from adapters.gp.identities import Identities
-from adapters.gp.kept import basic_from_resource
+from adapters.gp.kept import basic_from_elements, basic_from_resource
 from adapters.gp.medication import link_orders_to_plans
 from adapters.gp.reader import Reading, keys_under
 from adapters.gp.record import Entry
@@ -57,10 +57,10 @@ class Answer:
             if not fresh:
                 break
             failures += fresh
+        made_here = [made for _, made in built]
+        kept = [*self._keep_elements(built, identities), *self._keep_others(identities)]
         for unit, made in built:
             unit.commit(f"{made['resourceType']}/{made['id']}")
-        made_here = [made for _, made in built]
-        kept = self._keep_others(identities)
         self._remark_ids(identities, len(built) + len(kept))
         for failure in failures:
             self._lose(failure.entry, "failed", failure.reason, failure.where)
@@ -133,6 +133,15 @@ class Answer:
             except Exception as defect:  # ours: this unit fails, its siblings go on
                 failed.append(_Failure(entry, "mapping-defect", _where(defect.__traceback__)))
         return built, failed
+
+    def _keep_elements(self, built: list[tuple[Unit, JSON]], ids: Identities) -> list[JSON]:
+        """What the mapped resources could not hold, one Basic a resource."""
+        found = []
+        for unit, made in built:
+            owner = f"{made['resourceType']}/{made['id']}"
+            if unit.kept:
+                found.append(basic_from_elements(unit.kept, owner, self._source, self._anchor, ids.patient))
+        return [basic for basic in found if basic is not None]
 
     def _keep_others(self, ids: Identities) -> list[JSON]:
         """Types that are not carried: kept in a Basic; outcomes and conformance: administrative."""

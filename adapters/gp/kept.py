@@ -16,12 +16,25 @@ def basic_from_resource(
     stu3: dict[str, Any], source: Source, anchor: str, position: str, patient: str | None
 ) -> JSON | None:
     """A Basic with the JSON of one resource; None if that is longer than a FHIR string may be."""
-    raw = codec.encode(stu3).decode("utf-8")
-    if len(raw) > MAX_KEPT_CHARS:
+    return _basic([(position, stu3)], _key(stu3), "resource", source, anchor, patient)
+
+
+def basic_from_elements(
+    kept: list[tuple[str, Any]], owner: str, source: Source, anchor: str, patient: str | None
+) -> JSON | None:
+    """A Basic with elements (position, value) of the resource `owner` (`Type/id`), as they came."""
+    return _basic(kept, f"elements|{owner}", "element", source, anchor, patient)
+
+
+def _basic(
+    kept: list[tuple[str, Any]], key: str, code: str, source: Source, anchor: str, patient: str | None
+) -> JSON | None:
+    raws = [(position, codec.encode(value).decode("utf-8")) for position, value in kept]
+    if any(len(raw) > MAX_KEPT_CHARS for _, raw in raws):
         return None
     made: JSON = {
         "resourceType": "Basic",
-        "id": identity.resource_id(source.id_key, "Basic", source.custodian, source.id, _key(stu3, raw)),
+        "id": identity.resource_id(source.id_key, "Basic", source.custodian, source.id, key),
         "meta": {
             "source": identity.meta_source(source.custodian, source.id, anchor),
             "security": [{"system": _CONFIDENTIALITY, "code": "R"}],
@@ -34,15 +47,20 @@ def basic_from_resource(
                     {"url": "value", "valueString": raw},
                 ],
             }
+            for position, raw in raws
         ],
-        "code": {"coding": [{"system": KEPT, "code": "resource"}]},
+        "code": {"coding": [{"system": KEPT, "code": code}]},
     }
     if patient:
         made["subject"] = {"reference": patient}
     return made
 
 
-def _key(stu3: dict[str, Any], raw: str) -> str:
+def _key(stu3: dict[str, Any]) -> str:
     original = stu3.get("id")
     kind = stu3["resourceType"]
-    return f"{kind}/{original}" if isinstance(original, str) else f"{kind}|{sha256(raw.encode()).hexdigest()}"
+    return (
+        f"{kind}/{original}"
+        if isinstance(original, str)
+        else f"{kind}|{sha256(codec.encode(stu3)).hexdigest()}"
+    )

@@ -14,7 +14,7 @@ from adapters.gp.answer import Answer
 from adapters.gp.provenance import provenance_from_answer
 from adapters.gp.reader import Reading, scalars
 from adapters.gp.record import Unreadable
-from adapters.interface import JSON, Original, Source, SourceBatch
+from adapters.interface import JSON, Identifier, Original, Source, SourceBatch
 from adapters.losses import LossEntry, Losses, unreadable
 from adapters.terminology.tables import mapping_hash
 
@@ -35,6 +35,23 @@ class GPNormaliser:
             return _batch(root, original, source, mapping, at)
         except Exception:  # a defect of ours must cost this input alone, and say so
             return _refused(root, "mapping-defect", mapping, "unreadable")
+
+
+def stated_identifiers(body: bytes) -> tuple[tuple[Identifier, ...], ...]:
+    """Business identifiers of each Patient in these bytes, as the record states them; () if it is no record.
+
+    For asking a source about the very person that one of its own files is about: in the batch, a national
+    number with a wrong check digit is a local identifier.
+    """
+    try:
+        root = record.decode(body)
+    except Unreadable:
+        return ()
+    resources = [entry.resource for entry in record.entries(Reading(root, root["resourceType"]))]
+    return tuple(
+        tuple(Identifier(system, value) for system, value in sorted(subject.identifiers_of(patient)))
+        for patient in subject.patients(resources)
+    )
 
 
 def _batch(root: JSON, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:

@@ -51,6 +51,8 @@ class Unit:
     """Ids of contained resources that stay contained."""
     tags: list[tuple[str, str]] = field(default_factory=list)
     labels: list[JSON] = field(default_factory=list)
+    kept: list[tuple[str, Any]] = field(default_factory=list)
+    """Elements that R4 has no place for and that matter: (position, value as it came), for a Basic."""
     _taken: list[Key] = field(default_factory=list)
     _lines: list[_Line] = field(default_factory=list)
     _remarks: list[tuple[str, Literal["assumed", "altered"], str]] = field(default_factory=list)
@@ -70,6 +72,11 @@ class Unit:
     def drop(self, holder: Holder, step: Step, reason: str = "no-target") -> None:
         """Foreseen by the mapping to have no place: `not-mapped`."""
         self.lose(holder, step, "not-mapped", reason)
+
+    def keep(self, holder: Holder, step: Step) -> None:
+        """An element without a place in R4 that must not be lost: it goes into a Basic as it came."""
+        self.kept.append((self.reading.position(holder, step), holder[step]))  # type: ignore[index]
+        self.lose(holder, step, "kept", "unknown-field")
 
     def lose(self, holder: Holder, step: Step, disposition: Disposition, reason: str) -> None:
         position = self.reading.position(holder, step)

@@ -21,11 +21,3 @@ def crossed(path: str, kind: str, convert: Convert, *, many: bool = False) -> Fi
         return None if value is None else {"url": _BASE + path, f"value{kind}": value}
 
     return Field(path.rpartition(".")[2], "extension", wrapped, many, True)
-
-
-def crossed_parts(path: str, **parts: tuple[str, Any]) -> dict[str, Any]:
-    """The extension of an element with parts: name to (type, value)."""
-    inner = [
-        {"url": name, f"value{kind}": value} for name, (kind, value) in parts.items() if value is not None
-    ]
-    return {"url": _BASE + path, "extension": inner}

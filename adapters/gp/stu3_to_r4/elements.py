@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from adapters import identity
-from adapters.gp.reader import Holder, Step
+from adapters import identity, times
+from adapters.gp.reader import Holder, Step, as_list
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.fields import Convert, Fields, build, choice, many, one
 from adapters.gp.unit import ABSENT, Unit
@@ -12,6 +12,7 @@ from adapters.terminology.tables import concept_map
 
 TYPES: dict[str, Convert] = {}
 """Converter of each type that may stand in an `x[x]`; filled by datatypes.py, as types need each other."""
+_HL7 = "http://terminology.hl7.org/CodeSystem/"
 UNRESOLVED = "urn:carepact:unresolved"
 
 
@@ -110,6 +111,45 @@ _EXTENSIONS: Fields = (many("extension", extension),)
 _ELEMENT: Fields = (one("id", _element_id), *_EXTENSIONS)
 
 
+def codeable(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+    """A CodeableConcept. In HL7's own code systems the source's words for a code are its text.
+
+    Those systems have one display for each code, often another one than in STU3; a wrong one is an error.
+    """
+    raw = holder[step]  # type: ignore[index]
+    made: dict[str, Any] | None = _codeable(unit, holder, step)
+    for entry in made.get("coding", ()) if made else ():
+        words = entry.get("display")
+        if made is not None and words and entry.get("system", "").startswith(_HL7):
+            del entry["display"]
+            if made.setdefault("text", words) != words:
+                _drop_display(unit, raw, words)
+    return made
+
+
+def _drop_display(unit: Unit, concept: dict[str, Any], words: str) -> None:
+    for said in as_list(concept.get("coding")):
+        if isinstance(said, dict) and str(said.get("display")).strip() == words:
+            unit.drop(said, "display", "superseded")
+
+
+def period(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
+    """A Period; one that ends before it starts (per-1) loses its end."""
+    made: dict[str, Any] | None = _period(unit, holder, step)
+    if made and "start" in made and "end" in made and _ends_before(made["start"], made["end"]):
+        del made["end"]
+        unit.reject(holder[step], "end", "bad-date")  # type: ignore[index]
+    return made
+
+
+def _ends_before(start: str, end: str) -> bool:
+    """At the precision of the coarser of the two."""
+    short = min(len(start), len(end))
+    if short <= len("2020-01-01"):
+        return end[:short] < start[:short]
+    return times.utc_key(end) < times.utc_key(start)
+
+
 def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     """A reference inside this answer, or a logical one with what came (normalisation.md 1, rule 3)."""
     raw = holder[step]  # type: ignore[index]
@@ -156,8 +196,8 @@ coding = compound(
     one("display", p.string),
     one("userSelected", p.boolean),
 )
-codeable = compound(many("coding", coding), one("text", p.string))
-period = compound(one("start", p.date_time), one("end", p.date_time))
+_codeable = compound(many("coding", coding), one("text", p.string))
+_period = compound(one("start", p.date_time), one("end", p.date_time))
 _identifier = compound(
     one("use", p.enum("identifier-use")),
     one("type", codeable),

@@ -8,29 +8,16 @@ from typing import Any
 
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.datatypes import note, quantity, ratio, simple_quantity
 from adapters.gp.stu3_to_r4.dosage import dosage
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, period, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
+from adapters.gp.stu3_to_r4.fields import build, choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
 
 _MEDICATION = kinds("CodeableConcept", "Reference")
-
-
-def on_behalf_of(path: str) -> Field:
-    """`requester.onBehalfOf`, which R4 dropped, under FHIR's own extension for it."""
-    row = crossed(f"{path}.requester.onBehalfOf", "Reference", reference)
-
-    def convert(unit: Unit, holder: Holder, step: Step) -> Any:
-        raw = holder[step]  # type: ignore[index]
-        found = build(unit, raw, (row,)).get("extension") if isinstance(raw, dict) else None
-        return found[0] if found else None
-
-    return Field("requester", "extension", convert, False, True)
 
 
 def _medicine(unit: Unit, r4: JSON) -> None:
@@ -122,7 +109,6 @@ _supply = compound(
 )
 MEDICATION_REQUEST = table(
     "MedicationRequest",
-    on_behalf_of("MedicationRequest"),
     many("identifier", identifier),
     one("status", p.enum("MedicationRequest.status")),
     one("intent", p.enum("MedicationRequest.intent")),
@@ -133,7 +119,7 @@ MEDICATION_REQUEST = table(
     one("context", encounter, "encounter"),
     many("supportingInformation", reference),
     one("authoredOn", p.date_time),
-    one("requester", wrapped("agent")),
+    one("requester", wrapped("agent", keep=("onBehalfOf",))),
     one("recorder", reference),
     many("reasonCode", codeable),
     many("reasonReference", reference),

@@ -4,7 +4,6 @@ from typing import Any
 
 from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.crossed import crossed_parts
 from adapters.gp.stu3_to_r4.datatypes import note_from_text, quantity_range, simple_quantity
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
@@ -18,6 +17,10 @@ _VALUES = kinds(
     "DateTime", "Period",
 )  # fmt: skip
 _RELATED = {"has-member": "hasMember", "derived-from": "derivedFrom"}
+_EXTENDED = {
+    "replaces": "http://hl7.org/fhir/StructureDefinition/observation-replaces",
+    "sequel-to": "http://hl7.org/fhir/StructureDefinition/observation-sequelTo",
+}
 
 _reference_range = compound(
     one("low", simple_quantity),
@@ -37,24 +40,36 @@ _component = compound(
 )
 
 
-def _related(kind: str) -> Field:
-    """Row for those of `related` that are of this kind; "" gathers what R4 has no member for."""
+def _relation(raw: Any) -> str:
+    said = raw.get("type") if isinstance(raw, dict) else None
+    return said.strip() if isinstance(said, str) else ""
+
+
+def _related(word: str) -> Field:
+    """Row for those of `related` that are of this kind and have a member in R4."""
 
     def convert(unit: Unit, holder: Holder, step: Step) -> Any:
         raw = holder[step]  # type: ignore[index]
-        if not isinstance(raw, dict):
+        if _relation(raw) != word:
             return None
-        said = raw.get("type")
-        if _RELATED.get(said if isinstance(said, str) else "", "") != kind:
-            return None
-        parts = build(unit, raw, (one("type", p.code), one("target", reference)))
-        if kind or not parts:
-            return parts.get("target")
-        return crossed_parts(
-            "Observation.related", type=("Code", parts.get("type")), target=("Reference", parts.get("target"))
-        )
+        unit.take(raw, "type")
+        return build(unit, raw, (one("target", reference),)).get("target")
 
-    return Field("related", kind or "extension", convert, True, True)
+    return Field("related", _RELATED[word], convert, True, True)
+
+
+def _other_relation(unit: Unit, holder: Holder, step: Step) -> Any:
+    """Two kinds have an extension of FHIR; the others, and those without a kind, are kept as they came."""
+    raw = holder[step]  # type: ignore[index]
+    said = _relation(raw)
+    if said in _RELATED:
+        return None
+    if said not in _EXTENDED:
+        unit.keep(holder, step)
+        return None
+    target = build(unit, raw, (one("target", reference),)).get("target")
+    unit.take(raw, "type")
+    return {"url": _EXTENDED[said], "valueReference": target} if target else None
 
 
 def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
@@ -75,7 +90,7 @@ def _one_of_value_and_absence(r4: JSON) -> None:
 
 OBSERVATION = table(
     "Observation",
-    _related(""),
+    Field("related", "extension", _other_relation, True, True),
     many("identifier", identifier),
     many("basedOn", reference),
     one("status", p.enum("Observation.status")),
@@ -96,8 +111,8 @@ OBSERVATION = table(
     one("specimen", reference),
     one("device", reference),
     many("referenceRange", _reference_range),
-    _related("hasMember"),
-    _related("derivedFrom"),
+    _related("has-member"),
+    _related("derived-from"),
     many("component", _component),
     finish=_finish,
 )

@@ -8,7 +8,6 @@ from adapters.gp.stu3_to_r4.datatypes import note, note_from_text
 from adapters.gp.stu3_to_r4.dosage import timing
 from adapters.gp.stu3_to_r4.elements import codeable, compound, identifier, kinds, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
-from adapters.gp.stu3_to_r4.medication import on_behalf_of
 from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
@@ -77,7 +76,6 @@ PROCEDURE = table(
 _WHEN = kinds("DateTime", "Period") | {"Timing": timing}
 PROCEDURE_REQUEST = table(
     "ServiceRequest",
-    on_behalf_of("ProcedureRequest"),
     many("identifier", identifier),
     many("basedOn", reference),
     many("replaces", reference),
@@ -93,7 +91,7 @@ PROCEDURE_REQUEST = table(
     choice("occurrence", _WHEN),
     choice("asNeeded", kinds("Boolean", "CodeableConcept")),
     one("authoredOn", p.date_time),
-    one("requester", wrapped("agent")),
+    one("requester", wrapped("agent", keep=("onBehalfOf",))),
     one("performerType", codeable),
     listed("performer", reference),
     many("reasonCode", codeable),
@@ -108,7 +106,6 @@ PROCEDURE_REQUEST = table(
 )
 REFERRAL_REQUEST = table(
     "ServiceRequest",
-    on_behalf_of("ReferralRequest"),
     many("identifier", identifier),
     many("basedOn", reference),
     many("replaces", reference),
@@ -122,7 +119,7 @@ REFERRAL_REQUEST = table(
     one("context", encounter, "encounter"),
     choice("occurrence", _WHEN),
     one("authoredOn", p.date_time),
-    one("requester", wrapped("agent")),
+    one("requester", wrapped("agent", keep=("onBehalfOf",))),
     one("specialty", codeable, "performerType"),
     many("recipient", reference, "performer"),
     many("reasonCode", codeable),

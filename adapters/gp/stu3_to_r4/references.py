@@ -26,14 +26,20 @@ encounter = _narrowed("Encounter")
 """`context` of STU3: an Encounter stays, an EpisodeOfCare has no place in R4."""
 
 
-def wrapped(name: str) -> Convert:
-    """A backbone element that R4 reduced to its one reference (`requester.agent`, `performer.actor`)."""
+def wrapped(name: str, keep: tuple[str, ...] = ()) -> Convert:
+    """A backbone element that R4 reduced to its one reference (`requester.agent`, `performer.actor`).
+
+    `keep`: members beside it that matter and have no place any more.
+    """
 
     def convert(unit: Unit, holder: Holder, step: Step) -> Any:
         raw = holder[step]  # type: ignore[index]
         if not isinstance(raw, dict):
             unit.reject(holder, step, "bad-reference")
             return None
+        for other in keep:
+            if other in raw:
+                unit.keep(raw, other)
         return build(unit, raw, (one(name, reference),)).get(name)
 
     return convert

@@ -97,7 +97,7 @@ def resources() -> list[dict[str, Any]]:
         {
             "resourceType": "MedicationRequest", "id": "plan1", "status": "active", "intent": "plan", "groupIdentifier": {"value": "g1"},
             "medicationReference": ref("Medication/m1"), "subject": ref("Patient/p_1"), "authoredOn": "2019-05-01",
-            "requester": {"agent": ref("Practitioner/dr1"), "onBehalfOf": ref("Organization/org1")},
+            "requester": {"agent": ref("Practitioner/dr1")},
             "dosageInstruction": [{"text": "1 tablet at night"}],
         },
         {
@@ -117,7 +117,7 @@ def resources() -> list[dict[str, Any]]:
             "subject": ref("Patient/p_1"), "context": ref("Encounter/e1"), "effectiveDateTime": "2020-01-02T10:11:12+00:00",
             "issued": "2020-01-02T10:11:12.5+00:00", "performer": [ref("Practitioner/dr1")],
             "valueQuantity": {"value": 7.10, "unit": "mmol/L"}, "comment": "after rest",
-            "related": [{"type": "has-member", "target": ref("Observation/o2")}, {"type": "qualified-by", "target": ref("Observation/o2")}],
+            "related": [{"type": "has-member", "target": ref("Observation/o2")}],
         },
         {
             "resourceType": "Observation", "id": "o2", "status": "final", "code": concept("271649006", "Systolic"),

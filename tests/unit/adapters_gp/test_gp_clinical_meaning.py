@@ -1,5 +1,6 @@
 """What a clinician would be hurt by if it were wrong: ended allergies, doses, refusals, hidden items."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,10 @@ from adapters.interface import SourceBatch
 
 Normalise = Callable[..., SourceBatch]
 Only = Callable[[SourceBatch, str], dict[str, Any]]
+
+
+def ref(words: str) -> dict[str, str]:
+    return {"reference": words}
 
 
 def _allergies(batch: SourceBatch) -> dict[str, dict[str, Any]]:
@@ -191,12 +196,50 @@ def test_absent_verification_is_not_invented(
 def test_related_observations_keep_what_the_relation_was(
     normalise: Normalise, record: list[dict[str, Any]]
 ) -> None:
-    """Members become hasMember; a relation that R4 dropped stays with its word."""
-    observation = next(r for r in normalise(*record).resources if "hasMember" in r)
+    """Members become hasMember, two kinds have an extension; a relation that R4 dropped is kept in a Basic."""
+    for word in ("qualified-by", "replaces"):
+        record[11]["related"].append({"type": word, "target": ref("Observation/o2")})
+    record[8]["requester"]["onBehalfOf"] = ref("Organization/org1")
+    batch = normalise(*record)
+    observation = next(r for r in batch.resources if "hasMember" in r)
     assert observation["note"] == [{"text": "after rest"}]
     (extension,) = observation["extension"]
-    assert extension["url"].endswith("extension-Observation.related")
-    assert extension["extension"][0] == {"url": "type", "valueCode": "qualified-by"}
+    assert extension["url"].endswith("observation-replaces")
+    assert extension["valueReference"] == observation["hasMember"][0]
+    kept = {
+        part["extension"][0]["valueString"]: part["extension"][1]["valueString"]
+        for basic in batch.resources
+        if basic["resourceType"] == "Basic"
+        for part in basic["extension"]
+    }
+    relation = json.loads(kept["Bundle.entry[11].resource.related[1]"])
+    assert relation["type"] == "qualified-by"
+    assert "Bundle.entry[8].resource.requester.onBehalfOf" in kept
+    assert batch.losses.kept == 3
+
+
+def test_a_display_of_hl7s_own_code_becomes_text(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """In systems whose displays are fixed, the source's words are the text: never a wrong display."""
+    record[10]["category"][0]["coding"][0]["display"] = "A problem"
+    (category,) = only(normalise(*record), "Condition")["category"]
+    assert category["text"] == "A problem"
+    assert category["coding"] == [
+        {"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "problem-list-item"}
+    ]
+
+
+def test_a_period_that_ends_before_it_starts_loses_its_end(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """per-1: the impossible end is rejected by position; an equal or coarser end is not."""
+    record[14]["period"]["end"] = "2013-12-31T09:00:00+00:00"
+    batch = normalise(*record)
+    assert only(batch, "Encounter")["period"] == {"start": "2014-02-01T09:00:00+00:00"}
+    assert "Bundle.entry[14].resource.period.end" in {e.position for e in batch.losses.entries}
+    record[14]["period"]["end"] = "2014"
+    assert "end" in only(normalise(*record), "Encounter")["period"]
 
 
 def test_a_consultation_without_class_says_so(

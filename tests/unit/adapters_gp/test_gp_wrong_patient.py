@@ -1,11 +1,13 @@
 """Whose record it is, before anything of it enters one."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from adapters.interface import SourceBatch
+from adapters.gp.normaliser import stated_identifiers
+from adapters.interface import Identifier, SourceBatch
 
 Normalise = Callable[..., SourceBatch]
 Only = Callable[[SourceBatch, str], dict[str, Any]]
@@ -119,3 +121,11 @@ def test_list_subject_by_number_is_the_patient(
     record[5]["subject"] = {"identifier": {"system": NHS, "value": number}}
     batch = normalise(*record, asked=number)
     assert only(batch, "List")["subject"]["reference"] == f"Patient/{only(batch, 'Patient')['id']}"
+
+
+def test_a_record_states_whom_it_is_about(record: list[dict[str, Any]]) -> None:
+    """The identifiers of a file's own Patient, as they came: what a source can be asked by about it."""
+    record[0]["identifier"][0]["value"] = "not a number"
+    body = json.dumps({"resourceType": "Bundle", "entry": [{"resource": entry} for entry in record]}).encode()
+    assert stated_identifiers(body) == ((Identifier(NHS, "not a number".replace(" ", "")),),)
+    assert stated_identifiers(b"{") == ()
