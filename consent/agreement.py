@@ -14,8 +14,8 @@ from typing import Any
 from consent.errors import Uncomputable
 from consent.instants import DAY, Micros, micros
 from consent.interface import StoredAgreement
-from consent.shape import boolean, integer, members, moment, period, text, texts
-from consent.vocabulary import ACTIONS, LADDER, OBLIGATIONS, PURPOSE_UP, RESTRICTED
+from consent.shape import boolean, confidentiality, integer, members, moment, period, text, texts
+from consent.vocabulary import ACTIONS, OBLIGATIONS, PURPOSE_UP, RESTRICTED
 
 ONWARD = ("none", "consent", "same-terms")
 STATEMENT_ACTIONS = ("sign", "suspend", "resume", "terminate")
@@ -84,11 +84,15 @@ class SharingAgreement:
         return f"{self.id}@{self.version}"
 
     def standing(self, at: Micros) -> Standing:
-        """Either side suspends alone and at once; resuming needs every signatory; terminating needs one."""
-        made = [item for item in self.statements if item.at <= at]
+        """Either side suspends alone and at once; resuming needs every signatory; terminating needs one.
+
+        Statements of organisations that are no party count for nothing.
+        """
+        parties = self.providers | self.recipients
+        made = [item for item in self.statements if item.at <= at and item.org in parties]
         signed = frozenset(item.org for item in made if item.action == "sign")
         stops = [item.at for item in made if item.action == "suspend"]
-        resumed = {item.org for item in made if stops and item.action == "resume" and item.at >= max(stops)}
+        resumed = {item.org for item in made if stops and item.action == "resume" and item.at > max(stops)}
         ends = [max(item.at, item.effective or item.at) for item in made if item.action == "terminate"]
         return Standing(signed, bool(stops) and not resumed >= signed, min(ends, default=None))
 
@@ -218,9 +222,7 @@ def term_from_json(value: Any, place: int) -> Term:
     found = members(value, path, _TERM, ("purposes",))
     lookback = found.get("lookback_days")
     elements = texts(found.get("elements_redacted", []), f"{path}.elements_redacted")
-    level = found.get("max_confidentiality", "R")
-    if not isinstance(level, str) or len(level) != 1 or level not in LADDER:
-        raise Uncomputable(f"{path}.max_confidentiality", "is no confidentiality")
+    ceiling = found.get("max_confidentiality", "R")
     if not all(ELEMENT.match(item) for item in elements):
         raise Uncomputable(f"{path}.elements_redacted", "must be element paths")
     return Term(
@@ -232,7 +234,7 @@ def term_from_json(value: Any, place: int) -> Term:
         exclude_sensitivity=frozenset(
             texts(found.get("exclude_sensitivity", []), f"{path}.exclude_sensitivity")
         ),
-        max_confidentiality=LADDER.index(level),
+        max_confidentiality=confidentiality(ceiling, f"{path}.max_confidentiality"),
         lookback_days=None if lookback is None else integer(lookback, f"{path}.lookback_days", 0, 10**5),
         elements_redacted=elements,
         obligations=texts(found.get("obligations", []), f"{path}.obligations", OBLIGATIONS),

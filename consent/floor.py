@@ -11,8 +11,8 @@ from typing import Any
 
 from consent.errors import Uncomputable
 from consent.instants import Micros
-from consent.shape import boolean, integer, members, period, text, texts
-from consent.vocabulary import LADDER, OBLIGATIONS, PURPOSE_UP, RESTRICTED, purpose_under
+from consent.shape import boolean, confidentiality, integer, members, period, text, texts
+from consent.vocabulary import OBLIGATIONS, PURPOSE_UP, RESTRICTED, purpose_under
 
 MODES = ("FORBID", "MANDATE", "OPT_IN", "OPT_OUT")
 """Strictest first; the strictest that matches wins."""
@@ -156,7 +156,7 @@ def floor_from_json(value: Any, *, sha256: str = "") -> FloorPack:
         start=start,
         end=end,
         signed=_signed(found.get("sign_off")),
-        btg_ceiling=_level(found.get("btg_ceiling", "R"), "pack.btg_ceiling"),
+        btg_ceiling=confidentiality(found.get("btg_ceiling", "R"), "pack.btg_ceiling"),
         break_glass=_break_glass(found.get("break_glass", {})),
         parental_until=integer(proxy.get("parental_until", 11), "pack.proxy.parental_until", 0, 16),
         adolescent_exclude=frozenset(
@@ -208,12 +208,6 @@ def _purposes(when: Mapping[str, Any], path: str) -> frozenset[str] | None:
     return (
         frozenset(texts(when["purpose"], f"{path}.when.purpose", PURPOSE_UP)) if "purpose" in when else None
     )
-
-
-def _level(value: Any, path: str) -> int:
-    if not isinstance(value, str) or len(value) != 1 or value not in LADDER:
-        raise Uncomputable(path, "is no confidentiality")
-    return LADDER.index(value)
 
 
 def _signed(value: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from consent.errors import Uncomputable
 from consent.instants import Micros, interval
+from consent.vocabulary import LADDER
 
 
 def members(
@@ -44,6 +45,13 @@ def integer(value: Any, path: str, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise Uncomputable(path, f"must be a whole number from {low} to {high}")
     return value
+
+
+def confidentiality(value: Any, path: str) -> int:
+    """A level of the ladder, as index."""
+    if not isinstance(value, str) or len(value) != 1 or value not in LADDER:
+        raise Uncomputable(path, "is no confidentiality")
+    return LADDER.index(value)
 
 
 def boolean(value: Any, path: str) -> bool:

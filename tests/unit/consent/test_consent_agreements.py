@@ -31,6 +31,7 @@ LIVES: list[tuple[str, tuple[Statement, ...]]] = [
     ("suspended", (*BOTH, made("suspend", GP, -9), made("resume", GP, -8), made("resume", TRUST, -7),
                    made("suspend", TRUST, -6))),
     ("terminated", (*BOTH, made("terminate", GP, -5))),
+    ("active", (*BOTH, made("terminate", "clinic-rowan", -5), made("suspend", "clinic-rowan", -4))),
     ("active", (*BOTH, made("terminate", GP, -5, 5))),
     ("draft", (made("sign", GP, 1), made("sign", TRUST, 1))),
 ]  # fmt: skip
