@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(list(arguments), prog_name="carepact", standalone_mode=False)
+        code = command.main(_spread(arguments), prog_name="carepact", standalone_mode=False)
         return int(code) if isinstance(code, int) else Exit.DONE
     except typer.Exit as done:
         return done.exit_code
@@ -98,6 +98,21 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.DONE
     except Exception as error:
         return _foreign(error)
+
+
+def _spread(arguments: Sequence[str]) -> list[str]:
+    """`demo --hospital a.hl7 b.hl7`, as a shell's `*.hl7` writes it, repeats the option."""
+    if not arguments or arguments[0] != "demo":
+        return list(arguments)
+    spread: list[str] = []
+    option = ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            option = argument if argument in ("--gp", "--hospital", "--specialist") else ""
+        elif option and spread[-1] != option:
+            spread.append(option)
+        spread.append(argument)
+    return spread
 
 
 def _foreign(error: Exception) -> int:
