@@ -24,7 +24,7 @@ from adapters.times import instant
 from gateway.intake.interface import Digest
 from gateway.intake.prepare import Piece, Prepared
 from gateway.logs import log
-from gateway.records.interface import Contribution, KeyErased
+from gateway.records.interface import Contribution, KeyErased, Record
 from gateway.records.room import Room
 
 _FOLDED = frozenset(("Encounter", "ServiceRequest"))
@@ -66,10 +66,12 @@ def apply(connection: Connection, room: Room, taken: Taken, digest: Digest) -> E
         with connection.begin_nested():
             return _enter(room, taken, digest)
     except KeyErased:
+        room.vault.forget()
         return Effect("erased")
     except (SQLAlchemyError, OSError):
         raise
     except Exception as error:
+        room.vault.forget()
         where = traceback.extract_tb(error.__traceback__)[-1]
         log.error(
             "intake_defect",
@@ -95,9 +97,11 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         for one in taken.prepared.patients
     }
     contributions = [_contribution(room, taken, piece, persons) for piece in taken.prepared.pieces]
-    room.records.put(contributions, seen=instant(taken.at))
-    if source.kind == "hospital":
-        _fold(room, taken, digest)
+    before = {ref: room.records.current(ref) for ref in _folded_refs(taken)}
+    put = room.records.put(contributions, seen=instant(taken.at))
+    for piece in taken.prepared.pieces:
+        if piece.ref in before and piece.ref not in put.created:
+            _fold(room, taken, piece, None if piece.ref in put.older else before[piece.ref], digest)
     return Effect(None, tuple(dict.fromkeys(persons.values())))
 
 
@@ -124,20 +128,33 @@ def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str
     )
 
 
-def _fold(room: Room, taken: Taken, digest: Digest) -> None:
-    for piece in taken.prepared.pieces:
-        if piece.ref.partition("/")[0] not in _FOLDED:
-            continue
+def _folded_refs(taken: Taken) -> list[str]:
+    """Resources whose state is more than their latest contribution."""
+    if taken.source.kind != "hospital":
+        return []
+    return [p.ref for p in taken.prepared.pieces if p.ref.partition("/")[0] in _FOLDED]
+
+
+def _fold(room: Room, taken: Taken, piece: Piece, before: Record | None, digest: Digest) -> None:
+    """Fold what happened now onto the state before; the whole history when it came out of order (None)."""
+    latest = codec.decode_own(piece.body)
+    if before is not None:
+        said = [
+            fold.Contribution("", 0, 0, codec.decode_own(before.body)),
+            fold.Contribution("~", 0, 0, latest),
+        ]
+        newest = piece.body
+    else:
         history = room.records.history(piece.ref)
         said = [
             fold.Contribution(one.event_time, one.sequence, one.arrival, codec.decode_own(one.body))
             for one in history
         ]
-        state = fold.fold(said)[piece.ref]
-        body = codec.encode(state)
-        latest = max(zip(history, said, strict=True), key=lambda pair: fold.order_of(pair[1]))[0]
-        if body == latest.body:
-            room.records.amend(piece.ref, None)
-        else:
-            facts = digest(state, custodian=taken.source.custodian, patients=())
-            room.records.amend(piece.ref, body, facts)
+        newest = max(zip(history, said, strict=True), key=lambda pair: fold.order_of(pair[1]))[0].body
+    state = fold.fold(said)[piece.ref]
+    body = codec.encode(state)
+    if body == newest:
+        room.records.amend(piece.ref, None)
+        return
+    facts = digest(state, custodian=taken.source.custodian, patients=())
+    room.records.amend(piece.ref, body, facts, new_version=before is None)

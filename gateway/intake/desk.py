@@ -53,13 +53,14 @@ class Desk:
         """The originals of a unit of work."""
         return Originals(connection, self.room(connection).vault)
 
-    def apply(self, connection: Connection, taken: Taken) -> Effect:
+    def apply(self, connection: Connection, room: Room, taken: Taken) -> Effect:
         """Inside a unit of work: what an original does to the records."""
-        return apply(connection, self.room(connection), taken, self.digest)
+        return apply(connection, room, taken, self.digest)
 
     def settle(
         self,
         connection: Connection,
+        room: Room,
         taken: Taken,
         effect: Effect,
         *,
@@ -69,7 +70,7 @@ class Desk:
         """Inside the same unit of work: ledger lines, state and acknowledgement."""
         losses = replace(taken.batch.losses, entries=taken.batch.losses.entries + taken.prepared.remarks)
         add_losses(connection, taken.intake, losses.entries)
-        self.originals(connection).settle(
+        Originals(connection, room.vault).settle(
             taken.intake,
             "quarantined" if effect.quarantine else "stored",
             reason=effect.quarantine,

@@ -24,6 +24,7 @@ from adapters.times import instant
 from gateway.errors import Problem
 from gateway.intake.apply import Effect, Taken
 from gateway.intake.desk import Desk, required
+from gateway.intake.sql import Originals
 from gateway.logs import log
 from gateway.records.interface import SealBroken
 
@@ -117,7 +118,8 @@ class Messages:
         return _Place(id, required(store.get(id)).arrival)
 
     def _enter(self, connection: Connection, body: bytes, taken: Taken, at: datetime, control: str) -> bytes:
-        store = self._desk.originals(connection)
+        room = self._desk.room(connection)
+        store = Originals(connection, room.vault)
         source = taken.source.id
         row = store.get(taken.intake, lock=True)
         answered = store.ack(taken.intake) if row is not None and row.state != "received" else None
@@ -136,9 +138,9 @@ class Messages:
             store.settle(taken.intake, "refused", reason="control-reused", ack=ack)
             return ack
         claim = (source, taken.batch.control) if taken.batch.control else None
-        effect = self._desk.apply(connection, taken)
+        effect = self._desk.apply(connection, room, taken)
         ack = acknowledgement(body, _verdict(taken, effect), at, control)
-        self._desk.settle(connection, taken, effect, control=claim, ack=ack)
+        self._desk.settle(connection, room, taken, effect, control=claim, ack=ack)
         return ack
 
     async def _drop(self, place: _Place) -> None:

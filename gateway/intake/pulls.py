@@ -13,7 +13,8 @@ from gateway.intake.apply import Taken
 from gateway.intake.desk import Desk, required
 from gateway.intake.interface import Kept, Stored
 from gateway.intake.losses import drop_losses
-from gateway.intake.sql import truncated
+from gateway.intake.sql import Originals, truncated
+from gateway.records.room import Room
 
 
 class Pulls:
@@ -65,13 +66,13 @@ class Pulls:
         person: str | None,
     ) -> list[Kept | Stored]:
         """Keep each original, unless the newest answer had the very same bytes."""
-        store = self._desk.originals(connection)
+        room = self._desk.room(connection)
+        store = Originals(connection, room.vault)
         hashes = [hashlib.sha256(original.body).digest() for original in originals]
         known = [store.same_bytes(source.id, sha256, pushed=False) for sha256 in hashes]
         newest = {one.person: store.newest_seen(source.id, one.person) for one in known if one}
-        index = self._desk.room(connection).index
         # A link may have moved since: the same bytes then belong to somebody else's record.
-        moved = {whom for whom in newest if whom and person and index.person_of(whom) != person}
+        moved = {whom for whom in newest if whom and person and room.index.person_of(whom) != person}
         found: list[Kept | Stored] = []
         for original, id, sha256, one in zip(originals, ids, hashes, known, strict=True):
             whom = one.person if one and one.state == "stored" else None
@@ -106,27 +107,27 @@ class Pulls:
         person: str | None,
         complete: bool,
     ) -> tuple[Stored, ...]:
-        done = [one if isinstance(one, Stored) else self._enter_pull(connection, one) for one in taken]
-        store = self._desk.originals(connection)
+        room = self._desk.room(connection)
+        store = Originals(connection, room.vault)
+        done = [one if isinstance(one, Stored) else self._enter_pull(connection, room, one) for one in taken]
         store.saw([one.intake for one in done if one.state == "unchanged"], instant(at))
         if not complete or person is None or any(one.quarantine for one in done):
             return tuple(done)
-        room = self._desk.room(connection)
         patients = [link.patient for link in room.index.links(person) if link.source == source.id]
         retired = room.records.retire(
             patients, source.id, intakes=[one.intake for one in done], seen=instant(at)
         )
         return tuple(replace(one, retired=retired if n == 0 else 0) for n, one in enumerate(done))
 
-    def _enter_pull(self, connection: Connection, taken: Taken) -> Stored:
-        row = self._desk.originals(connection).get(taken.intake, lock=True)
+    def _enter_pull(self, connection: Connection, room: Room, taken: Taken) -> Stored:
+        row = Originals(connection, room.vault).get(taken.intake, lock=True)
         if row is None or row.state != "received":
             # Another exchange took the same left-over original in meanwhile.
             row = required(row)
             quarantine = row.reason if row.state == "quarantined" else None
             return Stored(row.intake, "quarantined" if quarantine else "unchanged", quarantine, row.person)
-        effect = self._desk.apply(connection, taken)
-        self._desk.settle(connection, taken, effect)
+        effect = self._desk.apply(connection, room, taken)
+        self._desk.settle(connection, room, taken, effect)
         lost = truncated(taken.batch.losses)
         if effect.quarantine:
             return Stored(taken.intake, "quarantined", effect.quarantine, None, lost)

@@ -82,10 +82,13 @@ class Index:
         tokens = self._tokens(features)
         self._rows.lock(tokens)
         rows, groups = self._plan(ref, features, tokens)
+        since = rows[ref].at if ref in rows else instant(at)
         for group in groups:
-            self._settle(group, rows, ref, features, instant(at))
+            person = self._settle(group, rows, ref, features, since)
+            if ref in group.patients:
+                found = Link(ref, person, group.reason, custodian, source, since)
         self._rows.set_tokens(ref, tokens)
-        return self._links((self._rows.links_of((ref,))[ref],))[0]
+        return found
 
     def preview(self, patient: JSON, *, custodian: str, source: str) -> str | None:
         ref = f"Patient/{patient['id']}"
@@ -166,8 +169,8 @@ class Index:
 
     def _settle(
         self, group: _Group, rows: Mapping[str, LinkRow], ref: str, features: Features, at: str
-    ) -> None:
-        """Write what the plan says of one group, as far as it is not so already."""
+    ) -> str:
+        """Write what the plan says of one group, as far as it is not so already. Its person."""
         person = _oldest(group.persons) if group.persons else PersonRow(self._new_person(), at)
         for other in group.persons or [person]:
             joined = None if other.id == person.id else person.id
@@ -178,10 +181,10 @@ class Index:
             row = rows.get(patient)
             to = row.person if row and row.person in own else person.id
             if patient == ref:
-                since = row.at if row else at
-                self._rows.save_link(self._sealed_link(ref, to, group.reason, features, since, person.id))
+                self._rows.save_link(self._sealed_link(ref, to, group.reason, features, at, person.id))
             elif row and (row.person, row.reason) != (to, group.reason):
                 self._rows.save_link(replace(row, person=to, reason=group.reason))
+        return person.id
 
     def _sealed_link(
         self, ref: str, person: str, reason: str, features: Features, at: str, key: str

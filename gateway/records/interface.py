@@ -8,7 +8,7 @@ Stores are synchronous and bound to one unit of work.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -140,11 +140,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """What storing contributions changed: refs that are new, and those that got a new version."""
+    """What storing contributions changed, by ref: new, a new version, the same again, or history only."""
 
     created: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = field(default=())
+    unchanged: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
+    """Something that happened later is known already; among them what says the same as that."""
 
 
 class RecordStore(Protocol):
@@ -165,10 +167,10 @@ class RecordStore(Protocol):
 
     def history(self, ref: str) -> tuple[Version, ...]: ...
 
-    def amend(self, ref: str, body: bytes | None, digest: bytes = b"") -> bool:
+    def amend(self, ref: str, body: bytes | None, digest: bytes = b"", *, new_version: bool = True) -> bool:
         """Show this state, folded from the history, instead of the latest contribution; None: the latest.
 
-        Returns whether that changed anything.
+        `new_version` False: it belongs to the version that `put` just made. Whether that changed anything.
         """
         ...
 

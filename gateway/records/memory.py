@@ -22,8 +22,8 @@ class MemoryKeys:
     def get(self, names: Iterable[str]) -> Mapping[str, bytes | None]:
         return {name: self.keys[name] for name in names if name in self.keys}
 
-    def add(self, name: str, wrapped: bytes) -> None:
-        self.keys.setdefault(name, wrapped)
+    def add(self, name: str, wrapped: bytes) -> bool:
+        return self.keys.setdefault(name, wrapped) is wrapped
 
     def attach(self, name: str, person: str) -> None:
         self._attached[name] = person

@@ -24,10 +24,11 @@ class SQLKeys:
             for row in self._connection.execute(query.where(subject_key.c.name.in_(part)))
         }
 
-    def add(self, name: str, wrapped: bytes) -> None:
-        self._connection.execute(
+    def add(self, name: str, wrapped: bytes) -> bool:
+        found = self._connection.execute(
             insert_or(subject_key).values(name=name, wrapped=wrapped).on_conflict_do_nothing()
         )
+        return found.rowcount == 1
 
     def attach(self, name: str, person: str) -> None:
         self._connection.execute(update(subject_key).where(subject_key.c.name == name).values(person=person))

@@ -41,8 +41,9 @@ class Records:
         self._rows.update(moved)
         self._rows.touch([MemberRow(c.ref, p, c.source, seen) for c in contributions for p in c.patients])
         created = tuple(row.ref for row in new)
-        same = {c.ref for c in contributions} - set(created) - set(changed)
-        return Put(created, tuple(changed), tuple(sorted(same)))
+        same = {row.ref for row in moved} - set(changed)
+        older = {c.ref for c in contributions} - set(created) - {row.ref for row in moved}
+        return Put(created, tuple(changed), tuple(sorted(same)), tuple(sorted(older)))
 
     def of_person(self, person: str, sources: Iterable[str] | None = None) -> tuple[Record, ...]:
         patients = list(self._index.aliases(person))
@@ -70,14 +71,14 @@ class Records:
             for row in rows
         )
 
-    def amend(self, ref: str, body: bytes | None, digest: bytes = b"") -> bool:
+    def amend(self, ref: str, body: bytes | None, digest: bytes = b"", *, new_version: bool = True) -> bool:
         found = self._rows.current(ref)
         if found is None or (body is None and found[0].folded is None):
             return False
         record, said, _ = found
         if body is not None and body == self._opened(found).body:
             return False
-        row = replace(record, version=record.version + 1, folded=None, folded_digest=None)
+        row = replace(record, version=record.version + new_version, folded=None, folded_digest=None)
         if body is not None:
             folded = self._vault.seal(said.key, body, _aad("folded", said))
             row = replace(row, folded=folded)

@@ -30,8 +30,8 @@ class KeyRows(Protocol):
 
     def get(self, names: Iterable[str]) -> Mapping[str, bytes | None]: ...
 
-    def add(self, name: str, wrapped: bytes) -> None:
-        """Keep a key unless there is one of that name already."""
+    def add(self, name: str, wrapped: bytes) -> bool:
+        """Keep a key unless there is one of that name already; whether it was kept."""
         ...
 
     def attach(self, name: str, person: str) -> None: ...
@@ -79,10 +79,14 @@ class Vault:
         """The data key `name` is about this person: erasing her erases it."""
         self._rows.attach(name, person)
 
-    def erase(self, person: str) -> int:
-        """Destroy the key of a person and those attached. What they sealed never opens again."""
+    def forget(self) -> None:
+        """A savepoint was rolled back: keys that were made inside it are not stored, so none is used."""
         self._keys.clear()
         self._wraps.clear()
+
+    def erase(self, person: str) -> int:
+        """Destroy the key of a person and those attached. What they sealed never opens again."""
+        self.forget()
         return self._rows.erase(person)
 
     def _cipher(self, name: str, *, make: bool) -> AESGCM:
@@ -97,8 +101,10 @@ class Vault:
             if name not in found:
                 if not make:
                     raise SealBroken
-                self._rows.add(name, self._wrapper.wrap(self._entropy(32), _PLACE + name.encode()))
-                # Read back: another worker may have been first, and then its key counts.
+                key = self._entropy(32)
+                if self._rows.add(name, self._wrapper.wrap(key, _PLACE + name.encode())):
+                    return self._keys.setdefault(name, key)
+                # Another worker was first: its key counts.
                 found = self._rows.get((name,))
             wrapped = found[name]
             if wrapped is None:

@@ -172,6 +172,43 @@ async def test_a_defect_of_ours_costs_one_original(ward, practice):
     assert stored[1].person and await ward.refs(stored[1].person)
 
 
+async def test_keys_of_an_undone_original_are_not_used_by_the_next(ward, practice):
+    """A defect in the middle of one original undoes the keys made for it; what its neighbour shares still opens."""
+
+    class Trips(Reader):
+        def normalise(self, original, source, at):
+            batch = super().normalise(original, source, at)
+            if b"trip" not in original.body:
+                return batch
+            return SourceBatch(
+                batch.resources, None, batch.losses, "test:1", event_time=7
+            )  # no text: our defect
+
+    trip, good = answer(patient(), DOCTOR, condition("trip")), answer(patient(), DOCTOR)
+    bound, made = ward.bind, []
+
+    def bind(connection):
+        room = bound(connection)
+        put = room.records.put
+
+        def breaking(contributions, *, seen):
+            result = put([c for c in contributions if c.event_time != 7], seen=seen)
+            if any(c.event_time == 7 for c in contributions):
+                for c in contributions:
+                    room.vault.seal(c.key, b"x", b"")
+                made.append(1)
+                raise ValueError("a defect")
+            return result
+
+        room.records.put = breaking
+        return room
+
+    ward.intake._desk.room = bind
+    stored = await ward.intake.receive_snapshot((trip, good), practice, Trips(), AT)
+    assert [s.quarantine for s in stored] == ["mapping-defect", None] and made == [1]
+    assert "Practitioner/doc" in await ward.refs(stored[1].person)
+
+
 async def test_after_erasure_nothing_is_stored_about_the_person_again(ward, practice):
     """Once her key is destroyed her originals do not open, and a new answer about her is refused."""
     from gateway.records.interface import KeyErased
