@@ -41,7 +41,7 @@ class Explanations:
 async def explanations(node: "Runtime", id: str, *, requester: bool) -> Explanations:
     """Every decision of an exchange, or one. Raises `not_found`, `conflict`, `refused`, `not_available`."""
     exchange, kept, only = await node.database.read(lambda c: kept_receipts(c, node.node, id))
-    _require_signed(node.node, exchange, kept)
+    require_signed(node.node, exchange, kept)
     rows: list[dict[str, Any]] = []
     words: dict[str, list[str]] = {}
     for one in kept:
@@ -83,8 +83,8 @@ def kept_receipts(
         raise Problem("refused", hint="a kept receipt does not open: carepact audit verify") from None
 
 
-def _require_signed(node: "Node", exchange: "Exchange", kept: "Sequence[KeptReceipt]") -> None:
-    """Step 3."""
+def require_signed(node: "Node", exchange: "Exchange", kept: "Sequence[KeptReceipt]") -> None:
+    """Step 3. Raises `refused`."""
     from gateway.audit.receipts import read_decision, require_receipts
     from gateway.cli.own_keys import own_resolver
     from keys.errors import StatementRefused

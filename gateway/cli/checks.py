@@ -1,0 +1,227 @@
+"""What `carepact doctor` looks at, in the order in which one thing needs the other.
+
+1. configuration; 2. the cryptographic library; 3. state folder and keys; 4. members and register; 5. the law;
+6. the database. Only if these let the node open: 7. ledger, 8. sources, 9. agreements, 10. clients.
+A check never changes anything, and never makes a node that is not there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from gateway.errors import Problem, RefusedToStart
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.config import Settings
+    from keys.interface import PublicKey
+    from keys.trust import TrustList
+
+State = Literal["ok", "warning", "failed", "skipped"]
+SOON = 30 * 86_400
+"""Seconds before the end of a key or list from which on it is named."""
+LEAST_DISK = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line. `next`: the command or change that helps; empty where nothing is to do."""
+
+    check: str
+    state: State
+    said: str
+    next: str = ""
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine(file: Path) -> tuple[Check, ...]:
+    """Every check over the node of this configuration file."""
+    from gateway.config import load
+
+    try:
+        settings = load(file)
+    except RefusedToStart as refused:
+        return (Check("configuration", "failed", str(refused), f"edit {file}"),)
+    found = [Check("configuration", "ok", str(file)), *_checked(settings)]
+    if any(check.state == "failed" for check in found):
+        return (*found, Check("the rest", "skipped", "the node cannot be opened as it is"))
+    return (*found, *asyncio.run(_opened(settings)))
+
+
+def _checked(settings: "Settings") -> Iterator[Check]:
+    yield _guarded("library", "install the packages again", _library)
+    yield _guarded("state folder", "carepact serve makes a new node", lambda: _state_folder(settings))
+    yield _guarded("disk", "free some space", lambda: _disk(settings))
+    yield from _keys_and_members(settings)
+    yield _guarded("law", "set floor.pack", lambda: _floor(settings))
+    yield _guarded("database", "carepact db upgrade", lambda: _database(settings))
+    if settings.node.allow_test_patients:
+        said = "node.allow_test_patients: numbers of the test ranges link records"
+        yield Check("test patients", "warning", said, "remove it before real patients")
+
+
+def _guarded(name: str, step: str, look: Callable[[], Check]) -> Check:
+    """What refuses is a failed check; the text of a refusal never holds values."""
+    from gateway.directory.interface import DirectoryRefused
+    from keys.errors import KeyFault
+
+    try:
+        return look()
+    except (RefusedToStart, KeyFault, DirectoryRefused) as refused:
+        return Check(name, "failed", str(refused), step)
+    except Problem as problem:
+        return Check(name, "failed", problem.category.text, problem.hint or step)
+    except OSError:
+        return Check(name, "failed", "it cannot be read", step)
+
+
+def _library() -> Check:
+    from keys import selftest
+
+    selftest.run()
+    return Check("library", "ok", "signatures, KEM and envelope do what their vectors say")
+
+
+def _state_folder(settings: "Settings") -> Check:
+    folder = settings.node.state
+    if not folder.is_dir():
+        return Check("state folder", "failed", f"{folder} is not there", "carepact serve makes a new node")
+    if folder.stat().st_mode & 0o077:
+        return Check("state folder", "failed", "others can look into it", f"chmod 700 {folder}")
+    return Check("state folder", "ok", str(folder))
+
+
+def _disk(settings: "Settings") -> Check:
+    import shutil
+
+    if not settings.node.state.is_dir():
+        return Check("disk", "skipped", "there is no state folder yet")
+    free = shutil.disk_usage(settings.node.state).free
+    said = f"{free >> 30} GiB free"
+    return (
+        Check("disk", "warning", said, "free some space") if free < LEAST_DISK else Check("disk", "ok", said)
+    )
+
+
+def _keys_and_members(settings: "Settings") -> Iterator[Check]:
+    from gateway.bootstrap import system_clock
+
+    keys: tuple[PublicKey, ...] = ()
+
+    def stored() -> Check:
+        nonlocal keys
+        keys = _stored_keys(settings)
+        return _live_keys(keys, int(system_clock().timestamp()))
+
+    yield _guarded("keys", "restore the KEK and the key folder from a backup", stored)
+    yield _guarded("members", "repair directory.members", lambda: _members(settings, keys, system_clock()))
+    yield _guarded("register", "repair directory.register", lambda: _register(settings))
+
+
+def _stored_keys(settings: "Settings") -> "tuple[PublicKey, ...]":
+    """Opens every key once, as a start does. `KeyFault`."""
+    import os
+
+    from keys.store.file import FileKeyStore
+    from keys.store.wrapper import wrapper_from
+
+    folder = settings.node.state / "keys"
+    if not folder.is_dir():
+        raise RefusedToStart("there are no keys yet: carepact serve makes them")
+    return FileKeyStore(folder, wrapper_from(settings.kek), os.urandom).public()
+
+
+def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:
+    from keys.errors import UnknownKey
+    from keys.lifecycle import newest
+
+    needed = (("sig", "Ed25519"), ("sig", "ML-DSA-65"), ("log", "Ed25519"))
+    ends = []
+    for use, alg in needed:
+        try:
+            ends.append((newest(keys, use, alg, at).exp, use))
+        except UnknownKey:
+            step = f"carepact keys create --use {use} --reason …"
+            return Check("keys", "failed", f"no live {use} key ({alg})", step)
+    end, use = min(ends)
+    days = (end - at) // 86_400
+    if end - at < SOON:
+        step = f"carepact keys create --use {use} --reason …"
+        return Check("keys", "warning", f"the newest {use} key ends in {days} days", step)
+    return Check("keys", "ok", f"{len(keys)} keys open; the first of those in use ends in {days} days")
+
+
+def _members(settings: "Settings", keys: "tuple[PublicKey, ...]", now: "datetime") -> Check:
+    from gateway.directory.members import MembersFile
+
+    trust = MembersFile(settings.directory.members).current.trust
+    at = int(now.timestamp())
+    step = "write directory.members anew, with a higher version"
+    if trust.expires <= at:
+        return Check("members", "failed", "the list has expired: nothing is sealed or opened", step)
+    mine = trust.member(settings.node.id)
+    if mine is None:
+        return Check("members", "failed", "this node is not in it: nobody can verify its answers", step)
+    if unpublished := _unpublished(trust, settings.node.id, keys, at):
+        said = f"{unpublished} of this node's live signing keys are not in it"
+        return Check("members", "failed", said, step)
+    if trust.disabled:
+        named = "; ".join(f"{who}: {why}" for who, why in trust.disabled)
+        return Check("members", "warning", f"disabled: {named}", step)
+    if trust.expires - at < SOON:
+        said = f"the list expires in {(trust.expires - at) // 86_400} days"
+        return Check("members", "warning", said, step)
+    return Check("members", "ok", f"{len(trust.members)} members, version {trust.version}")
+
+
+def _unpublished(trust: "TrustList", me: str, keys: "tuple[PublicKey, ...]", at: int) -> int:
+    from keys.lifecycle import live
+
+    used = [key for key in keys if key.use in ("sig", "log") and live(key, at)]
+    return sum(trust.key(me, key.alg, key.kid, use=key.use, at=at) is None for key in used)
+
+
+def _register(settings: "Settings") -> Check:
+    from gateway.directory.register import register_from_file
+
+    register = register_from_file(settings.directory.register_file)
+    if settings.directory.register_file is None:
+        return Check("register", "ok", "none: nobody is under another organisation")
+    return Check("register", "ok", f"{len(register.practitioners)} practitioners")
+
+
+def _floor(settings: "Settings") -> Check:
+    from gateway.bootstrap import open_floor
+
+    pack = open_floor(settings)
+    if not pack.signed:
+        said = f"{pack.name} is signed by nobody (floor.unsafe_unsigned)"
+        return Check("law", "warning", said, "have the pack checked and signed")
+    return Check("law", "ok", pack.name)
+
+
+def _database(settings: "Settings") -> Check:
+    from gateway.cli.db import schema_without_making
+
+    found = schema_without_making(settings)
+    if found.ready:
+        return Check("database", "ok", f"at {found.head}")
+    if not found.known:
+        return Check("database", "failed", "it was made by a newer version", "run that version")
+    return Check("database", "failed", f"at {found.current}, needs {found.head}", "carepact db upgrade")
+
+
+async def _opened(settings: "Settings") -> tuple[Check, ...]:
+    from gateway.bootstrap import open_node
+    from gateway.cli.live_checks import live_checks
+
+    try:
+        async with open_node(settings) as node:
+            return await live_checks(node)
+    except RefusedToStart as refused:
+        return (Check("opening", "failed", str(refused), "see above"),)

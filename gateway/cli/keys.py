@@ -1,0 +1,112 @@
+"""`carepact keys`: the node's keys and their life (envelope.md 12). No private key ever leaves its store."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.act import act_now, instant_from_seconds
+from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
+from gateway.cli.output import emit_json, emit_rows, say
+from gateway.errors import Problem
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Runtime
+    from keys.interface import PublicKey
+
+_EXAMPLES = """Examples:
+
+\b
+  carepact keys list
+  carepact keys jwks > north.jwks.json
+  carepact keys create --use sig --reason 'yearly change'
+
+A key that others must verify or seal by is published in the members file when it is made."""
+
+app = typer.Typer(help="The node's keys: list, jwks, create.", epilog=_EXAMPLES, no_args_is_help=True)
+
+_COLUMNS = ("use", "alg", "state", "from", "until", "published", "kid")
+_ALGORITHMS = {"sig": ("Ed25519", "ML-DSA-65"), "log": ("Ed25519",), "enc": ("HPKE-9-KE",)}
+_LIFE = {"sig": 365 * 86_400, "log": 365 * 86_400, "enc": 48 * 3600}
+
+
+@app.command("list", epilog="Example: carepact keys list --json")
+def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
+    """Every key that was ever made, oldest first, with its state read off the clock."""
+
+    async def act(node: "Runtime") -> list[dict[str, Any]]:
+        owner = node.node.directory().trust.owner
+        at = int(node.clock().timestamp())
+        return [_row(key, at, owner(key.kid) == node.node.member) for key in node.keys.public()]
+
+    rows = with_node(config, as_node, act)
+    emit_rows(rows, _COLUMNS, as_json=as_json, empty="no key: carepact keys create --use sig --reason …")
+
+
+@app.command(epilog="Example: carepact keys jwks > north.jwks.json")
+def jwks(config: ConfigOption = None, as_node: AsOption = None) -> None:
+    """Public keys as a JWK Set (RFC 7517): to verify statements and receipts with, retired ones too."""
+
+    async def act(node: "Runtime") -> list[dict[str, str]]:
+        return [
+            dict(key.jwk) | {"kid": key.kid, "use": key.use}
+            for key in node.keys.public()
+            if key.use in ("sig", "enc")
+        ]
+
+    emit_json({"keys": with_node(config, as_node, act)})
+
+
+@app.command(epilog="Example: carepact keys create --use sig --reason 'yearly change'")
+def create(
+    use: Annotated[str, typer.Option(help="sig (both algorithms of a statement), log or enc.")],
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Make a key, publish it in the members file, and log that."""
+    if use not in _ALGORITHMS:
+        raise Problem("invalid", expression="--use", hint=f"one of {', '.join(_ALGORITHMS)}")
+    rows = with_node(config, as_node, lambda node: _created(node, use, reason))
+    for row in rows:
+        if as_json:
+            emit_json(row)
+        else:
+            say(f"{row['use']} key {row['kid']} ({row['alg']}) lives until {row['until']} and is published")
+
+
+async def _created(node: "Runtime", use: Any, reason: str) -> list[dict[str, Any]]:
+    """Nothing is made unless it can be published: what is signed by an unknown key is worth nothing."""
+    from gateway.cli.published import publish, require_publishable
+
+    act = act_now(node, reason)
+    at = int(act.at.timestamp())
+    require_publishable(node)
+    kids = [node.keys.create(use, alg, nbf=at, exp=at + _LIFE[use]) for alg in _ALGORITHMS[use]]
+    publish(node)
+    await node.database.write(lambda c: _log(c, node, act, use, kids))
+    return [_row(key, at, True) for key in node.keys.public() if key.kid in kids]
+
+
+def _log(connection: Any, node: "Runtime", act: Any, use: str, kids: list[str]) -> None:
+    from gateway.audit import ledger
+    from gateway.audit.interface import Entry
+
+    detail = {"action": "create", "use": use, "kids": kids, "by": act.by, "reason": act.reason}
+    entry = Entry("key", int(act.at.timestamp()), detail=detail)
+    vault = node.node.room(connection).vault
+    ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)
+
+
+def _row(key: "PublicKey", at: int, published: bool) -> dict[str, Any]:
+    from keys.lifecycle import state
+
+    return {
+        "kid": key.kid,
+        "use": key.use,
+        "alg": key.alg,
+        "state": state(key, at),
+        "from": instant_from_seconds(key.nbf),
+        "until": instant_from_seconds(key.exp),
+        "published": published,
+    }

@@ -1,0 +1,85 @@
+"""What `carepact doctor` looks at once the node is open: ledger, sources, agreements, clients."""
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from gateway.cli.checks import Check
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Runtime
+    from gateway.config import SourceSettings
+
+PATIENCE = 3.0
+"""Seconds that a source has to accept a connection."""
+
+
+async def live_checks(node: "Runtime") -> tuple[Check, ...]:
+    """Checks over an open node; nothing is written."""
+    sources = await asyncio.gather(*(_source(one) for one in node.settings.sources))
+    if not sources:
+        sources = [Check("sources", "warning", "there is none", "add [[sources]] to the configuration")]
+    return (await _ledger(node), *sources, *await _agreements(node), await _clients(node))
+
+
+async def _ledger(node: "Runtime") -> Check:
+    """The head extends what was last signed; `audit verify` recomputes everything."""
+    from gateway.audit.checkpoints import unsigned
+    from gateway.audit.interface import LedgerBroken
+
+    try:
+        last, head = await node.database.read(unsigned)
+    except LedgerBroken:
+        said = "it contradicts what was signed before: nothing is released on it"
+        return Check("ledger", "failed", said, "carepact audit verify")
+    signed = last.size if last else 0
+    return Check("ledger", "ok", f"{head.size} leaves, {signed} of them under a signed checkpoint")
+
+
+async def _source(one: "SourceSettings") -> Check:
+    """Whether a pull source accepts a connection; a feed is asked by nobody, it comes to us."""
+    name = f"source {one.id}"
+    if one.url is None:
+        return Check(name, "ok", f"feeds us on {one.listen} while the node serves")
+    place = urlsplit(one.url)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, writer = await asyncio.open_connection(place.hostname, port)
+        writer.close()
+    except (OSError, TimeoutError):
+        said = f"{place.hostname}:{port} does not accept a connection"
+        return Check(name, "failed", said, f"start that system, or correct sources.{one.id}.url")
+    return Check(name, "ok", f"{place.hostname}:{port} accepts connections")
+
+
+async def _agreements(node: "Runtime") -> list[Check]:
+    """For each custodian whether anything may leave at all."""
+    from consent.instants import micros
+    from gateway.exchange.agreements import Agreements, readable
+
+    at = node.clock()
+    versions = readable(await Agreements(node.node).known(at))
+    register = node.node.directory().register.consent
+    found = []
+    for custodian in sorted({one.custodian for one in node.settings.sources}):
+        chain = {custodian, *register.chain(custodian)}
+        force = [one.ref for one in versions if one.in_force(micros(at)) and one.providers & chain]
+        name = f"agreements of {custodian}"
+        step = f"carepact agreement new ID --provider {custodian} --recipient … --reason …"
+        found.append(
+            Check(name, "ok", f"in force: {', '.join(force)}")
+            if force
+            else Check(name, "warning", "none is in force: nothing of it may leave", step)
+        )
+    return found
+
+
+async def _clients(node: "Runtime") -> Check:
+    from gateway.exchange.registrations import Registrations
+
+    clients = await Registrations(node.node).all()
+    enabled = [client.id for client in clients if client.status == "enabled"]
+    if not enabled:
+        return Check("clients", "warning", "nobody may ask", "carepact client add --help")
+    return Check("clients", "ok", f"{len(enabled)} may ask")

@@ -1,0 +1,77 @@
+"""The node's own record in its members file, written anew when the node made a key.
+
+The file is replaced whole (temporary file, fsync, rename) with the next version number, so that running
+workers take it at their next exchange. Retired keys stay in: old evidence must verify.
+"""
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.errors import Problem
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Runtime
+
+
+def require_publishable(node: "Runtime") -> None:
+    """Raises `unavailable` unless our record is in the list and the file can be replaced."""
+    path = node.settings.directory.members
+    trust = node.node.directory().trust
+    if node.members.fault or trust.member(node.node.member) is None:
+        raise Problem("unavailable", hint="this node is not in its own members file: carepact doctor")
+    if trust.disabled:
+        raise Problem("unavailable", hint="the members file has records that would be lost: carepact doctor")
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise Problem("unavailable", hint="directory.members cannot be written by this account")
+
+
+def publish(node: "Runtime") -> None:
+    """Our record with every usable key, in the next version of the file."""
+    from keys.member import member_from_store
+    from keys.trust import trust_list, trust_list_to_json
+
+    now = node.node.directory().trust
+    old = now.member(node.node.member)
+    mine = member_from_store(
+        node.keys,
+        node.node.member,
+        federation=now.federation,
+        suites=old.suites if old else (3, 2),
+        min_suite=old.min_suite if old else 3,
+        endpoints=old.endpoints if old else None,
+        log_vkeys=_log_vkeys(node, old.log_vkeys if old else ()),
+        previous=old,
+    )
+    if old is not None:
+        mine = replace(mine, rest=old.rest)
+    members = [mine if one.id == mine.id else one for one in now.members.values()]
+    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
+    _replace(node, trust_list_to_json(new))
+
+
+def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
+    """The lines that were published, and those of newer log keys; a record holds at most eight."""
+    from gateway.cli.own_keys import log_keys
+    from gateway.exchange.checkpoint import log_origin
+    from keys.note import vkey_from_public
+
+    origin = log_origin(node.node.member)
+    own = [vkey_from_public(origin, key.public) for key in log_keys(node.keys, origin)]
+    return list(dict.fromkeys((*known, *own)))[-8:]
+
+
+def _replace(node: "Runtime", data: bytes) -> None:
+    path = node.settings.directory.members
+    temporary = path.with_name(f".{path.name}.{node.entropy(6).hex()}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
+    except OSError:
+        raise Problem(
+            "no_store", hint="directory.members was not written; the key is not published"
+        ) from None
