@@ -21,7 +21,7 @@ def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = Fa
 
     `root`: a resource, whose `id` is no element id.
     """
-    made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT)
+    made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT) if not stu3.keys().isdisjoint(_OWN) else {}
     for name, value in build(unit, stu3, fields).items():
         made[name] = [*made["extension"], *value] if name == "extension" and name in made else value
     if not any(name.startswith("_") for name in stu3):
@@ -108,6 +108,7 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
 
 
 _EXTENSIONS: Fields = (many("extension", extension),)
+_OWN = frozenset(("id", "extension"))
 _ELEMENT: Fields = (one("id", _element_id), *_EXTENSIONS)
 
 
