@@ -48,14 +48,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def admit(document: bytes, *, resolves: Callable[[str], bool] | None = None) -> ConsentView:
+def admit(
+    document: bytes, *, resolves: Callable[[str], bool] | None = None, subject: str | None = None
+) -> ConsentView:
     """The view of a document that can be computed whole. Raises `Uncomputable` with the path of the first
     fault.
 
-    `resolves`: whether a reference (`Organization/x`, `Practitioner/y`, `Group/z`) is somebody; not asked
-    if None.
+    `resolves`: whether a reference (`Organization/x`, `Practitioner/y`, `Group/z`) is somebody; not asked if
+    None. `subject`: `Patient/<index id>` where the node knows who it is; `patient` may then be an identifier.
     """
-    view = consent_from_json(document_from_bytes(document))
+    view = consent_from_json(document_from_bytes(document), patient=subject)
     for fault in view.faults:
         raise Uncomputable(fault.path, fault.why)
     for path, reference in _somebody(view):

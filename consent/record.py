@@ -95,7 +95,7 @@ def consent_from_json(
     document = notes.members(value, "Consent", _CONSENT)
     if document.get("resourceType") != "Consent":
         notes.breaks("Consent.resourceType", "is no Consent")
-    named = _patient(document, notes)
+    named = _patient(document, patient is not None, notes)
     subject = patient or named
     if subject is None:
         notes.breaks("Consent.patient", "names nobody")
@@ -113,11 +113,15 @@ def consent_from_json(
         recorder=recorder,
         root=_root(document, notes),
         faults=tuple(notes.faults),
-        emergency=names_emergency(document.get("provision")),
+        emergency=names_emergency(document),
     )
 
 
-def _patient(document: Mapping[str, Any], notes: Notes) -> str | None:
+def _patient(document: Mapping[str, Any], known: bool, notes: Notes) -> str | None:
+    """Whom the document names; `known`: the node says who it is, so an identifier alone is enough."""
+    named = document.get("patient")
+    if known and isinstance(named, Mapping) and "identifier" in named and "reference" not in named:
+        return None
     if "patient" not in document:
         notes.refuses("Consent.patient", "is missing")
         return None

@@ -12,6 +12,7 @@ from consent.fhir import (
     document_from_bytes,
     document_to_bytes,
     excepted_from_text,
+    narrowed,
     withdrawn,
 )
 from consent.interface import StoredConsent
@@ -176,3 +177,24 @@ def test_exception_that_is_none_is_refused(text: str) -> None:
     """A mistyped exception must not become a consent without it."""
     with pytest.raises(Uncomputable):
         excepted_from_text(text)
+
+
+def test_permit_is_withdrawn_for_some_data_alone(world: Any) -> None:
+    """One exception more, for everybody; the rest of the consent stands; a refusal cannot be narrowed."""
+    document = document_from_bytes(granted(world, to=["hosp-ash"]))
+    after = document_to_bytes(narrowed(document, excepted_from_text("label:PSY")))
+    assert asked(world, after) == "consent-permit"
+    assert asked(world, after, "PSYTHPN") == "consent-deny"
+    with pytest.raises(Uncomputable):
+        narrowed(
+            document_from_bytes(granted(world, permit=[], deny=["TREAT"])), excepted_from_text("label:PSY")
+        )
+
+
+def test_patient_by_identifier_where_the_node_knows_who_it_is(world: Any) -> None:
+    """A consent that names the patient by number alone is admitted for the person whom the node found."""
+    named = {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}}
+    document = bytes_of(world.consent({"type": "permit"}, patient=named))
+    assert admit(document, subject=world.patient).patient == world.patient
+    with pytest.raises(Uncomputable):
+        admit(document)
