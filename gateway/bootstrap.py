@@ -42,7 +42,6 @@ from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.node import BoundSource, Node
 from gateway.intake.intake import Intake
-from gateway.logs import log
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
 from gateway.records.sql import sql_room
@@ -160,7 +159,6 @@ def open_floor(settings: Settings) -> FloorPack:
                 "floor.pack is not signed by anybody: have it checked and signed, "
                 "or set floor.unsafe_unsigned for tests"
             )
-        log.warning("UnsafeUnsignedFloor", pack=pack.name)
     return pack
 
 

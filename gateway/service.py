@@ -30,6 +30,7 @@ class Addresses:
 async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
     """Serve until stopped. `ready` is called once when everything listens."""
     settings = runtime.settings
+    _say_what_is_unsafe(runtime)
     async with AsyncExitStack() as stack:
         bound = {one.source.id: one for one in runtime.node.sources}
         resumed = {id: (one.source, one.normaliser) for id, one in bound.items()}
@@ -46,6 +47,14 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
             ready(Addresses(http, feeds))
 
         await run(application(runtime.services), settings, listener, started)
+
+
+def _say_what_is_unsafe(runtime: Runtime) -> None:
+    """At every start, by name: what this node must not be in production."""
+    if runtime.settings.node.allow_test_patients:
+        log.warning("UnsafeDemoKeys", member=runtime.node.member)
+    if not runtime.node.floor.signed:
+        log.warning("UnsafeUnsignedFloor", pack=runtime.node.floor.name)
 
 
 async def _listen(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import instant_from_seconds, seconds_from_text
+from gateway.cli.exchange_pull import pull
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Problem
@@ -25,6 +26,8 @@ _EXAMPLES = """Examples:
 Ids may be shortened to a unique prefix."""
 
 app = typer.Typer(help="Exchanges: ask, list, show.", epilog=_EXAMPLES, no_args_is_help=True)
+
+app.command(epilog="Example: carepact exchange pull --patient patient_with_full_record --purpose TREAT")(pull)
 
 _STATES = ("complete", "partial", "denied", "failed")
 _COLUMNS = ("id", "at", "client", "organisation", "purpose", "state", "leaf")

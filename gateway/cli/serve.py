@@ -31,10 +31,6 @@ def serve(
     from gateway.service import serve as run
 
     settings = load(configuration_for(config, as_node))
-    if settings.node.allow_test_patients:
-        from gateway.logs import log
-
-        log.warning("UnsafeDemoKeys", member=settings.node.id)
 
     def ready(addresses: Addresses) -> None:
         host, port = addresses.http

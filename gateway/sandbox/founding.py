@@ -20,6 +20,7 @@ from gateway.authn.client_keys import enc_key_from_jwk
 from gateway.authn.clients import client_from_registration
 from gateway.authn.sql import add_client
 from gateway.bootstrap import Runtime, open_node
+from gateway.client.session import Registration
 from gateway.config import load
 from gateway.directory.agreements import sign_statement, verify_statement
 from gateway.exchange.checkpoint import log_origin
@@ -102,6 +103,12 @@ def client_signing_key(places: Places) -> ECKey:
 def client_keys(places: Places) -> FileKeyStore:
     """The health system's KEM key, to which answers are sealed."""
     return _store(places.client)
+
+
+def registration_of(places: Places, url: str) -> Registration:
+    """What the sandbox's health system needs to ask the node at `url` through the SDK."""
+    key = client_signing_key(places)
+    return Registration(url, NODE, CLIENT, key, str(key.kid), SCOPES, client_keys(places))
 
 
 def _store(folder: Path, keys: Path | None = None) -> FileKeyStore:

@@ -23,7 +23,7 @@ from adapters.interface import Identifier
 from gateway.bootstrap import Runtime, open_node
 from gateway.client.answer import Answer
 from gateway.client.assertion import Purpose
-from gateway.client.session import CarepactClient, Registration
+from gateway.client.session import CarepactClient
 from gateway.config import load
 from gateway.directory.members import MembersFile
 from gateway.exchange.consents import Act, Grant
@@ -85,17 +85,8 @@ async def temporary_federation(files: Mapping[str, Iterable[Path]]) -> AsyncIter
 def client_of(federation: Federation) -> CarepactClient:
     """The health system's session: the SDK as anybody uses it, over real sockets."""
     places = federation.places
-    key = founding.client_signing_key(places)
     members = MembersFile(places.members)
-    registration = Registration(
-        base_url=federation.url,
-        member=founding.NODE,
-        client_id=founding.CLIENT,
-        signing_key=key,
-        signing_kid=str(key.kid),
-        scopes=founding.SCOPES,
-        keys=founding.client_keys(places),
-    )
+    registration = founding.registration_of(places, federation.url)
     purpose = Purpose("TREAT", role="doctor")
     return CarepactClient(
         registration, purpose, lambda: members.current.trust, entropy=os.urandom, deadline=60

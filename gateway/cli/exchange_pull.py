@@ -1,0 +1,178 @@
+"""`carepact exchange pull`: ask a node as a registered health system, through the SDK, like anybody else."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.options import AsOption, JsonOption, PatientOption, identifier_from_text
+from gateway.cli.output import emit_json, emit_rows, say, warn
+from gateway.errors import Exit, Problem
+
+if TYPE_CHECKING:
+    from gateway.client.answer import Answer
+    from gateway.client.session import Registration
+    from keys.trust import TrustList
+
+_COLUMNS = ("source", "state", "records", "verified", "as_of", "reason")
+
+
+def pull(
+    patient: PatientOption,
+    purpose: Annotated[str, typer.Option(help="Purpose of use, a v3 ActReason code.")] = "TREAT",
+    role: Annotated[str | None, typer.Option(help="Role that the assertion states.")] = "doctor",
+    summary: Annotated[
+        bool, typer.Option("--summary", help="The patient summary instead of everything.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the verified Bundle here, byte by byte.")] = None,
+    url: Annotated[str | None, typer.Option(help="Public URL of the node.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="Client id that the node registered.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Private ES384 JWK of the client.")] = None,
+    keys: Annotated[Path | None, typer.Option(help="Folder of its KEM key: answers come sealed.")] = None,
+    kek: Annotated[str | None, typer.Option(help="KEK of that folder: file:PATH, env:NAME, …")] = None,
+    member: Annotated[str | None, typer.Option(help="Member id of the node.")] = None,
+    members: Annotated[Path | None, typer.Option(help="Members file with the node's keys.")] = None,
+    scope: Annotated[str, typer.Option(help="SMART scopes to ask for.")] = "system/*.rs",
+    as_node: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask for everything about a patient. In a sandbox its own client asks; else name --url and the rest.
+
+    Exit 0 complete; 7 partial (what came is shown) or no source answered; 4 nothing available.
+    """
+    from gateway.client.assertion import Purpose
+    from gateway.client.errors import ClientError, NotReached, Refused, Unverified
+
+    identifier = identifier_from_text(patient)
+    given = (url, client_id, key, member, members)
+    if all(given):
+        registration, trust = _registered(url, client_id, key, keys, kek, member, members, scope)
+    elif any(given):
+        raise Problem("invalid", hint="give --url, --client-id, --key, --member and --members together")
+    else:
+        registration, trust = _of_sandbox(as_node)
+    asked = Purpose(purpose, role=role)
+    try:
+        answer = asyncio.run(_ask(registration, trust, asked, identifier.system, identifier.value, summary))
+    except Refused as refused:
+        warn(f"carepact: {refused}")
+        raise typer.Exit(_exit_of(refused.category)) from None
+    except NotReached as failed:
+        warn(f"carepact: {failed}: is it running? carepact sandbox status, or carepact serve")
+        raise typer.Exit(Exit.PARTIAL) from None
+    except Unverified as failed:
+        warn(f"carepact: {failed}: nothing of it is shown")
+        raise typer.Exit(Exit.BAD_PROOF) from None
+    except ClientError as failed:
+        warn(f"carepact: {failed}")
+        raise typer.Exit(Exit.FAILED) from None
+    _show(answer, out, as_json)
+
+
+async def _ask(
+    registration: "Registration", trust: "TrustList", purpose: Any, system: str, value: str, summary: bool
+) -> "Answer":
+    from gateway.client.session import CarepactClient
+
+    async with CarepactClient(
+        registration, purpose, lambda: trust, entropy=os.urandom, deadline=60
+    ) as client:
+        found = await client.find_patients(system, value, accept_partial=True)
+        ids = [r["id"] for r in found.resources if r["resourceType"] == "Patient"]
+        if not ids:
+            return found
+        ask = client.summary if summary else client.everything
+        return await ask(ids[0], accept_partial=True)
+
+
+def _show(answer: "Answer", out: Path | None, as_json: bool) -> None:
+    rows = [
+        {
+            "source": f"{row['org']}/{row['source']}",
+            "state": row["state"],
+            "records": sum(row.get("counts", {}).values()),
+            "verified": "end to end" if answer.evidence else "statement only",
+            "as_of": _time(row.get("as_of")),
+            "reason": row.get("reason", ""),
+        }
+        for row in answer.sources
+    ]
+    if out is not None:
+        out.write_bytes(answer.raw)
+    if as_json:
+        counts = answer.counts()
+        emit_json(
+            {"exchange": answer.exchange, "complete": answer.complete, "resources": counts, "sources": rows}
+        )
+    else:
+        emit_rows(rows, _COLUMNS, as_json=False, empty="")
+        told = ", ".join(f"{kind} {count}" for kind, count in answer.counts().items())
+        say(f"\nexchange {answer.exchange[:12]}: {told or 'nothing available'}")
+    if not answer.complete:
+        warn("carepact: partial: some source did not answer; absence here says nothing")
+        raise typer.Exit(Exit.PARTIAL)
+    if not answer.resources:
+        raise typer.Exit(Exit.NOT_AVAILABLE)
+
+
+def _time(seconds: int | None) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
+
+
+def _exit_of(category: str) -> int:
+    from gateway.errors import CATEGORIES
+
+    if category in ("invalid_client", "invalid_scope", "unauthorized_client"):
+        return Exit.DENIED
+    return CATEGORIES[category].exit if category in CATEGORIES else Exit.FAILED
+
+
+def _of_sandbox(as_node: str | None) -> tuple["Registration", "TrustList"]:
+    from gateway.directory.members import MembersFile
+    from gateway.sandbox.founding import Places, registration_of
+    from gateway.sandbox.state import default_folder, read
+
+    state = read(default_folder())
+    if state is None or (as_node is not None and as_node not in state.nodes):
+        raise Problem("not_found", hint="no such sandbox: carepact sandbox up, or give --url and the rest")
+    process = state.process("greenfield")
+    places = Places(state.folder)
+    return registration_of(places, process.url if process else ""), MembersFile(places.members).current.trust
+
+
+def _registered(
+    url: Any,
+    client_id: Any,
+    key: Any,
+    keys: Path | None,
+    kek: str | None,
+    member: Any,
+    members: Any,
+    scope: str,
+) -> tuple["Registration", "TrustList"]:
+    import json
+
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey
+
+    from gateway.client.session import Registration
+    from gateway.directory.interface import DirectoryRefused
+    from gateway.directory.members import MembersFile
+    from keys.errors import KeyFault
+    from keys.store.file import FileKeyStore
+    from keys.store.wrapper import wrapper_from
+
+    try:
+        signing = ECKey.import_key(json.loads(key.read_text("utf-8")))
+        store = FileKeyStore(keys, wrapper_from(kek or f"file:{keys.parent / 'kek'}")) if keys else None
+        trust = MembersFile(members).current.trust
+    except (OSError, ValueError, JoseError):
+        raise Problem("invalid", expression="--key", hint="a private ES384 JWK as JSON") from None
+    except (KeyFault, DirectoryRefused) as refused:
+        raise Problem("invalid", hint=str(refused)) from None
+    registration = Registration(url, member, client_id, signing, str(signing.kid), scope, store)
+    return registration, trust
