@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from adapters.codec import BadJSON, decode
 from adapters.errors import SourceError, SourceMalformed, SourceRefused, SourceTimedOut, SourceUnavailable
 from adapters.interface import Capabilities, FailReason, Fetched, Identifier, Original, PatientQuery
+from adapters.specialist.patient import is_about_another
 from adapters.specialist.searchset import Listing, media_type, next_link, read_page, verify
 from adapters.transport import Response, Transport
 
@@ -78,12 +79,17 @@ class DocumentClient:
 
     def _usable(self, identifiers: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
         systems = self._settings.identifier_systems
-        return tuple(i for i in identifiers if not systems or i.system in systems)
+        named = (i for i in identifiers if not systems or i.system in systems)
+        return tuple(i for i in named if not i.system.startswith("urn:carepact:"))
 
     async def _list(self, identifiers: tuple[Identifier, ...], ends: float) -> Listing:
-        """One search for each identifier; what came before a page that failed is kept."""
-        listing = Listing()
+        """A search by each identifier until one finds documents: all name the same patient.
+
+        What came before a page that failed is kept.
+        """
+        worst = Listing()
         for one in identifiers:
+            listing = Listing()
             query = f"{_escaped(one.system)}|{_escaped(one.value)}"
             form = urlencode({"patient.identifier": query, "status": "current"}).encode("ascii")
             try:
@@ -91,7 +97,10 @@ class DocumentClient:
             except SourceError as error:
                 listing.error = error
                 listing.missing += 1
-        return listing
+            if listing.attachments:
+                return listing
+            worst = Listing(missing=max(worst.missing, listing.missing), error=listing.error or worst.error)
+        return worst
 
     async def _pages(self, form: bytes, listing: Listing, ends: float) -> None:
         page = await self._bundle("POST", "DocumentReference/_search", ends, form)
@@ -133,13 +142,21 @@ class DocumentClient:
     async def _attachment(
         self, attachment: JSON, patient: PatientQuery, ends: float, limit: asyncio.Semaphore
     ) -> Original | SourceError:
-        """The bytes of one document, or why they could not be had."""
+        """The bytes of one document, or why they could not be had.
+
+        Other bytes than promised are no document; but if they are somebody else's, they are handed on,
+        so that the mix-up is kept as evidence and the source quarantined.
+        """
         try:
             async with limit:
                 body = await self._content(attachment, ends)
-            verify(attachment, body)
         except SourceError as error:
             return error
+        try:
+            verify(attachment, body)
+        except SourceError as error:
+            if not is_about_another(body, patient.identifiers):
+                return error
         return Original(body, media_type(attachment) or "text/xml", asked=patient.identifiers)
 
     async def _content(self, attachment: JSON, ends: float) -> bytes:

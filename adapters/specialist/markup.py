@@ -40,7 +40,12 @@ class Unreadable(ValueError):
 
 def local(element: Element) -> str:
     """Name without namespace."""
-    return str(element.tag).rpartition("}")[2]
+    return _name(element.tag)
+
+
+@lru_cache(maxsize=2048)
+def _name(tag: str) -> str:
+    return tag.rpartition("}")[2]
 
 
 @lru_cache(maxsize=1024)

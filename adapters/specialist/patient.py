@@ -3,8 +3,8 @@
 import hashlib
 from typing import Any
 
-from adapters.interface import Original
-from adapters.specialist.markup import Element, find, find_all, peek
+from adapters.interface import Identifier, Original
+from adapters.specialist.markup import Element, Unreadable, find, find_all, parse, peek
 from adapters.specialist.names import addresses, human_names, telecoms
 from adapters.specialist.people import organization
 from adapters.specialist.quantities import period, time
@@ -54,6 +54,16 @@ def patient_from_role(record: Record, role: Element | None, original: Original) 
     )
     record.patient = owner | members | _deceased(record, person)
     record.subject = record.add(dict(record.patient), _key(record, ids, original))
+
+
+def is_about_another(body: bytes, asked: tuple[Identifier, ...]) -> bool:
+    """Whether bytes are a document that states its patient, and no number of whom was asked for."""
+    try:
+        root, _ = parse(body)
+    except Unreadable:
+        return False
+    stated = {peek(i, "extension") for i in find_all(root, "recordTarget/patientRole/id")} - {""}
+    return bool(stated) and stated.isdisjoint(a.value for a in asked)
 
 
 def _key(record: Record, ids: list[JSON], original: Original) -> str:

@@ -58,6 +58,9 @@ class Document:
         """All text of an element, trimmed, taken (markup inside is dropped)."""
         if element is None:
             return ""
+        if not len(element):  # by far the most: a leaf
+            self.take((element, "text"))
+            return (element.text or "").strip()
         for key in _items(element):
             if not key[1].startswith("@"):
                 self.take(key)
@@ -135,15 +138,16 @@ class Document:
 
     def _drop_foreseen(self) -> None:
         """Authors that a nearer one replaced; pointers at narrative and words for codes that are there."""
-        for element in self._order:
-            if "code" in element.attrib and not self._account.is_open((element, "@code")):
-                self.lose(element, "not-mapped", "duplicate", "@displayName")
-            if local(element) == "author" and element.getparent() is not self.root:
-                self.lose(element, "not-mapped", "superseded")
-            elif local(element) == "author":
-                self.lose(element, "not-mapped", "administrative")
-            elif local(element) == "reference" and peek(element, "value").startswith("#"):
+        for element in self.root.iter(f"{{{CDA}}}author"):
+            own = element.getparent() is not self.root
+            self.lose(element, "not-mapped", "superseded" if own else "administrative")
+        for element in self.root.iter(f"{{{CDA}}}reference"):
+            if peek(element, "value").startswith("#"):
                 self.lose(element, "not-mapped", "duplicate", "@value")
+        for element in self._order:
+            names = element.attrib
+            if "displayName" in names and "code" in names and not self._account.is_open((element, "@code")):
+                self.lose(element, "not-mapped", "duplicate", "@displayName")
 
     def _drop_scaffolding(self) -> None:
         """Codes that say which kind of node it is, and null flavours that say no more than absence."""

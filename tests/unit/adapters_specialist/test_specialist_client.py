@@ -248,3 +248,40 @@ def test_a_value_cannot_widen_the_search():
     query = PatientQuery((Identifier(NHS, "1,x|2"),), QUERY.requester, QUERY.at, "t")
     _, asked = ask(simple(searchset()), query=query)
     assert parse_qs(asked[0][2])["patient.identifier"] == [f"{NHS}|1\\,x\\|2"]
+
+
+def test_somebody_elses_document_is_handed_on_as_evidence():
+    """Bytes that were not promised are dropped, unless they are another patient's: that must not go unseen."""
+    other = (
+        b'<ClinicalDocument xmlns="urn:hl7-org:v3"><recordTarget><patientRole><id root="1.2" extension="9990000026"/>'
+        b"</patientRole></recordTarget></ClinicalDocument>"
+    )
+    fetched, _ = ask(simple(searchset(reference(size=3)), {"/fhir/Binary/1": other}))
+    assert [o.body for o in fetched.originals] == [other]
+    same = other.replace(b"9990000026", b"9990000018")
+    fetched, _ = ask(simple(searchset(reference(size=3)), {"/fhir/Binary/1": same}))
+    assert (fetched.state, fetched.reason, fetched.originals) == ("failed", "malformed", ())
+
+
+def test_one_identifier_that_finds_documents_is_enough():
+    """Two names of one patient: the second is asked only if the first finds nothing."""
+    query = PatientQuery((*ASKED, Identifier("urn:oid:1.2", "7")), QUERY.requester, QUERY.at, "t")
+    _, asked = ask(simple(searchset(reference())), query=query)
+    assert [method for method, _, _ in asked] == ["POST", "GET"]
+    fetched, asked = ask(simple(searchset()), query=query)
+    assert (fetched.state, len(asked)) == ("no-record", 2)
+
+
+def test_a_system_that_the_source_refuses_does_not_spoil_another():
+    """The first name is refused, the second finds the letter: answered, and nothing is missing."""
+    searches = []
+
+    def answer(method, path):
+        if method == "POST":
+            searches.append(path)
+            return (400, b"", 0) if len(searches) == 1 else (200, searchset(reference()), 0)
+        return 200, LETTER, 0
+
+    query = PatientQuery((Identifier("urn:oid:1.2", "7"), *ASKED), QUERY.requester, QUERY.at, "t")
+    fetched, _ = ask(answer, query=query)
+    assert (fetched.state, len(fetched.originals), fetched.truncated) == ("answered", 1, 0)
