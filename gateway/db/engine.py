@@ -85,6 +85,11 @@ def postgres_engine(place: URL, *, write: bool = True) -> AsyncEngine:
     return create_async_engine(place, isolation_level="AUTOCOMMIT", connect_args=only, **_POOL)
 
 
+def make_private(path: Path) -> None:
+    """Make the file for its owner only, before SQLite does; WAL and index take over its mode."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
 def _connect(level: int, write: bool) -> Callable[[Any, Any], None]:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
@@ -108,8 +113,7 @@ def _open_sqlite(place: URL, unsafe_durability: bool) -> Database:
     writer = sqlite_engine(place, unsafe_durability=unsafe_durability)
     problem: BaseException | None = None
     try:
-        # Owner only, before SQLite makes it; the WAL and its index take over the mode of the file.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_private(path)
         with writer.connect() as connection:
             mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
             level = connection.exec_driver_sql("PRAGMA synchronous").scalar_one()

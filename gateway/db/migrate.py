@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from alembic import command
-from gateway.db.engine import parse_url, postgres_engine, sqlite_engine
+from gateway.db.engine import make_private, parse_url, postgres_engine, sqlite_engine
 from gateway.db.faults import problem_from
 from gateway.errors import RefusedToStart
 
@@ -112,6 +112,7 @@ def _on(place: URL, fn: Callable[[Connection], T]) -> T:
 def _on_sqlite(place: URL, fn: Callable[[Connection], T]) -> T:
     engine = sqlite_engine(place)
     try:
+        make_private(Path(str(place.database)))
         with engine.begin() as connection:
             return fn(connection)
     finally:

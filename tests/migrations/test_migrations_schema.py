@@ -89,6 +89,12 @@ def test_upgrade_is_repeatable_and_check_knows(database_url):
     check(database_url)
 
 
+def test_a_file_that_an_upgrade_makes_is_for_its_owner_only(tmp_path):
+    """The database, whoever makes it first, is readable by nobody else."""
+    upgrade(f"sqlite:///{tmp_path / 'node.db'}")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
 def test_a_database_of_a_newer_version_is_refused(database_url):
     """A revision that this version does not know refuses to start and to upgrade."""
     upgrade(database_url)
