@@ -93,7 +93,7 @@ class Consents:
             held = self._held(connection, id)
             if held.version != base:
                 raise Problem("stale")
-            return self._put(connection, id, held.subject, document, act, version=base + 1)
+            return self._put(connection, id, held.subject, document, act, held)
 
         return await self._write(unit, False)
 
@@ -106,9 +106,7 @@ class Consents:
             held = self._held(connection, id)
             document = document_from_bytes(held.document)
             changed = withdrawn(document) if only is None else narrowed(document, only)
-            return self._put(
-                connection, id, held.subject, document_to_bytes(changed), act, version=held.version + 1
-            )
+            return self._put(connection, id, held.subject, document_to_bytes(changed), act, held)
 
         return await self._write(unit, dry_run)
 
@@ -159,15 +157,23 @@ class Consents:
         raise AssertionError("a dry run always ends by raising")
 
     def _put(
-        self, connection: Connection, id: str, subject: str, document: bytes, act: Act, *, version: int = 1
+        self,
+        connection: Connection,
+        id: str,
+        subject: str,
+        document: bytes,
+        act: Act,
+        held: StoredConsent | None = None,
     ) -> StoredConsent:
+        """The first version, or the one after `held`: never recorded before it, also by a clock set back."""
         node = self._node
+        version, recorded = (1, act.at) if held is None else (held.version + 1, max(act.at, held.recorded))
         view = admit(document, resolves=self._resolves)  # 1
         vault = node.room(connection).vault
         detail = {"consent": f"{id}@{version}", "status": view.status, "by": act.by, "reason": act.reason}
         entry = Entry("consent", int(act.at.timestamp()), person=subject, detail=detail)
         ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)  # 2
-        stored = StoredConsent(id, version, subject, act.at, node.member, document)
+        stored = StoredConsent(id, version, subject, recorded, node.member, document)
         self._registry(connection).put(stored)
         return stored
 

@@ -75,7 +75,7 @@ async def exchange(node: Node, ask: Ask) -> Answer:
         turn = await _decide_round(node, ask, request, subject, states)  # 9, 11
         out = outgoing(node, ask, turn.body, checkpoint)
         try:
-            await _release(node, ask, request, subject, turn, out)  # 10
+            await _release(node, ask, subject, turn, out)  # 10
         except release.Outdated:
             log.info("decided_again", exchange=ask.exchange)
             continue
@@ -86,7 +86,7 @@ async def exchange(node: Node, ask: Ask) -> Answer:
 async def _refused(node: Node, request: AccessRequest) -> dict[str, str]:
     """Custodians that may not be asked at all, with the code that may be told (consent.md 12, ●)."""
     policy = await node.database.read(lambda c: read_policy(c, node, None, request))
-    plan = policy.plan(node, request)
+    plan = policy.plan(node)
     found = {b.source.custodian: plan.refusal(b.source.custodian) for b in node.sources}
     refused = {custodian: deny.reason for custodian, deny in found.items() if deny is not None}
     codes = set(refused.values())
@@ -109,7 +109,7 @@ async def _decide_round(
         return policy, records, room.index.aliases(subject.person)
 
     policy, records, aliases = await node.database.read(read)
-    decided = decide(policy.plan(node, request), _bounded(node, records), aliases)
+    decided = decide(policy.plan(node), _bounded(node, records), aliases)
     leaving = released(decided, ask.types)
     _require_subject(ask, leaving)
     blind = node.entropy(32)
@@ -144,10 +144,8 @@ def _require_subject(ask: Ask, leaving: tuple[Decided, ...]) -> None:
         raise Problem("not_available")
 
 
-async def _release(
-    node: Node, ask: Ask, request: AccessRequest, subject: Subject, turn: _Round, out: Outgoing
-) -> None:
-    receipts = receipts_of(ask, request, turn.decided, turn.policy.epochs)
+async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Outgoing) -> None:
+    receipts = receipts_of(ask, turn.policy.request, turn.decided, turn.policy.epochs)
     disclosure = release.Disclosure(
         ask=ask,
         person=subject.person,

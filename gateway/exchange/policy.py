@@ -1,17 +1,26 @@
-"""What the decisions of one answer rest on, read in one unit of work, with the epochs that date it."""
+"""What the decisions of one answer rest on, read in one unit of work, with the epochs that date it.
 
-from dataclasses import dataclass
+1. The epochs, before anything that they date: where each statement reads for itself (PostgreSQL) a change in
+   between is then found by the release, never missed.
+2. Everything that is committed, whatever its instant says: a withdrawal binds from its commit on, also one
+   that was recorded after the question was asked, or by a clock ahead of ours.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from consent.agreement import SharingAgreement, agreement_from_stored
 from consent.errors import Uncomputable
-from consent.interface import StoredAgreement
+from consent.interface import StoredAgreement, StoredConsent
 from consent.plan import Plan, plan
 from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest
 from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
 from gateway.exchange.node import Node
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +34,37 @@ class Epochs:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Consents of the person and agreements of the node, as known at the instant of the request."""
+    """Consents of the person and agreements of the node, as known now, and the question as of now."""
 
+    request: AccessRequest
     consents: tuple[ConsentView, ...]
     agreements: tuple[SharingAgreement, ...]
     epochs: Epochs
 
-    def plan(self, node: Node, request: AccessRequest) -> Plan:
+    def plan(self, node: Node) -> Plan:
         """The request side folded once for all resources of the answer."""
-        return plan(request, node.directory().register.consent, node.floor, self.agreements, self.consents)
+        return plan(
+            self.request, node.directory().register.consent, node.floor, self.agreements, self.consents
+        )
 
 
 def read_policy(connection: Connection, node: Node, person: str | None, request: AccessRequest) -> Policy:
     """`person`: `Patient/<index id>`, or None where nobody matched yet (then no consent speaks)."""
-    agreements = SQLAgreementRegistry(connection)
-    known = agreements.known(as_of=request.known_at)
-    views: tuple[ConsentView, ...] = ()
-    patient_epoch = 0
+    epochs = read_epochs(connection, node, person)  # 1
+    known = SQLAgreementRegistry(connection).known(as_of=_EVER)  # 2
+    stored: tuple[StoredConsent, ...] = ()
     if person is not None:
         consents = SQLConsentRegistry(connection, node.room(connection).vault)
-        stored = consents.of_subjects((person,), as_of=request.known_at)
-        views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
-        patient_epoch = consents.epoch(person)
-    return Policy(views, _readable(known), Epochs(patient_epoch, agreements.epoch(), node.directory().epoch))
+        stored = consents.of_subjects((person,), as_of=_EVER)
+    views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
+    as_of = max((request.at, node.clock(), *_instants(known, stored)))
+    return Policy(replace(request, as_of=as_of), views, _readable(known), epochs)
+
+
+def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredConsent, ...]) -> list[datetime]:
+    """When each version and statement became known: what is committed is known."""
+    made = [statement.at for agreement in agreements for statement in agreement.statements]
+    return [*made, *(one.recorded for one in agreements), *(one.recorded for one in consents)]
 
 
 def read_epochs(connection: Connection, node: Node, person: str | None) -> Epochs:
