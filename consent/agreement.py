@@ -14,7 +14,7 @@ from typing import Any
 from consent.errors import Uncomputable
 from consent.instants import DAY, Micros, micros
 from consent.interface import StoredAgreement
-from consent.shape import boolean, confidentiality, integer, members, moment, period, text, texts
+from consent.shape import boolean, confidentiality, identifier, integer, members, moment, period, text, texts
 from consent.vocabulary import ACTIONS, OBLIGATIONS, PURPOSE_UP, RESTRICTED
 
 ONWARD = ("none", "consent", "same-terms")
@@ -189,7 +189,7 @@ def agreement_from_json(
         raise Uncomputable("agreement.onward", "is not in the vocabulary")
     grace = integer(found.get("review_grace_days", 30), "agreement.review_grace_days", 0, 3650)
     return SharingAgreement(
-        id=_identifier(found["id"]),
+        id=identifier(found["id"], "agreement.id"),
         version=integer(found["version"], "agreement.version", 1, 10**6),
         providers=_parties(found["providers"], "agreement.providers"),
         recipients=_parties(found["recipients"], "agreement.recipients"),
@@ -239,12 +239,6 @@ def term_from_json(value: Any, place: int) -> Term:
         elements_redacted=elements,
         obligations=texts(found.get("obligations", []), f"{path}.obligations", OBLIGATIONS),
     )
-
-
-def _identifier(value: Any) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._\-]{1,64}", text(value, "agreement.id")):
-        raise Uncomputable("agreement.id", "must be letters, digits, dot, dash or underscore")
-    return str(value)
 
 
 def _parties(value: Any, path: str) -> frozenset[str]:

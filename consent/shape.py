@@ -1,5 +1,6 @@
 """Strict reading of JSON: every check names the element and refuses loudly (`Uncomputable`)."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -28,6 +29,13 @@ def text(value: Any, path: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Uncomputable(path, "must be text")
     return value
+
+
+def identifier(value: Any, path: str) -> str:
+    """A short name of our own: letters, digits, dot, dash, underscore."""
+    if not re.fullmatch(r"[A-Za-z0-9._\-]{1,64}", text(value, path)):
+        raise Uncomputable(path, "must be letters, digits, dot, dash or underscore")
+    return str(value)
 
 
 def texts(value: Any, path: str, allowed: Collection[str] | None = None) -> tuple[str, ...]:
