@@ -98,7 +98,6 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
         (SCT, "399166001", SEV, "severe", "Severe", "wider", "own: fatal has no target of its own"),
     ],
     "cda_name_use": [
-        (USE, "L", "http://hl7.org/fhir/name-use", "official", "Official", "equivalent", "own: legal name"),
         (USE, "P", "http://hl7.org/fhir/name-use", "anonymous", "Anonymous", "wider", "own: pseudonym"),
     ],
     "cda_problem_category": [

@@ -26,6 +26,7 @@ def immunizations(record: Record, act: Element, place: Place) -> list[JSON] | No
         statusReason=_refusal(record, act),
         vaccineCode=_vaccine(record, material),
         patient=record.subject,
+        recorded=time(record, find(act, "author/time")),
         lotNumber=string(record, find(material, "lotNumberText")),
         manufacturer=present(display=string(record, find(product, "manufacturerOrganization/name"))),
         site=concept(record, find(act, "approachSiteCode")),

@@ -16,7 +16,7 @@ def test_patient_with_national_and_local_number(document, normalise, one):
         {"system": NHS, "value": "9990000018"},
         {"system": "urn:oid:1.2.826.0.1.99.1", "value": "MRN7"},
     ]
-    assert patient["name"] == [{"use": "official", "family": "Patient-With", "given": ["Letter"]}]
+    assert patient["name"] == [{"use": "usual", "family": "Patient-With", "given": ["Letter"]}]
     assert (patient["gender"], patient["birthDate"]) == ("female", "1970-01-02")
     assert patient["telecom"] == [{"system": "phone", "value": "01632-960001", "use": "home"}]
     assert patient["address"][0]["line"] == ["1 Test Street"]
