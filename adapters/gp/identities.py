@@ -32,13 +32,14 @@ class Identities:
         """Give a resource its id: by its own, or by its content if it has none or another came with it."""
         kind = str(resource.get("resourceType"))
         original = resource.get("id")
-        name = f"{kind}/{scope}{original}" if isinstance(original, str) and original else None
+        own = isinstance(original, str) and bool(original)
+        name = f"{kind}/{scope}{original}" if own else _list_name(resource)
         first = name is None or name not in self._taken
         new = self._new_id(target, name if name is not None and first else _content_key(kind, resource))
         self._ids[id(resource)] = new
         if name is not None and first:
             self._taken.add(name)
-            if not scope:
+            if own and not scope:
                 self._targets.setdefault(name, f"{target}/{new}")
         if full_url:
             self._targets.setdefault(full_url, f"{target}/{new}")
@@ -94,6 +95,16 @@ class Identities:
     def _new_id(self, target: str, key: str) -> str:
         source = self._source
         return identity.resource_id(source.id_key, target, source.custodian, source.id, key)
+
+
+def _list_name(resource: dict[str, Any]) -> str | None:
+    """GP Connect sends its Lists without id, one a kind: the code of the kind is the key of the List."""
+    if resource.get("resourceType") != "List" or not isinstance(resource.get("code"), dict):
+        return None
+    for coding in as_list(resource["code"].get("coding")):
+        if isinstance(coding, dict) and isinstance(coding.get("code"), str):
+            return f"List|{coding.get('system')}|{coding['code']}"
+    return None
 
 
 def _content_key(kind: str, resource: dict[str, Any]) -> str:

@@ -157,6 +157,18 @@ def test_repeats_are_one_and_rivals_are_two(normalise: Normalise, record: list[d
     assert [e.position for e in batch.losses.entries if e.reason == "no-key"] == ["Bundle.entry[16].resource"]
 
 
+def test_a_list_without_id_is_the_same_list_tomorrow(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """Suppliers send Lists without id: the kind of List is its key, so that a longer one replaces it."""
+    del record[5]["id"]
+    today = only(normalise(*record), "List")["id"]
+    record[5]["entry"].append({"item": {"reference": "AllergyIntolerance/al1"}})
+    batch = normalise(*record)
+    assert only(batch, "List")["id"] == today
+    assert "no-key" not in {e.reason for e in batch.losses.entries}
+
+
 @pytest.mark.parametrize("div", ["<div xmlns='http://www.w3.org/1999/xhtml'><script>x</script></div>", "<div>no namespace</div>", "<div", "<!DOCTYPE a><div xmlns='http://www.w3.org/1999/xhtml'/>", "<div xmlns='http://www.w3.org/1999/xhtml'><a href='javascript:x'>y</a></div>"])  # fmt: skip
 def test_unsafe_narrative_is_left_out_and_listed(
     normalise: Normalise, only: Only, record: list[dict[str, Any]], div: str
