@@ -356,11 +356,11 @@ def upgrade() -> None:
         sa.Column("intake", sa.String(length=64), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
         sa.Column("unit", sa.Integer(), nullable=False),
-        sa.Column("position", sa.String(length=512), nullable=False),
+        sa.Column("position", sa.Text(), nullable=False),
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("disposition", sa.String(length=16), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
-        sa.Column("target", sa.String(length=256), nullable=True),
+        sa.Column("target", sa.Text(), nullable=True),
         sa.Column("resource", sa.String(length=130), nullable=True),
         sa.PrimaryKeyConstraint("intake", "line"),
     )

@@ -30,11 +30,11 @@ def add_losses(connection: Connection, id: str, entries: Sequence[LossEntry]) ->
             "intake": id,
             "line": number,
             "unit": entry.unit,
-            "position": entry.position[:512],
+            "position": entry.position,
             "items": entry.items,
             "disposition": entry.disposition,
             "reason": entry.reason,
-            "target": entry.target[:256] if entry.target else None,
+            "target": entry.target,
             "resource": entry.resource[:130] if entry.resource else None,
         }
         for number, entry in enumerate(entries, 1)

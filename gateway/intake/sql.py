@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     delete,
     func,
     insert,
@@ -71,11 +72,11 @@ loss = Table(
     Column("intake", String(64), primary_key=True),
     Column("line", Integer, primary_key=True),
     Column("unit", Integer, nullable=False),
-    Column("position", String(512), nullable=False),
+    Column("position", Text, nullable=False),
     Column("items", Integer, nullable=False),
     Column("disposition", String(16), nullable=False),
     Column("reason", String(32), nullable=False),
-    Column("target", String(256)),
+    Column("target", Text),
     Column("resource", String(130)),
 )
 
@@ -112,7 +113,7 @@ class Originals:
                 seen=at,
                 sha256=sha256,
                 size=len(body),
-                media_type=media_type,
+                media_type=media_type[:128],
                 state="received",
                 mapping="",
                 status="",
@@ -180,7 +181,7 @@ class Originals:
         ack: bytes | None = None,
     ) -> None:
         """Say what became of it. `control`: source and control id that it claims."""
-        values: dict[str, Any] = {"state": state, "reason": reason, "person": person, "mapping": mapping}
+        values: dict[str, Any] = {"state": state, "reason": reason, "person": person, "mapping": mapping[:64]}
         if losses is not None:
             values |= {"total": losses.total, "mapped": losses.mapped, "kept": losses.kept}
             values |= {"lost": losses.lost, "status": losses.status, "truncated": truncated(losses)}

@@ -86,6 +86,12 @@ async def test_an_answer_becomes_the_record_of_a_person(ward, practice):
     assert (kept.status, kept.counts) == ("partial", {"total": 9, "mapped": 5, "kept": 1, "lost": 3})
 
 
+async def test_a_senders_long_words_do_not_break_the_store(ward, practice):
+    """A media type of any length, as a header may say it, is no error on either database."""
+    original = Original(answer(patient()).body, "application/json; " + "x=y;" * 200, ())
+    assert (await ward.intake.receive_pull(original, practice, Reader(), AT)).state == "stored"
+
+
 async def test_the_same_bytes_are_not_mapped_again(ward, practice):
     """An answer equal to the newest one is `unchanged`: nothing is mapped, its as-of moves on."""
     reader = Reader()
