@@ -2,7 +2,7 @@
 
 usage: python tools/make_needed_table.py hl7.fhir.r4.core-4.0.1.tgz
 
-An element is listed if min >= 1 or isModifier, by its path without the type; mandatory and modifier elements of
+An element is listed if min >= 1 or isModifier, by its path without the type; those of
 its datatypes one level below it too. `modifierExtension` and `implicitRules` are handled in code.
 """
 
