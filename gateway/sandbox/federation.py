@@ -7,6 +7,7 @@ know their addresses), founding, node, then the hospital is told where the node 
 import asyncio
 import json
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -15,7 +16,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any
 
 from gateway.errors import RefusedToStart
@@ -24,6 +25,8 @@ from gateway.sandbox.state import Process, State, write
 
 PROVIDERS = ("gp", "hospital", "specialist")
 _START = 30.0
+_STOP = 10.0
+_PORTS = range(20_000, 32_000)
 
 
 @dataclass(slots=True)
@@ -35,6 +38,8 @@ class Federation:
     today: str = ""
     files: dict[str, Sequence[Path]] = field(default_factory=dict)
     records: int | None = None
+    settings: str = ""
+    """More of the node's configuration, as TOML tables: another database, shorter limits."""
     detached: bool = False
     """Goes on when this process ends (`sandbox up`)."""
     _running: dict[str, Popen[bytes]] = field(default_factory=dict)
@@ -58,7 +63,8 @@ class Federation:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             await asyncio.gather(*(self._start_provider(name) for name in PROVIDERS))
-            systems = Systems(self._urls["gp"], self._urls["specialist"], free_port(), free_port())
+            http, mllp = (first := free_port()), free_port(first)
+            systems = Systems(self._urls["gp"], self._urls["specialist"], http, mllp, self.settings)
             await found(self.places, systems, int(time.time()))
             await self.start_node()
         except BaseException:
@@ -85,14 +91,16 @@ class Federation:
         return await asyncio.to_thread(control, self._urls[name], method, path, body)
 
     def stop(self) -> None:
-        """End what this object started; idempotent."""
+        """End what this object started, by force after `_STOP` seconds; idempotent."""
         for process in self._running.values():
             process.terminate()
+        until = time.monotonic() + _STOP
         for process in self._running.values():
             try:
-                process.wait(10)
-            except Exception:
+                process.wait(max(0.0, until - time.monotonic()))
+            except TimeoutExpired:
                 process.kill()
+                process.wait()
         self._running.clear()
 
     async def _start_provider(self, name: str) -> None:
@@ -142,11 +150,27 @@ def control(url: str, method: str, path: str, body: Any = None) -> Any:
     return json.loads(raw) if raw else None
 
 
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
+def free_port(*taken: int) -> int:
+    """A port of loopback that nobody uses now and that is none of `taken`.
+
+    Below those that the system gives to outgoing connections: the node must find its own again when it is
+    started once more.
+    """
+    for _ in range(200):
+        port = secrets.choice(_PORTS)
+        if port not in taken and _is_free(port):
+            return port
+    raise RefusedToStart(f"no free port from {_PORTS.start} to {_PORTS.stop} on this machine")
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def started_at(pid: int) -> float:

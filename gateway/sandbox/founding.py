@@ -24,6 +24,7 @@ from gateway.client.session import Registration
 from gateway.config import load
 from gateway.directory.agreements import sign_statement, verify_statement
 from gateway.exchange.checkpoint import log_origin
+from gateway.sandbox.configuration import configuration_text
 from keys.interface import KeyStore
 from keys.jwk import public_from_jwk
 from keys.jws import signers_from_store
@@ -66,12 +67,14 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Systems:
-    """Addresses of the providers' systems, and the ports of the node."""
+    """Addresses of the providers' systems, the ports of the node, and what else its configuration says."""
 
     gp: str
     letters: str
     http_port: int
     mllp_port: int
+    settings: str = ""
+    """TOML tables that the sandbox itself does not write."""
 
 
 async def found(places: Places, systems: Systems, now: int) -> None:
@@ -201,51 +204,9 @@ def agreement_document(custodian: str, recipient: str, now: int) -> bytes:
 
 
 def _write_configuration(places: Places, systems: Systems) -> None:
-    places.configuration.write_text(
-        f"""# A sandbox node. It is unsafe on purpose: never copy it to a real one.
-[node]
-id = "{NODE}"
-public_url = "http://127.0.0.1:{systems.http_port}"
-state = "state"
-allow_test_patients = true
-
-[serve]
-port = {systems.http_port}
-
-[directory]
-members = "members.json"
-
-[floor]
-pack = "opt-in"
-unsafe_unsigned = true
-
-[[sources]]
-id = "gp"
-kind = "gp"
-custodian = "{NODE}"
-url = "{systems.gp}"
-asid_from = "200000000001"
-asid_to = "200000000002"
-ods = "A82038"
-
-[[sources]]
-id = "adt"
-kind = "hospital"
-custodian = "{HOSPITAL}"
-listen = "127.0.0.1:{systems.mllp_port}"
-zone = "Europe/London"
-facility = "RXX"
-authorities = {{ NHS = "https://fhir.nhs.uk/Id/nhs-number", RXX = "https://st-brides.example/id/mrn" }}
-identifier_order = ["https://fhir.nhs.uk/Id/nhs-number"]
-test_messages = "accept"
-
-[[sources]]
-id = "letters"
-kind = "specialist"
-custodian = "{CLINIC}"
-url = "{systems.letters}"
-zone = "Europe/London"
-""",
-        "utf-8",
-    )
+    text = configuration_text(
+        NODE, HOSPITAL, CLINIC, gp=systems.gp, letters=systems.letters, http_port=systems.http_port,
+        mllp_port=systems.mllp_port,
+    )  # fmt: skip
+    places.configuration.write_text(f"{text}\n{systems.settings}\n", "utf-8")
     places.configuration.chmod(0o600)

@@ -36,10 +36,10 @@ PATIENT = "patient_with_full_record"
 _TABLE = ("source", "state", "records", "verified", "decision")
 
 
-async def tour(show: Show) -> bool:
-    """Run the tour; raises `StepFailed` at the first step that does not hold."""
+async def tour(show: Show, settings: str = "") -> bool:
+    """Run the tour; `settings` as in `Federation`. Raises `StepFailed` at the first that does not hold."""
     timer = Timer(show)
-    async with temporary_federation({}) as federation:
+    async with temporary_federation({}, settings) as federation:
         timer.done(
             Step(
                 "A node, three providers and a health system are up",

@@ -67,13 +67,16 @@ class Timer:
 
 
 @asynccontextmanager
-async def temporary_federation(files: Mapping[str, Iterable[Path]]) -> AsyncIterator[Federation]:
-    """A federation in a folder that goes with it, whatever happens."""
+async def temporary_federation(
+    files: Mapping[str, Iterable[Path]], settings: str = ""
+) -> AsyncIterator[Federation]:
+    """A federation in a folder that goes with it, whatever happens. `settings`: more of the node's TOML."""
     with tempfile.TemporaryDirectory(prefix="carepact-demo-") as folder:
         federation = Federation(
             Path(folder) / "sandbox",
             today=datetime.fromtimestamp(time.time(), UTC).date().isoformat(),
             files={name: tuple(paths) for name, paths in files.items()},
+            settings=settings,
         )
         try:
             await federation.start()
