@@ -26,7 +26,7 @@ from gateway.intake.apply import Effect, Taken
 from gateway.intake.desk import Desk, required
 from gateway.intake.sql import Originals
 from gateway.logs import log
-from gateway.records.interface import SealBroken
+from gateway.records.interface import KeyErased, SealBroken
 
 NOT_STORED = Verdict("AE", "207")
 REUSED_CONTROL = Verdict("AR", "205", "MSH[1]-10")
@@ -82,6 +82,9 @@ class Messages:
             if place.ack is not None:
                 return place.ack
             return await self._go_on(body, place, source, normaliser, at)
+        except KeyErased:
+            # Known, and erased since: a resend would change nothing, so it is not asked for.
+            return acknowledgement(body, NOT_APPLIED, at, self._control())
         except (Problem, SealBroken) as error:
             code = getattr(error, "code", type(error).__name__)
             log.error("message_not_stored", source=source.id, error=code)

@@ -270,3 +270,14 @@ async def test_a_defect_of_ours_is_AE_and_the_message_is_kept(ward, feed):
     ack = await ward.intake.receive_message(adt(), feed, Broken(), AT)
     assert (code_of(ack), error_of(ack)) == ("AE", "100") and b"Okafor" not in ack
     assert [k.reason for k in await ward.intake.newest("adt")] == ["mapping-defect"]
+
+
+async def test_after_erasure_neither_resend_nor_new_message_is_applied(ward, send):
+    """A message about an erased person: AE without 207, so that the sender does not try for ever."""
+    await send(adt())
+    found = await ward.room(lambda r: r.index.resolve((Identifier(NHS_NUMBER, A),)))
+    await ward.room(lambda r: r.vault.erase(found.person))
+    for body in (adt(), adt("C2", "A08", "202601021200")):
+        ack = await send(body, AT + HOUR)
+        assert (code_of(ack), error_of(ack)) == ("AE", "100")
+    assert [k.reason for k in await ward.intake.newest("adt")] == ["erased", None]
