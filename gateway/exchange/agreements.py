@@ -69,9 +69,14 @@ class Agreements:
         """
         held = await self.get(*ref, at=act.at)
         statement = sign_statement(
-            held.document, signers, action=action, org=org, by=by, at=int(act.at.timestamp()),
+            held.document,
+            signers,
+            action=action,
+            org=org,
+            by=by,
+            at=_moment(held, action, int(act.at.timestamp())),
             effective=effective,
-        )  # fmt: skip
+        )
         return await self.receive(statement, act)
 
     async def receive(self, statement: bytes, act: Act) -> StoredStatement:
@@ -127,6 +132,12 @@ def _version(connection: Connection, id: str, version: int | None, at: datetime)
     known = SQLAgreementRegistry(connection).known(as_of=at)
     found = [one for one in known if one.id == id and version in (None, one.version)]
     return max(found, key=lambda one: one.version, default=None)
+
+
+def _moment(held: StoredAgreement, action: str, now: int) -> int:
+    """POSIX seconds of a new statement. Of one second the suspension wins, so a resumption is made later."""
+    stops = [int(made.at.timestamp()) for made in held.statements if made.action == "suspend"]
+    return max(now, max(stops) + 1) if action == "resume" and stops else now
 
 
 def _about(statement: bytes) -> tuple[str, int]:

@@ -13,9 +13,12 @@ import pytest
 from gateway.bootstrap import open_kek, open_node, system_clock
 from gateway.cli.app import run
 from gateway.config import load
+from gateway.directory.agreements import sign_statement
+from keys.jws import signers_from_store
 from keys.member import Member, member_from_store
 from keys.store.file import FileKeyStore
 from keys.store.memory import MemoryKeyStore
+from keys.store.wrapper import create_kek_file, wrapper_from
 from keys.trust import trust_list, trust_list_to_json
 
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
@@ -97,6 +100,14 @@ class Home:
         kek = f"file:{self.folder / f'{org}.kek'}"
         return ("--org", org, "--keys", str(self.folder / f"{org}.keys"), "--kek", kek)
 
+    def statement(self, org: str, document: bytes) -> bytes:
+        """A signature of that organisation over these bytes, made in its own place."""
+        wrapper = wrapper_from(f"file:{self.folder / f'{org}.kek'}", entropy=os.urandom)
+        store = FileKeyStore(self.folder / f"{org}.keys", wrapper, os.urandom)
+        at = int(system_clock().timestamp())
+        signers = signers_from_store(store, at=at)
+        return sign_statement(document, signers, action="sign", org=org, by="Privacy Officer", at=at)
+
     def inside(self, act: Callable[[Any], Any]) -> Any:
         """Run an async function on the open node, for what has no command."""
 
@@ -145,8 +156,6 @@ def _make_keys(store: Any, now: int) -> None:
 
 def _peer(folder: Path, name: str, now: int) -> Member:
     """Keys of another organisation, in a folder of its own under a KEK file of its own."""
-    from keys.store.wrapper import create_kek_file, wrapper_from
-
     create_kek_file(folder / f"{name}.kek", os.urandom)
     wrapper = wrapper_from(f"file:{folder / f'{name}.kek'}", entropy=os.urandom)
     store = FileKeyStore(folder / f"{name}.keys", wrapper, os.urandom)

@@ -13,7 +13,9 @@ def grant(home: Any, *more: str, patient: str | None = None) -> Any:
 
 def test_a_granted_consent_is_listed_and_shown(home: Any) -> None:
     """What the desk wrote is there, in force, in words and as a FHIR Consent, without the patient's number."""
-    made = grant(home, "--permit", "TREAT", "--except", "label:PSY", "--to", home.peer, "--until", "2099-12-31")
+    made = grant(
+        home, "--permit", "TREAT", "--except", "label:PSY", "--to", home.peer, "--until", "2099-12-31"
+    )
     assert made.code == 0, made.err
     row = home("consent", "list", "--patient", home.grace, "--json").rows
     assert [one["id"] for one in row] == [made.json["id"]]
@@ -43,7 +45,11 @@ def test_withdrawing_a_part_narrows_and_withdrawing_ends(home: Any) -> None:
     assert home("consent", "withdraw", "c-1", "--reason", "by phone").code == 0
     assert home("consent", "list", "--patient", home.grace, "--json").out == ""
     every = home("consent", "list", "--patient", home.grace, "--all", "--json").rows
-    assert [(one["version"], one["status"]) for one in every] == [(1, "active"), (2, "active"), (3, "inactive")]
+    assert [(one["version"], one["status"]) for one in every] == [
+        (1, "active"),
+        (2, "active"),
+        (3, "inactive"),
+    ]
     again = home("consent", "withdraw", "c-1", "--reason", "twice")
     assert again.code == 5
     assert "already" in again.err
@@ -68,7 +74,9 @@ def test_each_change_of_a_consent_is_a_leaf(home: Any) -> None:
         ((), 2, "must name a purpose"),
     ],
 )
-def test_what_cannot_be_computed_is_refused(home: Any, options: tuple[str, ...], code: int, says: str) -> None:
+def test_what_cannot_be_computed_is_refused(
+    home: Any, options: tuple[str, ...], code: int, says: str
+) -> None:
     """A consent that a decision could not compute is refused with the element, and not stored."""
     refused = grant(home, *options, "--id", "c-1")
     assert refused.code == code
