@@ -109,7 +109,12 @@ class Transport:
                 return await self._exchange(method, path, headers, params, content)
         except TimeoutError:
             raise SourceTimedOut("no complete answer within the deadline") from None
-        except (httpx.RemoteProtocolError, httpx.DecodingError, zlib.error):
+        except httpx.RemoteProtocolError as error:
+            # The words are the library's own constant: nobody answered, which is not a bad answer.
+            if str(error).startswith("Server disconnected"):
+                raise SourceUnavailable("accepted and closed without an answer") from None
+            raise SourceMalformed("the answer was not valid HTTP") from None
+        except (httpx.DecodingError, zlib.error):
             raise SourceMalformed("the answer was not valid HTTP") from None
         except (httpx.HTTPError, httpx.StreamError):
             raise SourceUnavailable("could not be reached, or broke off") from None

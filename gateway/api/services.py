@@ -8,9 +8,9 @@ from starlette.requests import Request
 
 from gateway.authn.tokens import Endpoint, IsUnder
 from gateway.config import Settings
-from gateway.db.unit_of_work import Database
 from gateway.exchange.consents import Consents
 from gateway.exchange.request import Answer, Ask
+from gateway.records.interface import Database
 from keys.interface import Entropy
 
 
