@@ -153,12 +153,11 @@ def open_floor(settings: Settings) -> FloorPack:
         raise RefusedToStart(f"floor.pack: no shipped pack and no file is called {chosen}") from None
     except Uncomputable as refused:
         raise RefusedToStart(f"floor.pack: {refused}") from None
-    if not pack.signed:
-        if not settings.floor.unsafe_unsigned:
-            raise RefusedToStart(
-                "floor.pack is not signed by anybody: have it checked and signed, "
-                "or set floor.unsafe_unsigned for tests"
-            )
+    if not pack.signed and not settings.floor.unsafe_unsigned:
+        raise RefusedToStart(
+            "floor.pack is not signed by anybody: have it checked and signed, "
+            "or set floor.unsafe_unsigned for tests"
+        )
     return pack
 
 

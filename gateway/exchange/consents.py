@@ -168,7 +168,7 @@ class Consents:
         """The first version, or the one after `held`: never recorded before it, also by a clock set back."""
         node = self._node
         version, recorded = (1, act.at) if held is None else (held.version + 1, max(act.at, held.recorded))
-        view = admit(document, resolves=self._resolves)  # 1
+        view = admit(document, resolves=self._resolves, subject=subject)  # 1
         vault = node.room(connection).vault
         detail = {"consent": f"{id}@{version}", "status": view.status, "by": act.by, "reason": act.reason}
         entry = Entry("consent", int(act.at.timestamp()), person=subject, detail=detail)
