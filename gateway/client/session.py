@@ -61,7 +61,9 @@ class CarepactClient:
         entropy: Entropy,
         now: Callable[[], int] = lambda: int(time.time()),
         deadline: float = 15.0,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        """`transport`: httpx's own unless given, for example one that presents a client certificate."""
         self._registration = registration
         self._purpose = purpose
         self._trust = trust
@@ -71,7 +73,12 @@ class CarepactClient:
         self._token = ""
         self._token_ends = 0
         self._replay = MemoryReplay()
-        self._http = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None)  # noqa: S113
+        self._http = httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113 - the whole call has one deadline
+            transport=transport,
+        )
 
     async def __aenter__(self) -> Self:
         return self
