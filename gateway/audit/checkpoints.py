@@ -22,14 +22,16 @@ Sign = Callable[[bytes], bytes]
 """Checkpoint text -> signed note (`keys.note.sign_note` with the log's key)."""
 
 
-async def checkpoint(database: Database, *, origin: str, sign: Sign, at: int) -> SignedCheckpoint | None:
+async def checkpoint(
+    database: Database, *, origin: str, sign: Sign, at: int, every: int = 0
+) -> SignedCheckpoint | None:
     """Sign and store the committed head; the stored one again if it has not grown; None while empty.
 
-    Raises `LedgerBroken` rather than sign two histories. `at`: POSIX seconds. At most once a second is the
-    caller's to keep.
+    Raises `LedgerBroken` rather than sign two histories. `at`: POSIX seconds. `every`: seconds for which the
+    stored one is handed back though the log has grown since; the self-check is made all the same.
     """
     last, head = await database.read(unsigned)
-    if head.size == 0 or (last is not None and last.size == head.size):
+    if head.size == 0 or (last is not None and (last.size == head.size or 0 <= at - last.at < every)):
         return last
     note = sign(text_from_checkpoint(Checkpoint(origin, head.size, head.root)))
     return await database.write(lambda c: store(c, SignedCheckpoint(head.size, head.root, at, note)))

@@ -60,13 +60,16 @@ class MembersFile:
     def reload(self) -> bool:
         """Read the file again; whether the list changed."""
         try:
-            found = members_from_bytes(read_bounded(self._path, MAX_BYTES))
+            data = read_bounded(self._path, MAX_BYTES)
+            if hashlib.sha256(data).hexdigest() == self._members.sha256:
+                # Every exchange comes here several times: keys are parsed and tried when bytes changed only.
+                self.fault = None
+                return False
+            found = members_from_bytes(data)
         except DirectoryRefused as refused:
             self.fault = str(refused)
             return False
         self.fault = None
-        if found.sha256 == self._members.sha256:
-            return False
         if found.trust.federation != self._members.trust.federation:
             self.fault = "the members file is of another federation"
         elif found.trust.version <= self._members.trust.version:

@@ -9,6 +9,9 @@ from keys.jwk import public_from_jwk
 from keys.lifecycle import newest
 from keys.note import sign_note
 
+EVERY = 1
+"""Seconds from one signature to the next at least: a busy node does not sign and commit one per answer."""
+
 
 def log_origin(member: str) -> str:
     """Origin line and key name of a member's log."""
@@ -16,7 +19,9 @@ def log_origin(member: str) -> str:
 
 
 async def signed_checkpoint(node: Node) -> bytes:
-    """Sign the committed head, or hand back the last one if it has not grown; empty while the log is.
+    """Sign the committed head, or hand back the last one if it has not grown or is of this very second.
+
+    Empty while the log is.
 
     Raises `unavailable` when the log contradicts what was signed before: nothing leaves on a broken log.
     """
@@ -33,6 +38,7 @@ async def signed_checkpoint(node: Node) -> bytes:
             origin=origin,
             sign=lambda text: sign_note(text, origin, node.keys, key.kid, public),
             at=at,
+            every=EVERY,
         )
     except LedgerBroken:
         raise Problem("unavailable", hint="carepact audit verify") from None

@@ -1,0 +1,1 @@
+"""Figures of performance, as ratios of two things measured in one run (`python -m benchmarks`)."""
