@@ -80,6 +80,7 @@ def grant(
 
     async def act(node: "Runtime") -> dict[str, Any]:
         from consent.fhir import excepted_from_text
+        from gateway.cli.person import canonical
         from gateway.exchange.consents import Grant
 
         given = Grant(
@@ -93,8 +94,8 @@ def grant(
             until=until,
             id=id,
         )
-        stored = await node.consents.grant(identifier, given, act_now(node, reason), dry_run=dry_run)
-        return _row(stored)
+        about = canonical(identifier)
+        return _row(await node.consents.grant(about, given, act_now(node, reason), dry_run=dry_run))
 
     _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
 
@@ -137,10 +138,11 @@ def list_consents(
     identifier = identifier_from_text(patient)
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
-        from gateway.cli.person import person_of
+        from gateway.cli.person import canonical, person_of
 
         await person_of(node, identifier)
-        return [_row(one) for one in await node.consents.of_patient(identifier, node.clock())]
+        known = await node.consents.of_patient(canonical(identifier), node.clock())
+        return [_row(one) for one in known]
 
     rows = with_node(config, as_node, act)
     if not every:

@@ -9,9 +9,16 @@ if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
 
 
+def canonical(identifier: "Identifier") -> "Identifier":
+    """The index holds URIs: `urn:oid:…` of a known system means that system (normalisation.md 1, rule 4)."""
+    from gateway.exchange.resolve import canonical as known
+
+    return known(identifier)
+
+
 async def person_of(node: "Runtime", identifier: "Identifier") -> str:
     """`Patient/<index id>`. Raises `not_found` for nobody, `conflict` where several people have it."""
-    found = await node.database.read(lambda c: node.node.room(c).index.resolve([identifier]))
+    found = await node.database.read(lambda c: node.node.room(c).index.resolve([canonical(identifier)]))
     if found.state == "ambiguous":
         raise Problem("conflict", hint="this identifier is on more than one person's record")
     if found.person is None:

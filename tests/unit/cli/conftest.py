@@ -10,10 +10,16 @@ from typing import Any
 
 import pytest
 
+from adapters.interface import Identifier
+from gateway.authn import scopes
+from gateway.authn.caller import Caller
 from gateway.bootstrap import open_kek, open_node, system_clock
 from gateway.cli.app import run
 from gateway.config import load
 from gateway.directory.agreements import sign_statement
+from gateway.exchange.cycle import exchange
+from gateway.exchange.request import Ask
+from gateway.exchange.types import CLINICAL
 from keys.jws import signers_from_store
 from keys.member import Member, member_from_store
 from keys.store.file import FileKeyStore
@@ -169,3 +175,62 @@ def stranger_keys() -> MemoryKeyStore:
     store = MemoryKeyStore(os.urandom)
     _make_keys(store, int(system_clock().timestamp()))
     return store
+
+
+ADMISSION = (
+    r"MSH|^~\&|PAS|RXX|EXCH|RXX|20260115143000||ADT^A01^ADT_A01|ADM-1|P|2.5",
+    "EVN|A01|20260115142900||||20260115141500",
+    "PID|1||9990000018^^^NHS^NH~4711^^^RXX^MR||PATIENCE^Grace||19580704|F",
+    "PV1|1|I|W3^2^B^RXX||||C7^Consult^Clara|||MED|||||||||V-99^^^RXX|||||||||||||||||||||||||20260115141500",
+    "AL1|1|DA|70618^Penicillin^RXNORM|SV|Rash|20100301",
+    "DG1|1||J18.9^Pneumonia^I10||20260115|A",
+    "ZZZ|what no table knows",
+)
+
+
+@pytest.fixture
+def admitted(home: Home) -> Home:
+    """The node once the hospital fed it an admission of Grace, and the agreement with the peer is in force."""
+
+    async def feed(node: Any) -> bytes:
+        bound = node.node.sources[0]
+        body = "\r".join(ADMISSION).encode() + b"\r"
+        ack: bytes = await node.node.intake.receive_message(
+            body, bound.source, bound.normaliser, node.clock()
+        )
+        return ack
+
+    assert b"MSA|AA" in home.inside(feed)
+    parties = ("--provider", home.ward, "--recipient", home.peer)
+    assert home("agreement", "new", "D1", *parties, "--reason", "direct care").code == 0
+    for org in (home.ward, home.peer):
+        assert home("agreement", "sign", "D1", *home.signed_by(org), "--reason", "board").code == 0
+    return home
+
+
+@pytest.fixture
+def ask(admitted: Home) -> Callable[[str], None]:
+    """`ask(id)`: the peer's ward asks for everything about Grace; the exchange gets that id."""
+
+    def run_one(id: str) -> None:
+        async def act(node: Any) -> None:
+            caller = Caller(
+                "ward",
+                PEER,
+                "TREAT",
+                scopes.parse_all("system/*.rs"),
+                f"{PEER}|dr-1",
+                None,
+                None,
+                ("doctor",),
+            )
+            system, _, value = GRACE.partition("|")
+            question = Ask(
+                exchange=id, caller=caller, subject=Identifier(system, value), types=CLINICAL,
+                shape="everything", at=node.clock(), deadline=5.0, self_url="https://north.example/fhir",
+            )  # fmt: skip
+            await exchange(node.node, question)
+
+        admitted.inside(act)
+
+    return run_one
