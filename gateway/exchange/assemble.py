@@ -108,9 +108,12 @@ def _summary(
     statement: bytes,
     security: Marks,
 ) -> bytes:
-    subject = next((o.record.ref for o in leaving if o.record.ref == f"Patient/{ask.subject}"), None)
-    if subject is None:
+    patients = [one.record.ref for one in leaving if one.record.type == "Patient"]
+    if not patients:
         raise Problem("not_available")
+    # Where the source of the very Patient that was named did not answer, another's of the same person.
+    named = f"Patient/{ask.subject}"
+    subject = named if named in patients else patients[0]
     scope = Scope(
         patient=subject,
         at=instant(ask.at),

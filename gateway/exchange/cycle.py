@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from adapters.interface import Identifier
 from consent.decision import Deny, Permit
 from consent.request import AccessRequest
 from gateway.audit.receipts import decision_statement
@@ -37,6 +36,8 @@ from gateway.exchange.request import Answer, Ask
 from gateway.exchange.resolve import Subject, resolve
 from gateway.exchange.sealing import Outgoing, outgoing, sealed
 from gateway.exchange.statements import completeness_statement, receipts_of, statement_signers
+from gateway.fhir.json import encode
+from gateway.fhir.outcome import problem_outcome
 from gateway.logs import log
 from gateway.records.interface import Record
 from keys.errors import NotReady
@@ -56,6 +57,8 @@ class _Round:
     completeness: Completeness
     statement: bytes
     body: bytes
+    problem: Problem | None = None
+    """Nothing leaves but this; the decisions behind it go on record like any other."""
 
 
 async def exchange(node: Node, ask: Ask) -> Answer:
@@ -73,12 +76,14 @@ async def exchange(node: Node, ask: Ask) -> Answer:
     checkpoint = await signed_checkpoint(node)
     for _ in range(MAX_ROUNDS):
         turn = await _decide_round(node, ask, request, subject, states)  # 9, 11
-        out = outgoing(node, ask, turn.body, checkpoint)
+        out = outgoing(node, ask, turn.body, checkpoint, refused=turn.problem is not None)
         try:
             await _release(node, ask, subject, turn, out)  # 10
         except release.Outdated:
             log.info("decided_again", exchange=ask.exchange)
             continue
+        if turn.problem is not None:
+            raise turn.problem
         return await _answer(node, ask, turn, out)  # 12
     raise Problem("conflict")
 
@@ -100,18 +105,21 @@ async def _decide_round(
 ) -> _Round:
     answered = [state.source for state in states if state.state == "answered"]
 
-    def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Mapping[str, str]]:
+    def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Record | None, Mapping[str, str]]:
         policy = read_policy(connection, node, subject.person, request)
         room = node.room(connection)
         if subject.person is None:
-            return policy, (), {}
+            return policy, (), None, {}
         records = room.records.of_person(subject.person, answered)
-        return policy, records, room.index.aliases(subject.person)
+        named = room.records.current(f"Patient/{ask.subject}") if isinstance(ask.subject, str) else None
+        return policy, records, named, room.index.aliases(subject.person)
 
-    policy, records, aliases = await node.database.read(read)
-    decided = decide(policy.plan(node), _bounded(node, records), aliases)
+    policy, records, named, aliases = await node.database.read(read)
+    plan = policy.plan(node)
+    decided = decide(plan, _bounded(node, records), aliases)
+    if isinstance(ask.subject, str):
+        _require_subject(decide(plan, (named,) if named else (), aliases))
     leaving = released(decided, ask.types)
-    _require_subject(ask, leaving)
     blind = node.entropy(32)
     statement_of = Completeness(
         node=node.member,
@@ -123,10 +131,13 @@ async def _decide_round(
         request=blinded(blind, [ask.shape.encode(), repr(ask.subject).encode()]),
         tell_withheld=node.floor.tell_withheld,
     )
-    if not statement_of.anyone_answered:
-        raise Problem("no_source_answered")
     statement = completeness_statement(node, statement_of)
-    body = assemble(node, ask, leaving, statement_of, statement)
+    try:
+        _require_answer(statement_of, resolves)
+        body = assemble(node, ask, leaving, statement_of, statement)
+    except Problem as problem:
+        told = encode(problem_outcome(problem))
+        return _Round(policy, decided, (), statement_of, statement, told, problem)
     return _Round(policy, decided, leaving, statement_of, statement, body)
 
 
@@ -136,11 +147,12 @@ def _bounded(node: Node, records: tuple[Record, ...]) -> tuple[Record, ...]:
     return records
 
 
-def _require_subject(ask: Ask, leaving: tuple[Decided, ...]) -> None:
-    """An id resolves only if that very Patient may itself leave (http-api.md 4)."""
-    if isinstance(ask.subject, Identifier):
-        return
-    if not any(one.record.ref == f"Patient/{ask.subject}" for one in leaving):
+def _require_subject(named: tuple[Decided, ...]) -> None:
+    """An id resolves only if that very Patient may itself be released (http-api.md 4).
+
+    What may be released does not depend on whether her source answers now, nor on the types asked for.
+    """
+    if not any(one.body is not None for one in named):
         raise Problem("not_available")
 
 
@@ -155,12 +167,18 @@ async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Ou
             ask.exchange, int(ask.at.timestamp()), receipts, statement_signers(node, int(ask.at.timestamp()))
         ),
         completeness_statement=turn.statement,
-        state="complete" if turn.completeness.complete else "partial",
+        state=_state(turn),
         md=out.md,
         req=ask.seal.request if ask.seal else hashlib.sha256(ask.exchange.encode()).digest(),
         detail=_detail(ask, turn),
     )
     await node.database.write(lambda connection: release.record(connection, node, disclosure))
+
+
+def _state(turn: _Round) -> str:
+    if turn.problem is not None:
+        return "failed" if turn.problem.category.name == "no_source_answered" else "denied"
+    return "complete" if turn.completeness.complete else "partial"
 
 
 def _detail(ask: Ask, turn: _Round) -> dict[str, object]:

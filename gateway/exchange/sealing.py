@@ -26,13 +26,14 @@ class Outgoing:
     at: int
 
 
-def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes) -> Outgoing:
+def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: bool = False) -> Outgoing:
     """Draft the envelope to the caller's registered key, or blind and hash an answer in clear.
 
-    `checkpoint`: the node's newest signed checkpoint, empty while its log is.
+    `checkpoint`: the node's newest signed checkpoint, empty while its log is. `refused`: an error, which is
+    never sealed and holds nothing to seal.
     """
     at = int(ask.at.timestamp())
-    if ask.seal is None:
+    if ask.seal is None or refused:
         return Outgoing(body, hashlib.sha256(node.entropy(32) + body).digest(), None, at)
     claims = Claims(
         kind="response",
