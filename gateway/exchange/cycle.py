@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from consent.decision import Deny, Permit
+from consent.plan import Plan
 from consent.request import AccessRequest
 from gateway.audit.receipts import decision_statement
 from gateway.errors import Problem
@@ -117,9 +118,8 @@ async def _decide_round(
     policy, records, named, aliases = await node.database.read(read)
     plan = policy.plan(node)
     decided = decide(plan, _bounded(node, records), aliases)
-    if isinstance(ask.subject, str):
-        _require_subject(decide(plan, (named,) if named else (), aliases))
-    leaving = released(decided, ask.types)
+    resolves = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
+    leaving = released(decided, ask.types) if resolves else ()
     blind = node.entropy(32)
     statement_of = Completeness(
         node=node.member,
@@ -147,12 +147,19 @@ def _bounded(node: Node, records: tuple[Record, ...]) -> tuple[Record, ...]:
     return records
 
 
-def _require_subject(named: tuple[Decided, ...]) -> None:
+def _may_leave(plan: Plan, named: Record | None, aliases: Mapping[str, str]) -> bool:
     """An id resolves only if that very Patient may itself be released (http-api.md 4).
 
     What may be released does not depend on whether her source answers now, nor on the types asked for.
     """
-    if not any(one.body is not None for one in named):
+    return named is not None and decide(plan, (named,), aliases)[0].body is not None
+
+
+def _require_answer(statement: Completeness, resolves: bool) -> None:
+    """Somebody was reached, and the patient may be spoken of at all."""
+    if not statement.anyone_answered:
+        raise Problem("no_source_answered")
+    if not resolves:
         raise Problem("not_available")
 
 
