@@ -81,6 +81,7 @@ loss = Table(
 )
 
 _KEPT = [column for column in intake.c if column.name not in ("body", "ack", "claim", "pushed")]
+_SELECT = select(*_KEPT)  # made once: building it costs more than running it
 
 
 class Originals:
@@ -104,30 +105,31 @@ class Originals:
     ) -> None:
         """Keep bytes as they came, before anybody parsed them. `sha256`: by which they are known again."""
         self._connection.execute(
-            insert(intake).values(
-                id=id,
-                source=source,
-                custodian=custodian,
-                pushed=pushed,
-                received=at,
-                seen=at,
-                sha256=sha256,
-                size=len(body),
-                media_type=media_type[:128],
-                state="received",
-                mapping="",
-                status="",
-                total=0,
-                mapped=0,
-                kept=0,
-                lost=0,
-                truncated=0,
-                body=self._vault.seal(key_of(id), body, _aad("body", id)),
-            )
+            insert(intake),
+            {
+                "id": id,
+                "source": source,
+                "custodian": custodian,
+                "pushed": pushed,
+                "received": at,
+                "seen": at,
+                "sha256": sha256,
+                "size": len(body),
+                "media_type": media_type[:128],
+                "state": "received",
+                "mapping": "",
+                "status": "",
+                "total": 0,
+                "mapped": 0,
+                "kept": 0,
+                "lost": 0,
+                "truncated": 0,
+                "body": self._vault.seal(key_of(id), body, _aad("body", id)),
+            },
         )
 
     def get(self, id: str, *, lock: bool = False) -> Kept | None:
-        query = select(*_KEPT).where(intake.c.id == id)
+        query = _SELECT.where(intake.c.id == id)
         row = self._connection.execute(query.with_for_update() if lock else query).first()
         return _kept(row) if row else None
 
@@ -146,8 +148,7 @@ class Originals:
     def same_bytes(self, source: str, sha256: bytes, *, pushed: bool) -> Kept | None:
         """The newest original of this source with this hash."""
         query = (
-            select(*_KEPT)
-            .where(intake.c.source == source, intake.c.sha256 == sha256, intake.c.pushed == pushed)
+            _SELECT.where(intake.c.source == source, intake.c.sha256 == sha256, intake.c.pushed == pushed)
             .order_by(intake.c.arrival.desc())
             .limit(1)
         )
@@ -163,9 +164,7 @@ class Originals:
 
     def claimed(self, source: str, control: str) -> Kept | None:
         """The message that first used this control id."""
-        row = self._connection.execute(
-            select(*_KEPT).where(intake.c.claim == _claim(source, control))
-        ).first()
+        row = self._connection.execute(_SELECT.where(intake.c.claim == _claim(source, control))).first()
         return _kept(row) if row else None
 
     def settle(
@@ -210,14 +209,17 @@ class Originals:
 
     def unfinished(self) -> tuple[tuple[Kept, bool], ...]:
         """Kept, but not yet applied, oldest first; and whether the source pushed it."""
-        query = select(*_KEPT, intake.c.pushed).where(intake.c.state == "received").order_by(intake.c.arrival)
+        query = (
+            _SELECT.add_columns(intake.c.pushed)
+            .where(intake.c.state == "received")
+            .order_by(intake.c.arrival)
+        )
         return tuple((_kept(row), bool(row.pushed)) for row in self._connection.execute(query))
 
     def of_source(self, source: str, *, since: str = "", limit: int = 1000) -> tuple[Kept, ...]:
         """Newest first."""
         query = (
-            select(*_KEPT)
-            .where(intake.c.source == source, intake.c.received >= since)
+            _SELECT.where(intake.c.source == source, intake.c.received >= since)
             .order_by(intake.c.arrival.desc())
             .limit(limit)
         )

@@ -153,16 +153,10 @@ class SQLRecords:
     def update(self, rows: Sequence[RecordRow]) -> None:
         if not rows:
             return
-        names = [field.name for field in fields(RecordRow) if field.name != "ref"]
-        statement = (
-            update(record)
-            .where(record.c.ref == bindparam("key_ref"))
-            .values({name: bindparam(f"new_{name}") for name in names})
-        )
         values = [
-            {"key_ref": row.ref} | {f"new_{name}": getattr(row, name) for name in names} for row in rows
+            {"key_ref": row.ref} | {f"new_{name}": getattr(row, name) for name in _CHANGING} for row in rows
         ]
-        self._connection.execute(statement, values)
+        self._connection.execute(_UPDATE, values)
 
     def add(self, contributions: Sequence[ContributionRow]) -> None:
         if contributions:
@@ -171,15 +165,8 @@ class SQLRecords:
     def touch(self, members: Sequence[MemberRow]) -> None:
         if not members:
             return
-        statement = insert_or(record_member)
-        new = statement.excluded
-        statement = statement.on_conflict_do_update(
-            index_elements=[record_member.c.ref, record_member.c.patient],
-            set_={"seen": new.seen, "active": new.active},
-            where=record_member.c.seen <= new.seen,
-        )
         ordered = sorted(members, key=lambda row: (row.ref, row.patient))
-        self._connection.execute(statement, [asdict(row) for row in ordered])
+        self._connection.execute(_TOUCH, [asdict(row) for row in ordered])
 
     def retire(self, patients: Sequence[str], source: str, intakes: Sequence[str], seen: str) -> int:
         still_said = exists().where(
@@ -199,7 +186,7 @@ class SQLRecords:
         return self._connection.execute(statement).rowcount
 
     def of_patients(self, patients: Sequence[str], sources: Sequence[str] | None) -> list[Found]:
-        query = _current().where(record_member.c.active)
+        query = _CURRENT.where(record_member.c.active)
         if sources is not None:
             query = query.where(record_member.c.source.in_(sources))
         return [
@@ -209,7 +196,7 @@ class SQLRecords:
         ]
 
     def current(self, ref: str) -> Found | None:
-        query = _current().where(record.c.ref == ref).order_by(record_member.c.patient).limit(1)
+        query = _CURRENT.where(record.c.ref == ref).order_by(record_member.c.patient).limit(1)
         row = self._connection.execute(query).first()
         return _found(row) if row else None
 
@@ -233,16 +220,27 @@ _COLUMNS = [
 ]
 
 
-def _current() -> Select[Any]:
-    """Records with the contribution that is current and their members, columns in the order of the rows."""
-    return (
-        select(*_COLUMNS)
-        .join_from(record, record_member, record_member.c.ref == record.c.ref)
-        .join(
-            contribution,
-            (contribution.c.ref == record.c.ref) & (contribution.c.intake == record.c.intake),
-        )
+_CURRENT: Select[Any] = (
+    select(*_COLUMNS)
+    .join_from(record, record_member, record_member.c.ref == record.c.ref)
+    .join(
+        contribution,
+        (contribution.c.ref == record.c.ref) & (contribution.c.intake == record.c.intake),
     )
+)
+"""Records with the contribution that is current and their members, columns in the order of the rows."""
+_CHANGING = [field.name for field in fields(RecordRow) if field.name != "ref"]
+_UPDATE = (
+    update(record)
+    .where(record.c.ref == bindparam("key_ref"))
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+)
+_TOUCH = insert_or(record_member)
+_TOUCH = _TOUCH.on_conflict_do_update(
+    index_elements=[record_member.c.ref, record_member.c.patient],
+    set_={"seen": _TOUCH.excluded.seen, "active": _TOUCH.excluded.active},
+    where=record_member.c.seen <= _TOUCH.excluded.seen,
+)
 
 
 def _found(row: Row[Any]) -> Found:

@@ -9,6 +9,19 @@ from sqlalchemy.dialects.postgresql import insert as insert_or
 from gateway.records.rows import LinkRow, PersonRow
 from gateway.records.sql import chunks, identifier_token, patient_link, person, subject_key
 
+# Made once: building a statement costs more than SQLite needs to run it.
+_ADD_KEY = insert_or(subject_key).on_conflict_do_nothing()
+_SELECT_KEY = select(subject_key.c.name, subject_key.c.wrapped)
+_SELECT_PERSON = select(person.c.id, person.c.made, person.c.joined, person.c.sealed)
+_PUT_PERSON = insert_or(person)
+_PUT_PERSON = _PUT_PERSON.on_conflict_do_update(
+    index_elements=["id"], set_={c.name: c for c in _PUT_PERSON.excluded if c.name != "id"}
+)
+_PUT_LINK = insert_or(patient_link)
+_PUT_LINK = _PUT_LINK.on_conflict_do_update(
+    index_elements=["patient"], set_={c.name: c for c in _PUT_LINK.excluded if c.name != "patient"}
+)
+
 
 class SQLKeys:
     """`KeyRows` in `subject_key`."""
@@ -17,7 +30,7 @@ class SQLKeys:
         self._connection = connection
 
     def get(self, names: Iterable[str]) -> Mapping[str, bytes | None]:
-        query = select(subject_key.c.name, subject_key.c.wrapped)
+        query = _SELECT_KEY
         return {
             row.name: row.wrapped
             for part in chunks(sorted(set(names)))
@@ -25,9 +38,7 @@ class SQLKeys:
         }
 
     def add(self, name: str, wrapped: bytes) -> bool:
-        found = self._connection.execute(
-            insert_or(subject_key).values(name=name, wrapped=wrapped).on_conflict_do_nothing()
-        )
+        found = self._connection.execute(_ADD_KEY, {"name": name, "wrapped": wrapped})
         return found.rowcount == 1
 
     def attach(self, name: str, person: str) -> None:
@@ -54,7 +65,7 @@ class SQLIndex:
                 self._connection.execute(select(func.pg_advisory_xact_lock(number)))
 
     def persons(self, ids: Iterable[str]) -> Mapping[str, PersonRow]:
-        query = select(person.c.id, person.c.made, person.c.joined, person.c.sealed)
+        query = _SELECT_PERSON
         return {
             row.id: PersonRow(*row)
             for part in chunks(sorted(set(ids)))
@@ -66,10 +77,7 @@ class SQLIndex:
         return tuple(sorted(found.scalars()))
 
     def save_person(self, row: PersonRow) -> None:
-        values = asdict(row)
-        self._connection.execute(
-            insert_or(person).values(values).on_conflict_do_update(index_elements=["id"], set_=values)
-        )
+        self._connection.execute(_PUT_PERSON, asdict(row))
 
     def owners(self, tokens: Iterable[bytes]) -> frozenset[str]:
         query = select(identifier_token.c.owner)
@@ -106,9 +114,4 @@ class SQLIndex:
         return tuple(sorted(found, key=lambda row: row.patient))
 
     def save_link(self, row: LinkRow) -> None:
-        values = asdict(row)
-        self._connection.execute(
-            insert_or(patient_link)
-            .values(values)
-            .on_conflict_do_update(index_elements=["patient"], set_=values)
-        )
+        self._connection.execute(_PUT_LINK, asdict(row))
