@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from adapters.interface import Identifier
 from consent.decision import Deny, Permit
 from consent.plan import Plan
 from consent.request import AccessRequest
