@@ -1,7 +1,7 @@
 """A founded node in a folder with everything that an exchange needs, in this process.
 
-The providers are the sandbox's own, but each remembers the answer it once made: a steady source that brings
-the same bytes again, so that making synthetic documents is not measured as our work.
+The providers are the sandbox's own, in this process too. They write each answer once and bring the same bytes
+again: steady sources. Their HTTP server's time is in every figure that says that sources are asked.
 """
 
 from collections.abc import AsyncIterator
@@ -24,11 +24,9 @@ from gateway.exchange.request import Answer, Ask, SealTo, Shape
 from gateway.exchange.types import CLINICAL
 from gateway.sandbox import founding
 from gateway.sandbox.founding import Places, Systems, found
-from gateway.sandbox.mocks.faults import Fault
 from gateway.sandbox.mocks.gp import GPMock
 from gateway.sandbox.mocks.hospital_messages import messages_of
 from gateway.sandbox.mocks.population import Population
-from gateway.sandbox.mocks.server import Reply, Request
 from gateway.sandbox.mocks.specialist import SpecialistMock
 from gateway.sandbox.patients import NHS_NUMBER
 from keys.envelope.recipient import Recipient
@@ -36,28 +34,6 @@ from keys.jwk import public_from_jwk
 
 TODAY = date(2026, 6, 1)
 SEED = 7
-
-
-class _Remembering:
-    """Answers the same request with the very same reply, made once."""
-
-    _made: dict[Any, tuple[Reply, str | None]]
-
-    async def answer(self, request: Request, mixed_up: Fault | None) -> tuple[Reply, str | None]:
-        made = self.__dict__.setdefault("_made", {})
-        asked = (request.method, request.path, request.query, request.body)
-        if asked not in made:
-            made[asked] = await super().answer(request, mixed_up)  # type: ignore[misc]
-        reply: tuple[Reply, str | None] = made[asked]
-        return reply
-
-
-class SteadyGP(_Remembering, GPMock):
-    pass
-
-
-class SteadySpecialist(_Remembering, SpecialistMock):
-    pass
 
 
 @dataclass(slots=True)
@@ -98,16 +74,22 @@ class Stage:
 
     async def exchange(self, node: Node) -> Answer:
         """One whole exchange, sealed to the caller's key."""
-        return await exchange(node, self.ask())
+        answer = await exchange(node, self.ask())
+        assert answer.complete, "a source did not answer"
+        return answer
+
+    async def clear(self) -> bytes:
+        """The same answer unsealed."""
+        return (await exchange(self.stored, replace(self.ask(), seal=None))).body
 
 
 @asynccontextmanager
 async def staged(folder: Path, records: int) -> AsyncIterator[Stage]:
-    """Found a sandbox in `folder`, send the hospital's messages, permit, and ask once so that all is stored."""
+    """A sandbox founded in `folder`, the hospital's messages in, a consent given, and all asked for once."""
     population = Population(SEED, TODAY, records=records)
     async with AsyncExitStack() as stack:
-        gp = await stack.enter_async_context(SteadyGP(population))
-        letters = await stack.enter_async_context(SteadySpecialist(population))
+        gp = await stack.enter_async_context(GPMock(population))
+        letters = await stack.enter_async_context(SpecialistMock(population))
         systems = Systems(gp.url, letters.url, http_port=8080, mllp_port=2575)  # nothing listens on these
         await found(Places(folder), systems, int(system_clock().timestamp()))
         runtime = await stack.enter_async_context(opened(folder))
@@ -184,5 +166,3 @@ def _caller() -> Caller:
         roles=("doctor",),
         sealed="offered",
     )
-
-

@@ -1,0 +1,39 @@
+"""`python -m benchmarks`: every figure, one table, and `benchmarks/results.json`.
+
+The figures are told, not judged: the command ends with 0 even where a goal is missed.
+"""
+
+import sys
+import time
+
+from benchmarks import decisions, envelope, exchange, startup
+from benchmarks.report import RESULTS, Result, table, write
+
+ALL = {
+    "exchange": exchange.run,
+    "decisions": decisions.run,
+    "envelope": envelope.run,
+    "startup": startup.run,
+}
+
+
+def main(chosen: list[str]) -> int:
+    """Run the named benchmarks, all of them without a name; a part of them replaces no file."""
+    unknown = [name for name in chosen if name not in ALL]
+    if unknown:
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(ALL)}", file=sys.stderr)
+        return 2
+    start = time.perf_counter()
+    results: list[Result] = []
+    for name, run in ALL.items():
+        if not chosen or name in chosen:
+            results += run()
+    print(table(results))
+    if not chosen:
+        write(results)
+        print(f"written to {RESULTS.name} after {time.perf_counter() - start:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
