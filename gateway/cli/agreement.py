@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli.act import act_now, read_file, write_file
 from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, register, told_statement
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
 
@@ -26,13 +27,10 @@ _EXAMPLES = """From nothing to in force, both sides signing the same bytes:
 
 Status is derived from signed statements, never written down: draft, half-signed, active,
 suspended, terminated, expired, superseded. Either side suspends alone; resuming needs both.
+
 Exit codes: 0 done, 2 not computable, 4 not found, 5 already signed or stale, 6 a statement refused."""
 
-app = typer.Typer(
-    help="Sharing agreements between organisations: new, sign, list, show, suspend, terminate.",
-    epilog=_EXAMPLES,
-    no_args_is_help=True,
-)
+app = noun("Sharing agreements between organisations.", _EXAMPLES)
 
 _COLUMNS = ("id", "version", "status", "providers", "recipients", "purposes", "signed", "start", "end")
 
@@ -91,7 +89,7 @@ def add(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """Keep a document that the other side drafted, byte for byte. The same bytes again change nothing."""
+    """Take in a document of the other side. It is kept byte for byte; again the same changes nothing."""
     document = read_file(file, "FILE")
     _told_added(with_node(config, as_node, lambda node: _added(node, document, reason)), as_json)
 
@@ -104,7 +102,7 @@ def statement(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """Verify and keep the other side's signed statement (JWS)."""
+    """Take in the other side's signed statement (JWS), verified."""
     data = read_file(file, "FILE")
 
     async def act(node: "Runtime") -> "StoredStatement":
@@ -120,7 +118,7 @@ def statement(
 def list_agreements(
     as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None
 ) -> None:
-    """Every version, with the status that its statements add up to."""
+    """Every version with its status. Status is what the signed statements add up to."""
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         from gateway.cli.agreement_words import rows_from_agreements

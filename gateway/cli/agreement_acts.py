@@ -29,12 +29,12 @@ OutOption = Annotated[Path | None, typer.Option(help="Write the exact bytes here
 
 _PLAIN = {
     "sign": (
-        "Sign the exact bytes of a version for an organisation; --out gives the statement to send on.",
+        "Sign a version for an organisation. --out gives the statement to send on.",
         "carepact agreement sign D1 --by 'Caldicott Guardian' --reason 'board 12 May'",
     ),
     "suspend": ("Stop the flow, alone and at once.", "carepact agreement suspend D1 --reason 'incident 7'"),
     "resume": (
-        "Take a suspension back; it flows again once every signatory did.",
+        "Take a suspension back. It flows again once every signatory did.",
         "carepact agreement resume D1 --reason 'incident 7 closed'",
     ),
 }

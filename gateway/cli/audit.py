@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import instant_from_seconds, operator, seconds_from_text
+from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOption,
     ConfigOption,
@@ -30,9 +31,7 @@ _EXAMPLES = """Examples:
 
 Exit codes of verify: 0 everything holds, 5 the log contradicts itself, 6 a signature does not hold."""
 
-app = typer.Typer(
-    help="The ledger: verify it; who saw a patient's record.", epilog=_EXAMPLES, no_args_is_help=True
-)
+app = noun("The ledger: verify it; who saw a patient's record.", _EXAMPLES)
 
 _COLUMNS = ("at", "kind", "who", "organisation", "purpose", "what", "reason", "leaf")
 _WORDS = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now, instant_from_seconds, read_file
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
 from gateway.errors import Problem
@@ -24,9 +25,10 @@ _EXAMPLES = """Examples:
   carepact client disable ward --reason 'laptop stolen'
 
 A key file holds public keys only. Disabling a client ends its tokens at once.
+
 Exit codes: 0 done, 2 not registrable, 4 no such client, 5 the id is taken."""
 
-app = typer.Typer(help="Health systems that may ask.", epilog=_EXAMPLES, no_args_is_help=True)
+app = noun("Health systems that may ask.", _EXAMPLES)
 
 _COLUMNS = ("id", "status", "organisation", "purposes", "roles", "sealed", "may", "scopes")
 _MAY = ("emergency", "record-consent")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now
+from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOption,
     ConfigOption,
@@ -33,13 +34,10 @@ _EXAMPLES = """Examples:
   carepact consent explain 6b1d
 
 Purposes are HL7 v3 ActReason codes: TREAT covers ETREAT, COC and the others below it.
+
 Exit codes: 0 done, 2 not computable, 4 not found, 5 conflict or stale version."""
 
-app = typer.Typer(
-    help="Patients' consents: record, withdraw, list, show, and why a decision was as it was.",
-    epilog=_EXAMPLES,
-    no_args_is_help=True,
-)
+app = noun("Patients' consents: record, withdraw, list, show, and why a decision was as it was.", _EXAMPLES)
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
@@ -134,7 +132,7 @@ def list_consents(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """What a patient said: the newest version of each consent that is active."""
+    """A patient's active consents. Of each the newest version."""
     identifier = identifier_from_text(patient)
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
@@ -160,7 +158,7 @@ def show(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """One consent in words, or as the document that it is."""
+    """One consent in words, or as FHIR."""
 
     async def act(node: "Runtime") -> Any:
         return await node.consents.get(id, version)
@@ -191,7 +189,7 @@ def explain(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """Why each resource of an exchange left or was withheld, from the signed receipts."""
+    """Why each resource left or was withheld. From the signed receipts of an exchange."""
     if whom not in ("admin", "requester"):
         raise Problem("invalid", expression="--for", hint="admin or requester")
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption
 from gateway.cli.output import emit_json, say
 from gateway.errors import Exit, RefusedToStart
@@ -13,16 +14,15 @@ if TYPE_CHECKING:
     from gateway.config import Settings
     from gateway.db.migrate import Schema
 
-app = typer.Typer(
-    help="The database: bring it to this version's schema, or only look.",
-    epilog="Examples: carepact db check, carepact db upgrade",
-    no_args_is_help=True,
+app = noun(
+    "The database: bring it to this version's schema, or only look.",
+    "Examples: carepact db check, carepact db upgrade",
 )
 
 
 @app.command(epilog="Example: carepact db upgrade")
 def upgrade(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """Bring the database to this version's schema; nothing to do is fine. Back it up first."""
+    """Bring it to this version's schema. Nothing to do is fine; back it up first."""
     from gateway.db import migrate
 
     settings = _settings(config, as_node)
@@ -39,7 +39,7 @@ def upgrade(as_json: JsonOption = False, config: ConfigOption = None, as_node: A
 
 @app.command(epilog="Example: carepact db check --json")
 def check(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """Say which schema the database has and which one this version needs; changes nothing."""
+    """Say whether it is at this version's schema. Changes nothing."""
     settings = _settings(config, as_node)
     found = schema_without_making(settings)
     if as_json:

@@ -5,17 +5,17 @@ from typing import Any
 
 import typer
 
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Exit
 
-app = typer.Typer(
-    help="Check the node and say the next step for each thing that is wrong.",
-    epilog="Changes nothing. Exit codes: 0 nothing is wrong (warnings do not count), 10 a check failed.",
+app = noun("Check the node and say the next step for each thing that is wrong.")
+
+
+@app.command(
+    epilog="Changes nothing. Exit codes: 0 nothing is wrong (warnings do not count), 10 a check failed."
 )
-
-
-@app.callback(invoke_without_command=True)
 def doctor(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
     """Look at configuration, keys, members, law, database, ledger, sources, agreements and clients."""
     from gateway.cli.checks import examine

@@ -6,6 +6,7 @@ import typer
 
 from gateway.cli.act import instant_from_seconds, seconds_from_text
 from gateway.cli.exchange_pull import pull
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Problem
@@ -25,7 +26,7 @@ _EXAMPLES = """Examples:
 
 Ids may be shortened to a unique prefix."""
 
-app = typer.Typer(help="Exchanges: ask, list, show.", epilog=_EXAMPLES, no_args_is_help=True)
+app = noun("Exchanges: ask, list, show.", _EXAMPLES)
 
 app.command(epilog="Example: carepact exchange pull --patient patient_with_full_record --purpose TREAT")(pull)
 
@@ -66,7 +67,7 @@ def show(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """One exchange: which sources were asked, what was decided and why, where it stands in the ledger."""
+    """One exchange, from signed statements. Sources, decisions by reason, place in the ledger."""
 
     async def act(node: "Runtime") -> dict[str, Any]:
         return await node.database.read(lambda c: _shown(c, node, id))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now, instant_from_seconds
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Problem
@@ -22,7 +23,7 @@ _EXAMPLES = """Examples:
 
 A key that others must verify or seal by is published in the members file when it is made."""
 
-app = typer.Typer(help="The node's keys: list, jwks, create.", epilog=_EXAMPLES, no_args_is_help=True)
+app = noun("The node's keys: list, jwks, create.", _EXAMPLES)
 
 _COLUMNS = ("use", "alg", "state", "from", "until", "published", "kid")
 _ALGORITHMS = {"sig": ("Ed25519", "ML-DSA-65"), "log": ("Ed25519",), "enc": ("HPKE-9-KE",)}
@@ -31,7 +32,7 @@ _LIFE = {"sig": 365 * 86_400, "log": 365 * 86_400, "enc": 48 * 3600}
 
 @app.command("list", epilog="Example: carepact keys list --json")
 def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """Every key that was ever made, oldest first, with its state read off the clock."""
+    """Every key that was ever made. Oldest first, with its state read off the clock."""
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         owner = node.node.directory().trust.owner
@@ -44,7 +45,7 @@ def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node:
 
 @app.command(epilog="Example: carepact keys jwks > north.jwks.json")
 def jwks(config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """Public keys as a JWK Set (RFC 7517): to verify statements and receipts with, retired ones too."""
+    """Public keys as a JWK Set (RFC 7517). Retired ones too: old statements are verified by them."""
 
     async def act(node: "Runtime") -> list[dict[str, str]]:
         return [
@@ -85,7 +86,8 @@ async def _created(node: "Runtime", use: Any, reason: str) -> list[dict[str, Any
     kids = [node.keys.create(use, alg, nbf=at, exp=at + _LIFE[use]) for alg in _ALGORITHMS[use]]
     publish(node)
     await node.database.write(lambda c: _log(c, node, act, use, kids))
-    return [_row(key, at, True) for key in node.keys.public() if key.kid in kids]
+    made = {key.kid: key for key in node.keys.public()}
+    return [_row(made[kid], at, True) for kid in kids]
 
 
 def _log(connection: Any, node: "Runtime", act: Any, use: str, kids: list[str]) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import seconds_from_text
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_rows
 from gateway.errors import Problem
@@ -23,9 +24,7 @@ _EXAMPLES = """Examples:
 
 Lines of the loss ledger hold positions and reasons, never values."""
 
-app = typer.Typer(
-    help="Sources: what they sent, and what became of it.", epilog=_EXAMPLES, no_args_is_help=True
-)
+app = noun("Sources: what they sent, and what became of it.", _EXAMPLES)
 
 _GROUPS = ("reason", "position", "day", "mapping")
 _LISTED = ("id", "kind", "custodian", "where", "last", "stored", "quarantined", "refused", "waiting")
@@ -34,7 +33,7 @@ _RECENT = 10_000
 
 @app.command("list", epilog="Example: carepact source list --json")
 def list_sources(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """The sources of the configuration, and how the newest originals of each ended."""
+    """The configured sources. Beside each, how its newest originals ended."""
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         return [await _listed(node, one) for one in node.settings.sources]
@@ -68,7 +67,7 @@ def losses(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """What could not be mapped as it was, summed; nothing of an original is lost without a line here."""
+    """What could not be mapped as it was, summed. Nothing is lost without a line here."""
     if group_by not in _GROUPS:
         raise Problem("invalid", expression="--group-by", hint=f"one of {', '.join(_GROUPS)}")
 
