@@ -5,8 +5,8 @@
    original is quarantined `wrong-patient`, before the index has seen it.
 3. Patients are linked, which gives the persons and the keys that records are sealed under.
 4. Contributions are stored; the store folds by resource.
-5. What a hospital folds by element (an Encounter's status survives a message that says none) is folded again
-   from the whole history of its key.
+5. What a hospital's messages say of one resource is folded: what a later message does not mention stays, and
+   silence never lowers a mark. Out of order, the whole history of its key is folded again.
 A unit that fails by a defect of ours is undone alone and quarantined; a database error is not caught here.
 """
 
@@ -27,7 +27,6 @@ from gateway.logs import log
 from gateway.records.interface import Contribution, KeyErased, Record
 from gateway.records.room import Room
 
-_FOLDED = frozenset(("Encounter", "ServiceRequest"))
 _MOST = 2**63 - 1
 
 
@@ -132,7 +131,7 @@ def _folded_refs(taken: Taken) -> list[str]:
     """Resources whose state is more than their latest contribution."""
     if taken.source.kind != "hospital":
         return []
-    return [p.ref for p in taken.prepared.pieces if p.ref.partition("/")[0] in _FOLDED]
+    return [p.ref for p in taken.prepared.pieces if p.ref.partition("/")[0] in fold.FOLDED]
 
 
 def _fold(room: Room, taken: Taken, piece: Piece, before: Record | None, digest: Digest) -> None:

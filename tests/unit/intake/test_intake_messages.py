@@ -141,6 +141,19 @@ async def test_an_update_that_says_no_status_keeps_the_known_one(ward, send, ord
     assert (await only(ward, "Encounter"))[1]["status"] == "in-progress"
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_a_short_message_neither_empties_nor_lowers_a_patient(ward, send, order):
+    """S33, rule 8: what a later message does not say stays, address and the VIP mark of PV1-16 included."""
+    full = adt().replace(b"|19800517|F", b"|19800517|F|||1 Weir Street^^Harbour Town^^XX1 1XX")
+    full = full.replace(b"PV1|1|I|W1^1^2|||||||||||||", b"PV1|1|I|W1^1^2|||||||||||||VIP", 1)
+    short = adt("C2", "A08", "202601031000")
+    for place in order:
+        assert code_of(await send((full, short)[place])) == "AA"
+    patient = (await only(ward, "Patient"))[1]
+    assert patient["address"][0]["city"] == "Harbour Town"
+    assert "CEL" in {label["code"] for label in patient["meta"]["security"]}
+
+
 async def test_discharge_ends_the_encounter(ward, send):
     """A01, A08, A03: finished."""
     for n, trigger in enumerate(("A01", "A08", "A03")):
