@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from consent.errors import Uncomputable
@@ -143,8 +144,12 @@ def agreement_status(
     return "suspended" if now.suspended else "active"
 
 
+@lru_cache(maxsize=4096)
 def agreement_from_stored(stored: StoredAgreement) -> SharingAgreement:
-    """A stored version with its verified statements. Raises `Uncomputable`, also if the ids do not agree."""
+    """A stored version with its verified statements. Raises `Uncomputable`, also if the ids do not agree.
+
+    Remembered by all that is stored: every exchange reads every agreement of the node.
+    """
     statements = tuple(
         Statement(item.org, item.action, micros(item.at), micros(item.effective) if item.effective else None)
         for item in stored.statements

@@ -82,8 +82,11 @@ def decision_statement(exchange: str, at: datetime, receipts: Iterable[bytes]) -
     return _compact({"v": 1, "exchange": exchange, "at": instant_text(at), "receipts": digests})
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def _compact(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def for_requester(

@@ -50,6 +50,8 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
             return self
 
         def swap(references: frozenset[str]) -> frozenset[str]:
+            if references.isdisjoint(aliases):
+                return references
             return frozenset(aliases.get(item, item) for item in references)
 
         return msgspec.structs.replace(

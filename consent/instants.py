@@ -31,6 +31,7 @@ def datetime_from_micros(at: Micros) -> datetime:
     return _EPOCH + at * _TICK
 
 
+@lru_cache(maxsize=64)
 def instant_text(at: datetime) -> str:
     """A clock reading as FHIR instant in UTC, six digits of fraction."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

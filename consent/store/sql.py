@@ -153,6 +153,15 @@ def _aad(id: str, version: int) -> bytes:
     return f"consent_version\x00{id}\x00{version}".encode()
 
 
+_AGREEMENT_ROWS = select(
+    *(
+        select(func.count()).select_from(table).scalar_subquery()
+        for table in (agreement_version, agreement_statement)
+    )
+)
+"""What is only ever added to: its rows, counted in one statement, are the epoch."""
+
+
 class SQLAgreementRegistry:
     """All versions of all agreements with their statements."""
 
@@ -244,7 +253,4 @@ class SQLAgreementRegistry:
         return found
 
     def epoch(self) -> int:
-        counts = (
-            select(func.count()).select_from(table) for table in (agreement_version, agreement_statement)
-        )
-        return sum(self._connection.execute(count).scalar() or 0 for count in counts)
+        return sum(self._connection.execute(_AGREEMENT_ROWS).one())

@@ -25,8 +25,8 @@ class Contribution:
 
 def merged(contributions: Iterable[Contribution]) -> tuple[Contribution, ...]:
     """The set in its one order: Patients first, then by type, custodian, source, ref, content."""
-    unique = {(c.custodian, c.source, c.ref, c.content): c for c in contributions}
-    return tuple(sorted(unique.values(), key=_place))
+    unique = {_place(c): c for c in contributions}
+    return tuple(unique[place] for place in sorted(unique))
 
 
 def _place(c: Contribution) -> tuple[bool, str, str, str, str, bytes]:

@@ -4,10 +4,10 @@ A store unwraps lazily and remembers what it unwrapped for as long as it lives.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from keys.algorithms import sign_raw, unwrap_with
+from keys.algorithms import signer_from_seed, unwrap_with
 from keys.errors import KeyFault, UnknownKey
 from keys.interface import Entropy, KeyWrapper, PublicKey, Use
 from keys.store.record import (
@@ -45,6 +45,8 @@ class ShelfKeyStore:
         self._wrapper = wrapper
         self._entropy = entropy
         self._seeds: dict[str, tuple[PublicKey, bytes]] = {}
+        self._signers: dict[str, Callable[[bytes], bytes]] = {}
+        self._records: dict[str, Record] = {}
 
     def create(self, use: Use, alg: str, *, nbf: int, exp: int) -> str:
         """Make a key and return its kid. `KeyFault` for an algorithm that this use never has."""
@@ -59,10 +61,12 @@ class ShelfKeyStore:
 
     def sign(self, kid: str, data: bytes) -> bytes:
         """Raw signature bytes."""
-        public, seed = self._private(kid)
-        if public.use not in SIGNING_USES:
-            raise UnknownKey("not a signing key")
-        return sign_raw(public.alg, seed, data)
+        if kid not in self._signers:
+            public, seed = self._private(kid)
+            if public.use not in SIGNING_USES:
+                raise UnknownKey("not a signing key")
+            self._signers[kid] = signer_from_seed(public.alg, seed)
+        return self._signers[kid](data)
 
     def open(self, kid: str, sealed: bytes, info: bytes) -> bytes:
         """HPKE single-shot open of enc ‖ ciphertext."""
@@ -83,6 +87,7 @@ class ShelfKeyStore:
         if seed_from_record(record, self._wrapper) is not None:
             self._shelf.replace(kid, record_retired(record, at, self._wrapper).data)
         self._seeds.pop(kid, None)
+        self._signers.pop(kid, None)
 
     def rewrap(self, wrapper: KeyWrapper) -> None:
         """Put every key under another KEK."""
@@ -99,9 +104,13 @@ class ShelfKeyStore:
         data = self._shelf.read(kid)
         if data is None:
             raise UnknownKey("no such key")
+        known = self._records.get(kid)
+        if known is not None and known.data == data:
+            return known
         record = record_from_bytes(data)
         if record.public.kid != kid:
             raise KeyFault("a key under another key's name")
+        self._records[kid] = record
         return record
 
     def _private(self, kid: str) -> tuple[PublicKey, bytes]:
