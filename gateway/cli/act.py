@@ -2,10 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
 
 from gateway.cli.options import required_reason
-from gateway.errors import Problem
+from gateway.cli.output import warn
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +37,12 @@ def act_now(node: "Runtime", reason: str) -> "Act":
     from gateway.exchange.consents import Act
 
     return Act(operator(), required_reason(reason), node.clock())
+
+
+def decline(code: Exit, text: str) -> NoReturn:
+    """End the command with a sentence of its own, where that of the category would say less."""
+    warn(f"carepact: {text}")
+    raise typer.Exit(int(code))
 
 
 def seconds_from_text(text: str, now: "datetime", option: str) -> int:

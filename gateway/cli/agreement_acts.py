@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.cli.act import act_now, operator, write_file
+from gateway.cli.act import act_now, decline, operator, write_file
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, say
-from gateway.errors import Problem
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from consent.interface import StoredStatement
@@ -179,8 +179,8 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except StatementRefused as refused:
-        hint = _REFUSED.get(refused.reason, f"the statement does not verify ({refused.reason})")
-        raise Problem("refused", hint=hint) from None
+        why = _REFUSED.get(refused.reason, f"it does not verify ({refused.reason})")
+        decline(Exit.BAD_PROOF, f"the statement is refused: {why}")
 
 
 def told_statement(stored: "StoredStatement", as_json: bool) -> None:

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import act_now, instant_from_seconds, read_file
+from gateway.cli.act import act_now, decline, instant_from_seconds, read_file
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
-from gateway.errors import Problem
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from gateway.authn.clients import Client
@@ -66,7 +66,7 @@ def add(
 
     async def act(node: "Runtime") -> tuple["Client", bool]:
         from gateway.authn.clients import client_from_registration
-        from gateway.authn.errors import RegistrationRefused
+        from gateway.authn.errors import ClientExists, RegistrationRefused
         from gateway.exchange.registrations import Registrations
 
         try:
@@ -84,7 +84,10 @@ def add(
             )
         except RegistrationRefused as refused:
             raise Problem("invalid", hint=str(refused)) from None
-        return await Registrations(node.node).add(client, act_now(node, reason)), _known(node, org)
+        try:
+            return await Registrations(node.node).add(client, act_now(node, reason)), _known(node, org)
+        except ClientExists:
+            decline(Exit.CONFLICT, f"a client {id} is registered already: carepact client show {id}")
 
     client, known = with_node(config, as_node, act)
     if not known:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import act_now
+from gateway.cli.act import act_now, decline
 from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOption,
@@ -17,7 +17,7 @@ from gateway.cli.options import (
     with_node,
 )
 from gateway.cli.output import emit_json, emit_rows, say
-from gateway.errors import Problem
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
@@ -118,7 +118,7 @@ def withdraw(
         part = None if only is None else excepted_from_text(only)
         held = _row(await node.consents.get(id))
         if held["status"] != "active":
-            raise Problem("conflict", hint=f"this consent is {held['status']} already")
+            decline(Exit.CONFLICT, f"consent {held['id']} is {held['status']} already: nothing was changed")
         return _row(await node.consents.withdraw(id, act_now(node, reason), only=part, dry_run=dry_run))
 
     _told(with_node(config, as_node, act), dry_run, as_json, "recorded")

@@ -5,12 +5,13 @@ statement names exactly these bytes, in this order, by a key of this node. Only 
 """
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gateway.cli.act import instant_from_seconds
-from gateway.errors import Problem
+from gateway.cli.act import decline, instant_from_seconds
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from gateway.audit.receipts import KeptReceipt
     from gateway.bootstrap import Runtime
     from gateway.exchange.node import Node
+
+WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,19 @@ class Explanations:
         """What holds for all, then each explanation with what it is about."""
         told = [self.head]
         for text, about in self.words:
-            told += ["", text, f"  for      {', '.join(about)}"]
+            told += ["", text, *_wrapped(about)]
         return told
+
+
+def _wrapped(about: Sequence[str]) -> list[str]:
+    return textwrap.wrap(
+        ", ".join(about),
+        WIDTH,
+        initial_indent="  for      ",
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 async def explanations(node: "Runtime", id: str, *, requester: bool) -> Explanations:
@@ -73,10 +87,10 @@ def kept_receipts(
             exchange = exchanges.find(connection, one.exchange) if one else None
             only = one.id if one else None
         if exchange is None:
-            raise Problem("not_found", hint="carepact exchange list")
+            raise Problem("not_found", hint="Known ones: carepact exchange list")
         return exchange, receipts.of_exchange(connection, exchange.id, vault), only
     except Ambiguous:
-        raise Problem("conflict", hint="more than one begins so: give more of the id") from None
+        decline(Exit.CONFLICT, "more than one id begins so: give more of it")
     except KeyErased:
         raise Problem("not_available", hint="the record that this was about was erased") from None
     except SealBroken:

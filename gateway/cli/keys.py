@@ -37,7 +37,8 @@ def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node:
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         owner = node.node.directory().trust.owner
         at = int(node.clock().timestamp())
-        return [_row(key, at, owner(key.kid) == node.node.member) for key in node.keys.public()]
+        found = sorted(node.keys.public(), key=lambda key: (key.nbf, key.use, key.alg, key.kid))
+        return [_row(key, at, owner(key.kid) == node.node.member) for key in found]
 
     rows = with_node(config, as_node, act)
     emit_rows(rows, _COLUMNS, as_json=as_json, empty="no key: carepact keys create --use sig --reason …")

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from gateway.errors import Problem
+from gateway.cli.act import decline
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from adapters.interface import Identifier
@@ -17,10 +18,10 @@ def canonical(identifier: "Identifier") -> "Identifier":
 
 
 async def person_of(node: "Runtime", identifier: "Identifier") -> str:
-    """`Patient/<index id>`. Raises `not_found` for nobody, `conflict` where several people have it."""
+    """`Patient/<index id>`. Raises `not_found` for nobody, ends with exit 5 where several have it."""
     found = await node.database.read(lambda c: node.node.room(c).index.resolve([canonical(identifier)]))
     if found.state == "ambiguous":
-        raise Problem("conflict", hint="this identifier is on more than one person's record")
+        decline(Exit.CONFLICT, "this identifier is on the records of more than one person; see to that first")
     if found.person is None:
         raise Problem("not_found", expression="--patient", hint="nobody here has this identifier")
     return found.person

@@ -25,7 +25,7 @@ from keys.errors import StatementRefused
 from keys.jws import Signer
 from keys.syntax import SyntaxRefused, parse_object
 
-_NEXT = "carepact agreement list"
+_NEXT = "Known ones: carepact agreement list"
 
 
 class Agreements:

@@ -13,12 +13,12 @@ from gateway.audit import ledger
 from gateway.audit.interface import Entry
 from gateway.authn import sql
 from gateway.authn.clients import Client, Status
-from gateway.authn.errors import ClientExists, UnknownClient
+from gateway.authn.errors import UnknownClient
 from gateway.errors import Problem
 from gateway.exchange.consents import Act
 from gateway.exchange.node import Node
 
-_NEXT = "carepact client list"
+_NEXT = "Known ones: carepact client list"
 
 
 class Registrations:
@@ -28,17 +28,12 @@ class Registrations:
         self._node = node
 
     async def add(self, client: Client, act: Act) -> Client:
-        """Register a client. Raises `conflict` where the id is taken."""
+        """Register a client. Raises `ClientExists`."""
 
         def unit(connection: Connection) -> Client:
             kids = [key.kid for key in client.keys] + [key.kid for key in client.enc]
             self._log(connection, client.id, act, action="add", organisation=client.organisation, kids=kids)
-            try:
-                sql.add_client(connection, client, at=int(act.at.timestamp()))
-            except ClientExists:
-                raise Problem(
-                    "conflict", hint="this id is registered already: carepact client list"
-                ) from None
+            sql.add_client(connection, client, at=int(act.at.timestamp()))
             return client
 
         return await self._node.database.write(unit)
