@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.api.middleware import Guard
+from gateway.api.middleware import Guard, TooLarge
 from gateway.api.problems import problem_response
 from gateway.api.routes import TABLE
 from gateway.api.services import Services
@@ -18,7 +18,12 @@ def application(services: Services) -> ASGIApp:
     """The app behind its guard. Starlette's redirects for a trailing slash are off: they trust `Host`."""
     app = Starlette(
         routes=[Route(path, _dispatch(path), methods=_methods(path)) for path in _paths()],
-        exception_handlers={Problem: _problem, HTTPException: _http},
+        exception_handlers={
+            Problem: _problem,
+            HTTPException: _http,
+            TooLarge: _too_large,
+            Exception: _unforeseen,
+        },
     )
     app.router.redirect_slashes = False
     app.state.services = services
@@ -48,6 +53,15 @@ def _dispatch(path: str):  # type: ignore[no-untyped-def]
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return problem_response(error)
+
+
+async def _too_large(_: Request, error: Exception) -> Response:
+    return problem_response(Problem("too_large", hint="limits.body_bytes"))
+
+
+async def _unforeseen(_: Request, error: Exception) -> Response:
+    """In place of Starlette's plain text; it raises again afterwards, and the guard logs it."""
+    return problem_response(Problem("internal"))
 
 
 async def _http(_: Request, error: Exception) -> Response:

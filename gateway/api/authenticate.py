@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from gateway.api.services import services
+from gateway.authn import scopes
 from gateway.authn.caller import Caller
 from gateway.authn.tokens import authenticate
 from gateway.errors import Problem
@@ -18,6 +19,19 @@ async def require(request: Request, type: str, letter: str) -> Caller:
     caller = await node.database.read(lambda connection: authenticate(connection, token.strip(), now))
     if caller is None:
         raise Problem("unauthenticated")
-    if not caller.allows(type, letter):
-        raise Problem("forbidden", hint=f"needs scope system/{type}.{letter}")
+    require_scope(caller, type, letter)
     return caller
+
+
+def require_scope(caller: Caller, type: str, letter: str) -> None:
+    """Raises `forbidden`, naming the scope that is needed."""
+    if not serves(caller, type, letter):
+        raise Problem("forbidden", hint=f"needs scope system/{type}.{letter}")
+
+
+def serves(caller: Caller, type: str, letter: str) -> bool:
+    """Whether an interaction on a type is in scope without a constraint.
+
+    No constraint (`?category=laboratory`) can be applied yet, and what it cannot be applied to is not served.
+    """
+    return caller.allows(type, letter) and not scopes.constraints(caller.scopes, type, letter)

@@ -6,6 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import __version__
+from gateway.api.negotiate import accepted_in_clear
+from gateway.api.parameters import query
 from gateway.api.services import Services, services
 from gateway.fhir.capability import capability_statement
 from gateway.fhir.json import encode
@@ -15,11 +17,13 @@ async def capabilities(request: Request) -> Response:
     """The CapabilityStatement; public, cacheable."""
     from gateway.api.routes import TABLE  # the table names this handler
 
+    node = services(request)
+    media = accepted_in_clear(request, query(request, {"mode"}, node.settings.limits), None)
     rows = [(row.type, row.interaction) for row in TABLE if row.type]
-    body = encode(_statement(services(request), rows))
+    body = encode(_statement(node, rows))
     return Response(
         body,
-        media_type="application/fhir+json; fhirVersion=4.0",
+        media_type=f"{media}; fhirVersion=4.0",
         headers={"Cache-Control": "public, max-age=300"},
     )
 

@@ -4,6 +4,7 @@
 2. A path that routing and authorisation see alike: no `//`, `;`, dot segments, no encoded slash or NUL.
 3. Bounded: URI, number and bytes of headers, body (declared or not).
 4. Every reply carries the security headers and a request id; every refusal is an OperationOutcome.
+   A correlation id is echoed where it has the same form.
 5. What a handler did not foresee is `internal`, logged by type and place, never with a value.
 """
 
@@ -20,10 +21,16 @@ from gateway.logs import log
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _BAD_PATH = re.compile(rb"//|;|%2f|%5c|%00|\\|(^|/)\.{1,2}(/|$)|%2e", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
+_LENGTH = re.compile(rb"[0-9]{1,12}\Z")
+_ONCE = (b"authorization", b"content-type", b"carepact-nonce", b"if-match")
 _SECURITY = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'"),
 )
+
+
+_STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
 class TooLarge(Exception):
@@ -52,7 +59,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *self._headers(message, request_id)]
+                message["headers"] = [*message["headers"], *self._headers(message, scope, request_id)]
             await send(message)
 
         problem = self._refusal(scope)
@@ -97,8 +104,10 @@ class Guard:
         if any(value.lower() != b"identity" for value in named.get(b"content-encoding", [])):
             return Problem("unsupported_media", expression="Content-Encoding")
         declared = next(iter(lengths), b"0")
-        if not declared.isdigit():
+        if not _LENGTH.match(declared):
             return Problem("malformed", expression="Content-Length")
+        if any(len(named.get(name, [])) > 1 for name in _ONCE):
+            return Problem("malformed", hint="a header stands there twice")
         return Problem("too_large") if int(declared) > self._limits.body_bytes else None
 
     def _bounded(self, receive: Receive) -> Receive:
@@ -116,16 +125,23 @@ class Guard:
         return bounded
 
     def _known(self, host: bytes) -> bool:
-        name = host.decode("latin-1").lower()
-        return (name.rsplit(":", 1)[0] if not name.endswith("]") else name).strip("[]") in self._hosts
+        found = _HOST.match(host.decode("latin-1").lower())
+        return found is not None and found.group(1).strip("[]") in self._hosts
 
     def _request_id(self, scope: Scope) -> str:
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.match(value.decode("latin-1")):
-                return str(value.decode("latin-1"))
-        return self._new_id()
+        return _echoed(scope, b"x-request-id") or self._new_id()
 
-    def _headers(self, message: Message, request_id: str) -> list[tuple[bytes, bytes]]:
+    def _headers(self, message: Message, scope: Scope, request_id: str) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in message["headers"]}
         extra = [(b"x-request-id", request_id.encode()), *_SECURITY]
+        if correlation := _echoed(scope, b"x-correlation-id"):
+            extra.append((b"x-correlation-id", correlation.encode()))
+        if scope.get("scheme") == "https":
+            extra.append(_STRICT_TRANSPORT)
         return extra if b"cache-control" in present else [*extra, (b"cache-control", b"no-store")]
+
+
+def _echoed(scope: Scope, name: bytes) -> str | None:
+    """A header that may stand in our reply: only if it is one short word of plain characters."""
+    found = next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    return found if _REQUEST_ID.match(found) else None

@@ -1,6 +1,7 @@
 """What the caller wants the reply in: FHIR JSON, or sealed to its registered key (http-api.md 1, 6)."""
 
 import re
+from collections.abc import Mapping
 
 from starlette.requests import Request
 
@@ -12,32 +13,55 @@ from keys.jwk import public_from_jwk
 from keys.syntax import SyntaxRefused, unb64u
 
 ENVELOPE = "application/vnd.carepact.envelope"
-_JSON = frozenset({"application/fhir+json", "application/json", "*/*", "application/*"})
+FHIR_JSON = "application/fhir+json"
+_JSON = frozenset({FHIR_JSON, "application/json", "*/*", "application/*"})
+_FORMATS = frozenset({"json", FHIR_JSON, "application/json"})
 _NONCE = re.compile(r"[A-Za-z0-9_-]{22}\Z")
 
 
-def accepted(request: Request) -> str:
-    """`ENVELOPE` or the JSON type to reply with. Raises `not_acceptable`; `_format=json` wins."""
-    if request.query_params.get("_format") in ("json", "application/fhir+json", "application/json"):
-        return "application/fhir+json"
-    wanted = request.headers.get("accept", "*/*")
-    for part in wanted.split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if any(p.startswith("fhirversion=") and p != "fhirversion=4.0" for p in parameters):
+def media_type(request: Request) -> str:
+    """Of the request's body, lower case, without parameters. A charset other than UTF-8 is refused."""
+    kind, *given = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
+    if any(p.startswith("charset=") and p[8:].strip('"') != "utf-8" for p in given):
+        raise Problem("unsupported_media", expression="Content-Type", hint="charset=utf-8")
+    return kind
+
+
+def accepted(request: Request, parameters: Mapping[str, str]) -> str:
+    """`ENVELOPE` or the JSON type to reply with. Raises `not_acceptable`; `_format` wins."""
+    if "_format" in parameters:
+        wanted = parameters["_format"].partition(";")[0].strip().lower()
+        if wanted in _FORMATS:
+            return "application/json" if wanted == "application/json" else FHIR_JSON
+        raise Problem("not_acceptable", expression="_format")
+    for part in request.headers.get("accept", "*/*").split(","):
+        kind, *given = ("".join(piece.split()).lower() for piece in part.split(";"))
+        if any(p.startswith("fhirversion=") and p != "fhirversion=4.0" for p in given) or "q=0" in given:
             continue
         if kind == ENVELOPE:
             return ENVELOPE
         if kind in _JSON:
-            return "application/json" if kind == "application/json" else "application/fhir+json"
+            return "application/json" if kind == "application/json" else FHIR_JSON
     raise Problem("not_acceptable", expression="Accept")
 
 
-def seal_to(request: Request, caller: Caller, member: str, body: bytes, now: int) -> SealTo | None:
+def accepted_in_clear(request: Request, parameters: Mapping[str, str], caller: Caller | None) -> str:
+    """The JSON type of a reply that is never sealed. Raises `not_acceptable` if it would have to be."""
+    media = accepted(request, parameters)
+    if media == ENVELOPE or (caller is not None and caller.sealed == "required"):
+        raise Problem("not_acceptable", expression="Accept", hint="this is not offered sealed")
+    return media
+
+
+def seal_to(
+    request: Request, caller: Caller, media: str, member: str, body: bytes, now: int
+) -> SealTo | None:
     """The key that the answer is sealed to, or None for clear text; a key in the request is never used.
 
-    Raises `not_acceptable` where the client must be answered sealed, or has no key registered.
+    `media`: as `accepted` found. Raises `not_acceptable` where the client must be answered sealed, or has no
+    key registered.
     """
-    if accepted(request) != ENVELOPE:
+    if media != ENVELOPE:
         if caller.sealed == "required":
             raise Problem(
                 "not_acceptable", expression="Accept", hint=f"this client is answered in {ENVELOPE}"

@@ -1,45 +1,68 @@
 """Query and form parameters, read strictly: unknown or repeated ones are refused (http-api.md 1.8)."""
 
+import re
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from adapters.interface import Identifier
+from gateway.api.negotiate import media_type
 from gateway.config import Limits
 from gateway.errors import Problem
 
 _ALWAYS = frozenset({"_format", "_pretty"})
 FORM = "application/x-www-form-urlencoded"
+_ESCAPED = re.compile(r"\\([\\|,$])")
+_MAX_CHARS = 512
 
 
 async def parameters(request: Request, allowed: Collection[str], limits: Limits) -> Mapping[str, str]:
     """Single-valued parameters of a GET query or a `_search` form. Raises `invalid`, `unknown_parameter`."""
     pairs = _pairs(request.scope["query_string"], limits)
     if request.method == "POST":
-        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-        if kind != FORM:
+        if media_type(request) != FORM:
             raise Problem("unsupported_media", expression="Content-Type", hint=FORM)
         pairs += _pairs(await request.body(), limits)
+    return _single(pairs, allowed)
+
+
+def query(request: Request, allowed: Collection[str], limits: Limits) -> Mapping[str, str]:
+    """Single-valued parameters of the address alone, whatever the body is. Raises as `parameters`."""
+    return _single(_pairs(request.scope["query_string"], limits), allowed)
+
+
+def identifier_from(parameter: str, text: str) -> Identifier:
+    """`system|value` as a FHIR token (R4 3.1.1.4.10); both parts are needed here. Raises `invalid`.
+
+    A comma means OR, which is not offered: taken as part of a value it would find nobody, and say so.
+    """
+    system, *rest = re.split(r"(?<!\\)\|", text)
+    if len(rest) != 1 or re.search(r"(?<!\\),", text):
+        raise Problem("invalid", expression=parameter, hint="use system|value")
+    return business_identifier(parameter, _ESCAPED.sub(r"\1", system), _ESCAPED.sub(r"\1", rest[0]))
+
+
+def business_identifier(element: str, system: object, value: object) -> Identifier:
+    """An identifier of its two parts. Raises `invalid`, naming the parameter or element."""
+    if not (isinstance(system, str) and isinstance(value, str)):
+        raise Problem("invalid", expression=element)
+    found = Identifier(system.strip(), value.strip())
+    whole = found.system + found.value
+    if not (found.system and found.value) or len(whole) > _MAX_CHARS or not whole.isprintable():
+        raise Problem("invalid", expression=element, hint="a system and a value are needed")
+    return found
+
+
+def _single(pairs: list[tuple[str, str]], allowed: Collection[str]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    lenient = "handling=lenient" in request.headers.get("prefer", "")
     for name, value in pairs:
         if name not in allowed and name not in _ALWAYS:
-            if lenient:
-                continue
             raise Problem("unknown_parameter", hint="allowed: " + ", ".join(sorted(allowed)))
         if name in found:
             raise Problem("invalid", expression=name)
         found[name] = value
     return found
-
-
-def identifier_from(parameter: str, text: str) -> Identifier:
-    """`system|value` as a FHIR token; both parts are needed here. Raises `invalid`."""
-    system, bar, value = text.partition("|")
-    if not (bar and system and value) or len(text) > 512 or any(c < " " for c in text):
-        raise Problem("invalid", expression=parameter, hint="use system|value")
-    return Identifier(system.strip(), value.strip())
 
 
 def _pairs(raw: bytes, limits: Limits) -> list[tuple[str, str]]:

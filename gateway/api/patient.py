@@ -1,11 +1,13 @@
 """Patient: by identifier, `$everything`, `$summary` (FHIR R4, IPS operation `summary`)."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.identity import is_fhir_id
 from adapters.interface import Identifier
-from gateway.api.authenticate import require
+from gateway.api.authenticate import require, require_scope, serves
 from gateway.api.negotiate import ENVELOPE, accepted, seal_to
 from gateway.api.parameters import identifier_from, parameters
 from gateway.api.services import services
@@ -25,7 +27,7 @@ async def search(request: Request) -> Response:
     if "identifier" not in found:
         raise Problem("too_costly", expression="identifier", hint="search by identifier=system|value")
     subject = identifier_from("identifier", found["identifier"])
-    return await _answer(request, caller, subject, PATIENT_ONLY, "patients", "Patient")
+    return await _answer(request, found, caller, subject, PATIENT_ONLY, "patients", "Patient")
 
 
 async def everything(request: Request) -> Response:
@@ -34,24 +36,26 @@ async def everything(request: Request) -> Response:
     node = services(request)
     found = await parameters(request, {"_type"}, node.settings.limits)
     types = _types(caller, found.get("_type"))
-    return await _answer(request, caller, _patient_id(request), types, "everything", "Patient/$everything")
+    id = _patient_id(request)
+    return await _answer(request, found, caller, id, types, "everything", "Patient/$everything")
 
 
 async def summary(request: Request) -> Response:
     """`$summary`: an International Patient Summary document."""
     caller = await require(request, "Patient", "r")
-    if not caller.allows("Composition", "r"):
-        raise Problem("forbidden", hint="needs scope system/Composition.r")
+    require_scope(caller, "Composition", "r")
     node = services(request)
     found = await parameters(request, {"profile"}, node.settings.limits)
     if found.get("profile", _SUMMARY_PROFILE) != _SUMMARY_PROFILE:
         raise Problem("invalid", expression="profile")
     types = _types(caller, None)
-    return await _answer(request, caller, _patient_id(request), types, "summary", "Patient/$summary")
+    id = _patient_id(request)
+    return await _answer(request, found, caller, id, types, "summary", "Patient/$summary")
 
 
 async def _answer(
     request: Request,
+    found: Mapping[str, str],
     caller: Caller,
     subject: Identifier | str,
     types: tuple[str, ...],
@@ -60,7 +64,7 @@ async def _answer(
 ) -> Response:
     node = services(request)
     at = node.clock()
-    media = accepted(request)
+    media = accepted(request, found)
     body = await request.body()
     ask = Ask(
         exchange=node.new_id(),
@@ -71,7 +75,7 @@ async def _answer(
         at=at,
         deadline=_deadline(request),
         self_url=f"{node.base}/{route}",
-        seal=seal_to(request, caller, node.settings.node.id, body, int(at.timestamp())),
+        seal=seal_to(request, caller, media, node.settings.node.id, body, int(at.timestamp())),
     )
     answer = await node.exchange(ask)
     kind = ENVELOPE if ask.seal else f"{media}; fhirVersion=4.0"
@@ -90,7 +94,7 @@ def _types(caller: Caller, asked: str | None) -> tuple[str, ...]:
     wanted = asked.split(",") if asked else CLINICAL
     if any(kind not in CLINICAL for kind in wanted):
         raise Problem("invalid", expression="_type")
-    granted = tuple(kind for kind in CLINICAL if kind in wanted and caller.allows(kind, "r"))
+    granted = tuple(kind for kind in CLINICAL if kind in wanted and serves(caller, kind, "r"))
     if not granted:
         raise Problem("forbidden", hint="none of these types is in scope")
     return granted

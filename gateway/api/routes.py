@@ -37,8 +37,8 @@ TABLE = (
     Row("GET", "/fhir/Patient/{id}/$everything", patient.everything, "$everything", "Patient", "Patient.r"),
     Row("GET", "/fhir/Patient/{id}/$summary", patient.summary, "$summary", "Patient", "Patient.r"),
     Row("POST", "/fhir/Consent", consent.create, "create", "Consent", "Consent.c"),
+    Row("POST", "/fhir/Consent/_search", consent.search, "search-type", "Consent", "Consent.s"),
     Row("GET", "/fhir/Consent/{id}", consent.read, "read", "Consent", "Consent.r"),
     Row("PUT", "/fhir/Consent/{id}", consent.update, "update", "Consent", "Consent.u"),
     Row("GET", "/fhir/Consent", consent.search, "search-type", "Consent", "Consent.s"),
-    Row("POST", "/fhir/Consent/_search", consent.search, "search-type", "Consent", "Consent.s"),
 )

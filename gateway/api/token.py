@@ -5,9 +5,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.api.negotiate import media_type
 from gateway.api.parameters import FORM
 from gateway.api.services import services
 from gateway.authn.tokens import OAuthError, answer
+from gateway.errors import Problem
 from gateway.fhir.json import encode
 from gateway.logs import log
 
@@ -31,13 +33,14 @@ async def issue(request: Request) -> Response:
 
 
 async def _form(request: Request) -> list[tuple[str, str]] | None:
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != FORM or request.url.query or "authorization" in request.headers:
+    if request.scope["query_string"] or "authorization" in request.headers:
         return None
     try:
+        if media_type(request) != FORM:
+            return None
         body = (await request.body()).decode("ascii")
         return parse_qsl(body, keep_blank_values=True, strict_parsing=True, max_num_fields=20)
-    except ValueError:
+    except (ValueError, Problem):
         return None
 
 

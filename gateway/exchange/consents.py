@@ -27,6 +27,7 @@ from gateway.audit import ledger
 from gateway.audit.interface import Entry
 from gateway.errors import Problem
 from gateway.exchange.node import Node
+from gateway.exchange.resolve import canonical
 from gateway.records.interface import AmbiguousPatient
 
 
@@ -126,7 +127,7 @@ class Consents:
         """Every version about this patient known at an instant, oldest first; empty for an unknown one."""
 
         def unit(connection: Connection) -> tuple[StoredConsent, ...]:
-            person = self._node.room(connection).index.resolve([patient]).person
+            person = self._node.room(connection).index.resolve([canonical(patient)]).person
             return self._registry(connection).of_subjects((person,), as_of=at) if person else ()
 
         return await self._node.database.read(unit)
@@ -137,7 +138,7 @@ class Consents:
         def unit(connection: Connection) -> str | None:
             index = self._node.room(connection).index
             if isinstance(patient, Identifier):
-                return index.resolve([patient]).person
+                return index.resolve([canonical(patient)]).person
             return index.person_of(patient)
 
         return await self._node.database.read(unit)
@@ -193,7 +194,7 @@ class Consents:
 
     def _person(self, connection: Connection, patient: Identifier, at: datetime) -> str:
         try:
-            return self._node.room(connection).index.register(patient, at=at)
+            return self._node.room(connection).index.register(canonical(patient), at=at)
         except AmbiguousPatient:
             raise Problem("conflict", hint="this identifier is on more than one person's record") from None
 
