@@ -70,7 +70,6 @@ class Federation:
         except BaseException:
             self.stop()
             raise
-        self._remember()
 
     async def start_node(self) -> None:
         """(Re)start the node on the same state, and tell the hospital where it listens."""
@@ -79,6 +78,7 @@ class Federation:
         self._urls["greenfield"] = ready["url"]
         port = int(ready["feeds"]["adt"].rpartition(":")[2])
         await self.control("hospital", "PUT", "target", {"port": port})
+        self._remember()
 
     def kill_node(self) -> None:
         """SIGKILL, as a power cut would."""

@@ -28,7 +28,7 @@ from gateway.exchange.consents import Act, Grant
 from gateway.sandbox import founding
 from gateway.sandbox.federation import Federation, control
 from gateway.sandbox.mocks.population import Population
-from gateway.sandbox.patients import NHS_NUMBER, identifier_of
+from gateway.sandbox.patients import identifier_of
 from gateway.sandbox.tour import administrator, client_of
 from keys.note import key_from_vkey
 

@@ -39,8 +39,8 @@ def names_of_others(sandbox, label):
 
 
 @pytest.mark.promise("P3")
-@pytest.mark.parametrize("provider,source", PULLED, ids=["gp", "specialist"])
-@pytest.mark.parametrize("fault,state,reasons", FAULTS)
+@pytest.mark.parametrize(("provider", "source"), PULLED, ids=["gp", "specialist"])
+@pytest.mark.parametrize(("fault", "state", "reasons"), FAULTS)
 def test_F_1_a_failed_source_is_named_and_costs_only_itself(
     free_of_faults, complete, by_source, provider, source, fault, state, reasons
 ):

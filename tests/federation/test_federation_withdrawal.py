@@ -40,8 +40,8 @@ def test_C_1_the_next_answer_lacks_what_was_withdrawn(new_sandbox):
     patient = sandbox.patient(PATIENT)
     nothing = sandbox.ask(lambda c: c.find_patients(patient.system, patient.value))
     assert nothing.resources == ()
+    known = next(r["id"] for r in before.resources if r["resourceType"] == "Patient")
     with pytest.raises(Refused) as refused:
-        known = next(r["id"] for r in before.resources if r["resourceType"] == "Patient")
         sandbox.ask(lambda c: c.everything(known))
     assert refused.value.category == "not_available"
 
