@@ -6,16 +6,16 @@ import consent.store.sql
 import gateway.audit.sql
 import gateway.authn.sql
 import gateway.directory.sql
-import gateway.intake.sql
-import gateway.records.sql
+import gateway.intake.tables
+import gateway.records.tables
 import keys.store.sql
 
 METADATA: tuple[MetaData, ...] = (
     keys.store.sql.metadata,
     consent.store.sql.metadata,
-    gateway.records.sql.metadata,
+    gateway.records.tables.metadata,
     gateway.directory.sql.metadata,
     gateway.authn.sql.metadata,
     gateway.audit.sql.metadata,
-    gateway.intake.sql.metadata,
+    gateway.intake.tables.metadata,
 )

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 
 from adapters.losses import LossEntry
 from gateway.intake.interface import LossLine, LossSum
-from gateway.intake.sql import intake, loss
+from gateway.intake.tables import intake, loss
 
 GroupBy = Literal["reason", "position", "day", "mapping"]
 _KEYS: Mapping[GroupBy, ColumnElement[str]] = {

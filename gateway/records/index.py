@@ -36,7 +36,13 @@ _FEATURES = msgspec.json.Decoder(Features)
 class _Group:
     patients: list[str]
     persons: list[PersonRow]
-    reason: str
+    registered: bool = False
+
+    @property
+    def reason(self) -> str:
+        if len(self.patients) > 1:
+            return "certain"
+        return "registered" if self.registered else "alone"
 
 
 class Index:
@@ -95,7 +101,7 @@ class Index:
         features = features_from_patient(patient, custodian=custodian, source=source)
         _, groups = self._plan(ref, features, self._tokens(features))
         mine = next(group for group in groups if ref in group.patients)
-        return _oldest(mine.persons).id if mine.persons else None
+        return min(mine.persons, key=lambda row: (row.made, row.id)).id if mine.persons else None
 
     def person_of(self, patient: str) -> str | None:
         return self._persons_of((patient,)).get(patient)
@@ -129,7 +135,7 @@ class Index:
             known = {p: row for p, row in known.items() if p == ref}
             bare = {}
         members = partition([people[p] for p in order], allow_test_patients=self._allow_test)
-        groups = [_Group([order[i] for i in group], [], _reason(len(group))) for group in members]
+        groups = [_Group([order[i] for i in group], []) for group in members]
         of = {patient: group for group in groups for patient in group.patients}
         persons = self._rows.persons({row.person for row in known.values()})
         claimed: set[str] = set()
@@ -143,7 +149,7 @@ class Index:
             adopter = next((of[p] for p in order if wanted & self._adopting(people[p])), None)
             if adopter is not None:
                 adopter.persons.append(person)
-                adopter.reason = "registered" if len(adopter.patients) == 1 else adopter.reason
+                adopter.registered = True
         return known, groups
 
     def _neighbourhood(
@@ -171,7 +177,11 @@ class Index:
         self, group: _Group, rows: Mapping[str, LinkRow], ref: str, features: Features, at: str
     ) -> str:
         """Write what the plan says of one group, as far as it is not so already. Its person."""
-        person = _oldest(group.persons) if group.persons else PersonRow(self._new_person(), at)
+        person = (
+            min(group.persons, key=lambda row: (row.made, row.id))
+            if group.persons
+            else PersonRow(self._new_person(), at)
+        )
         for other in group.persons or [person]:
             joined = None if other.id == person.id else person.id
             if other.joined != joined or not group.persons:
@@ -247,11 +257,3 @@ class Index:
 
     def _new_person(self) -> str:
         return "Patient/" + "".join(_ALPHABET[byte & 31] for byte in self._entropy(26))
-
-
-def _oldest(persons: Sequence[PersonRow]) -> PersonRow:
-    return min(persons, key=lambda row: (row.made, row.id))
-
-
-def _reason(size: int) -> str:
-    return "certain" if size > 1 else "alone"

@@ -156,9 +156,16 @@ class RecordStore(Protocol):
         """Store what one original said. Order of calls does not matter. `seen`: instant of the original."""
         ...
 
-    def of_person(self, person: str, sources: Iterable[str] | None = None) -> tuple[Record, ...]:
+    def of_person(
+        self,
+        person: str,
+        sources: Iterable[str] | None = None,
+        *,
+        aliases: Mapping[str, str] | None = None,
+    ) -> tuple[Record, ...]:
         """Active records of the person, of these source ids (None: all), ordered by source and ref.
 
+        `aliases`: those of the index, where the caller has just read them in this unit of work.
         Raises `SealBroken` rather than leave out what does not open.
         """
         ...

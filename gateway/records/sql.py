@@ -1,26 +1,13 @@
-"""The room's tables, and records in them over one SQLAlchemy Core `Connection`. `sql_room` is the way in.
+"""Records in the room's tables over one SQLAlchemy Core `Connection`. `sql_room` is the way in."""
 
-What identifies or describes a person is sealed or a keyed token; the plain columns are random ids, keyed
-hashes, times and counters.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
     Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
     Row,
     Select,
-    String,
-    Table,
     bindparam,
     exists,
     insert,
@@ -29,103 +16,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from gateway.records.chunks import chunks
 from gateway.records.room import Room, Secrets, assemble
 from gateway.records.rows import ContributionRow, Found, MemberRow, RecordRow
-
-T = TypeVar("T")
-CHUNK = 500
-REF = String(130)
-INSTANT = String(32)
-
-metadata = MetaData()
-
-subject_key = Table(
-    "subject_key",
-    metadata,
-    Column("name", REF, primary_key=True),
-    Column("wrapped", LargeBinary),  # null once the key is erased
-    Column("person", REF, index=True),
-)
-
-person = Table(
-    "person",
-    metadata,
-    Column("id", REF, primary_key=True),
-    Column("made", INSTANT, nullable=False),
-    Column("joined", REF, index=True),
-    Column("sealed", LargeBinary),
-)
-
-patient_link = Table(
-    "patient_link",
-    metadata,
-    Column("patient", REF, primary_key=True),
-    Column("person", REF, nullable=False, index=True),
-    Column("reason", String(32), nullable=False),
-    Column("custodian", String(128), nullable=False),
-    Column("source", String(64), nullable=False),
-    Column("at", INSTANT, nullable=False),
-    Column("key", REF, nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
-)
-
-identifier_token = Table(
-    "identifier_token",
-    metadata,
-    Column("token", LargeBinary(32), primary_key=True),
-    Column("owner", REF, primary_key=True, index=True),
-)
-
-record = Table(
-    "record",
-    metadata,
-    Column("ref", REF, primary_key=True),
-    Column("custodian", String(128), nullable=False),
-    Column("source", String(64), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("event_time", INSTANT, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("arrival", BigInteger, nullable=False),
-    Column("intake", String(64), nullable=False),
-    Column("content", LargeBinary(32), nullable=False),
-    Column("folded", LargeBinary),
-    Column("folded_digest", LargeBinary),
-)
-
-contribution = Table(
-    "contribution",
-    metadata,
-    Column("ref", REF, primary_key=True),
-    Column("intake", String(64), primary_key=True),
-    Column("key", REF, nullable=False),
-    Column("event_time", INSTANT, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("rank", Integer, nullable=False),
-    Column("arrival", BigInteger, nullable=False),
-    Column("content", LargeBinary(32), nullable=False),
-    Column("sha256", LargeBinary(32), nullable=False),
-    Column("body", LargeBinary),
-    Column("digest", LargeBinary),
-    Index("ix_contribution_intake", "intake"),
-)
-
-record_member = Table(
-    "record_member",
-    metadata,
-    Column("ref", REF, primary_key=True),
-    Column("patient", REF, primary_key=True),
-    Column("source", String(64), nullable=False),
-    Column("seen", INSTANT, nullable=False),
-    Column("active", Boolean, nullable=False),
-    Index("ix_record_member_patient", "patient", "active"),
-)
+from gateway.records.sql_index import SQLIndex, SQLKeys
+from gateway.records.tables import contribution, record, record_member
 
 
 def sql_room(connection: Connection, secrets: Secrets) -> Room:
     """The room over this connection, for this unit of work."""
-    from gateway.records.sql_index import SQLIndex, SQLKeys
-
     return assemble(SQLKeys(connection), SQLIndex(connection), SQLRecords(connection), secrets)
 
 
@@ -204,12 +103,6 @@ class SQLRecords:
         found = self._connection.execute(select(contribution).where(contribution.c.ref == ref))
         rows = [ContributionRow(**row._mapping) for row in found]
         return tuple(sorted(rows, key=lambda row: (row.event_time, row.sequence, row.rank, row.arrival)))
-
-
-def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Parts small enough for the parameter limits of both databases."""
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
 
 
 _R, _C, _M = len(fields(RecordRow)), len(fields(ContributionRow)), len(fields(MemberRow))

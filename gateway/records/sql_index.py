@@ -6,8 +6,9 @@ from dataclasses import asdict
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from gateway.records.chunks import chunks
 from gateway.records.rows import LinkRow, PersonRow
-from gateway.records.sql import chunks, identifier_token, patient_link, person, subject_key
+from gateway.records.tables import identifier_token, patient_link, person, subject_key
 
 # Made once: building a statement costs more than SQLite needs to run it.
 _ADD_KEY = insert_or(subject_key).on_conflict_do_nothing()

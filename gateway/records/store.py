@@ -5,7 +5,7 @@ So out of order equals in order, a repetition changes nothing, and history is ke
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gateway.records.interface import Contribution, PatientIndex, Put, Record, SealBroken, Version
@@ -45,8 +45,14 @@ class Records:
         older = {c.ref for c in contributions} - set(created) - {row.ref for row in moved}
         return Put(created, tuple(changed), tuple(sorted(same)), tuple(sorted(older)))
 
-    def of_person(self, person: str, sources: Iterable[str] | None = None) -> tuple[Record, ...]:
-        patients = list(self._index.aliases(person))
+    def of_person(
+        self,
+        person: str,
+        sources: Iterable[str] | None = None,
+        *,
+        aliases: Mapping[str, str] | None = None,
+    ) -> tuple[Record, ...]:
+        patients = list(self._index.aliases(person) if aliases is None else aliases)
         found = self._rows.of_patients(patients, None if sources is None else tuple(sources))
         newest: dict[str, Found] = {}
         for item in sorted(found, key=lambda item: (item[2].seen, item[2].patient)):

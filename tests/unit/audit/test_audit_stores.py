@@ -15,8 +15,8 @@ from gateway.audit.replay import SQLReplay
 from gateway.audit.verify import verify
 from gateway.errors import Exit
 from gateway.records.room import Secrets
-from gateway.records.sql import metadata as records_metadata
 from gateway.records.sql import sql_room
+from gateway.records.tables import metadata as records_metadata
 from gateway.records.vault import Vault
 from keys.envelope.replay import Same, Unseen
 from keys.ledger import leaf_hash, verify_inclusion

@@ -10,10 +10,10 @@ from consent.digest import ResourceContext, digest
 from consent.facts import facts_to_bytes
 from gateway.db.engine import open_database
 from gateway.intake.intake import Intake
-from gateway.intake.sql import metadata as intake_tables
+from gateway.intake.tables import metadata as intake_tables
 from gateway.records.room import Secrets
-from gateway.records.sql import metadata as records_tables
 from gateway.records.sql import sql_room
+from gateway.records.tables import metadata as records_tables
 
 
 def facts(resource, *, custodian, patients):

@@ -45,7 +45,7 @@ async def run(request, tmp_path, secrets):
         yield call
         return
     from gateway.db.engine import open_database
-    from gateway.records.sql import metadata
+    from gateway.records.tables import metadata
 
     url = f"sqlite:///{tmp_path / 'r.db'}"
     if request.param == "postgresql":
