@@ -44,6 +44,10 @@ class _Group:
             return "certain"
         return "registered" if self.registered else "alone"
 
+    @property
+    def oldest(self) -> PersonRow | None:
+        return min(self.persons, key=lambda row: (row.made, row.id), default=None)
+
 
 class Index:
     """`PatientIndex` over any `IndexRows`."""
@@ -101,7 +105,7 @@ class Index:
         features = features_from_patient(patient, custodian=custodian, source=source)
         _, groups = self._plan(ref, features, self._tokens(features))
         mine = next(group for group in groups if ref in group.patients)
-        return min(mine.persons, key=lambda row: (row.made, row.id)).id if mine.persons else None
+        return mine.oldest.id if mine.oldest else None
 
     def person_of(self, patient: str) -> str | None:
         return self._persons_of((patient,)).get(patient)
@@ -177,11 +181,7 @@ class Index:
         self, group: _Group, rows: Mapping[str, LinkRow], ref: str, features: Features, at: str
     ) -> str:
         """Write what the plan says of one group, as far as it is not so already. Its person."""
-        person = (
-            min(group.persons, key=lambda row: (row.made, row.id))
-            if group.persons
-            else PersonRow(self._new_person(), at)
-        )
+        person = group.oldest or PersonRow(self._new_person(), at)
         for other in group.persons or [person]:
             joined = None if other.id == person.id else person.id
             if other.joined != joined or not group.persons:
@@ -242,11 +242,8 @@ class Index:
 
     def _links(self, rows: Iterable[LinkRow]) -> tuple[Link, ...]:
         rows = tuple(rows)
-        persons = self._persons_of(row.patient for row in rows)
-        return tuple(
-            Link(row.patient, persons[row.patient], row.reason, row.custodian, row.source, row.at)
-            for row in rows
-        )
+        now = self._persons_of(row.patient for row in rows)
+        return tuple(Link(r.patient, now[r.patient], r.reason, r.custodian, r.source, r.at) for r in rows)
 
     def _tokens(self, features: Features) -> list[bytes]:
         identifiers = (n.identifier for n in features.identifiers)
