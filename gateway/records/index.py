@@ -22,13 +22,12 @@ from adapters.times import instant
 from gateway.errors import Problem
 from gateway.records.interface import JSON, AmbiguousPatient, KeyErased, Link, Resolved
 from gateway.records.match import Features, Named, features_from_patient, is_placeholder, links, partition
-from gateway.records.rows import IndexRows, LinkRow, PersonRow
+from gateway.records.rows import IndexRows, LinkRow, PersonRow, person_id
 from gateway.records.vault import Vault
 from keys.interface import Entropy
 
 NEIGHBOURS = 64
 """More people than this on one chain of identifiers: the identifiers identify nobody, nothing is linked."""
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _FEATURES = msgspec.json.Decoder(Features)
 
 
@@ -79,7 +78,7 @@ class Index:
             raise AmbiguousPatient
         if found.person:
             return found.person
-        person = self._new_person()
+        person = person_id(self._entropy)
         document = msgspec.json.encode([Named(identifier.system, identifier.value)])
         sealed = self._vault.seal(person, document, b"person\0" + person.encode())
         self._rows.save_person(PersonRow(person, instant(at), None, sealed))
@@ -181,7 +180,7 @@ class Index:
         self, group: _Group, rows: Mapping[str, LinkRow], ref: str, features: Features, at: str
     ) -> str:
         """Write what the plan says of one group, as far as it is not so already. Its person."""
-        person = group.oldest or PersonRow(self._new_person(), at)
+        person = group.oldest or PersonRow(person_id(self._entropy), at)
         for other in group.persons or [person]:
             joined = None if other.id == person.id else person.id
             if other.joined != joined or not group.persons:
@@ -251,6 +250,3 @@ class Index:
 
     def _token(self, identifier: Identifier) -> bytes:
         return hmac.digest(self._key, f"{identifier.system}\x1f{identifier.value}".encode(), "sha256")
-
-    def _new_person(self) -> str:
-        return "Patient/" + "".join(_ALPHABET[byte & 31] for byte in self._entropy(26))

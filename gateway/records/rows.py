@@ -7,6 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from keys.interface import Entropy
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def person_id(entropy: Entropy) -> str:
+    """`Patient/` and 26 random characters: the node's own name of a person, which says nothing about her."""
+    return "Patient/" + "".join(_ALPHABET[byte & 31] for byte in entropy(26))
+
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
