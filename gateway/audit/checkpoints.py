@@ -28,10 +28,13 @@ async def checkpoint(
     """Sign and store the committed head; the stored one again if it has not grown; None while empty.
 
     Raises `LedgerBroken` rather than sign two histories. `at`: POSIX seconds. `every`: seconds for which the
-    stored one is handed back though the log has grown since; the self-check is made all the same.
+    stored one is handed back though the log has grown since: nothing is signed then, so nothing is proven.
     """
+    last = await database.read(newest) if every else None
+    if last is not None and 0 <= at - last.at < every:
+        return last
     last, head = await database.read(unsigned)
-    if head.size == 0 or (last is not None and (last.size == head.size or 0 <= at - last.at < every)):
+    if head.size == 0 or (last is not None and last.size == head.size):
         return last
     note = sign(text_from_checkpoint(Checkpoint(origin, head.size, head.root)))
     return await database.write(lambda c: store(c, SignedCheckpoint(head.size, head.root, at, note)))

@@ -41,10 +41,20 @@ class _Place:
 
 
 def append(
-    connection: Connection, entry: Entry, *, me: str, vault: PersonVault, entropy: Entropy
+    connection: Connection,
+    entry: Entry,
+    *,
+    me: str,
+    vault: PersonVault,
+    entropy: Entropy,
+    frontier: Frontier | None = None,
 ) -> Appended:
-    """Log one entry; `me` is this node's address. Raises `ProofRefused` for a leaf that must not exist."""
-    frontier = lock_head(connection)
+    """Log one entry; `me` is this node's address. Raises `ProofRefused` for a leaf that must not exist.
+
+    `frontier`: what `lock_head` gave this unit of work, if nothing was logged since.
+    """
+    if frontier is None:
+        frontier = lock_head(connection)
     blind = entropy(32)
     detail = bytes_from_detail(entry)
     det = detail_digest(blind, detail)

@@ -108,13 +108,14 @@ async def _decide_round(
     answered = [state.source for state in states if state.state == "answered"]
 
     def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Record | None, Mapping[str, str]]:
-        policy = read_policy(connection, node, subject.person, request)
         room = node.room(connection)
+        policy = read_policy(connection, node, subject.person, request, room.vault)
         if subject.person is None:
             return policy, (), None, {}
-        records = room.records.of_person(subject.person, answered)
+        aliases = room.index.aliases(subject.person)
+        records = room.records.of_person(subject.person, answered, aliases=aliases)
         named = room.records.current(f"Patient/{ask.subject}") if isinstance(ask.subject, str) else None
-        return policy, records, named, room.index.aliases(subject.person)
+        return policy, records, named, aliases
 
     policy, records, named, aliases = await node.database.read(read)
     plan = policy.plan(node)

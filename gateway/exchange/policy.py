@@ -19,6 +19,7 @@ from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest
 from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
 from gateway.exchange.node import Node
+from gateway.records.vault import Vault
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -48,13 +49,22 @@ class Policy:
         )
 
 
-def read_policy(connection: Connection, node: Node, person: str | None, request: AccessRequest) -> Policy:
-    """`person`: `Patient/<index id>`, or None where nobody matched yet (then no consent speaks)."""
+def read_policy(
+    connection: Connection,
+    node: Node,
+    person: str | None,
+    request: AccessRequest,
+    vault: Vault | None = None,
+) -> Policy:
+    """`person`: `Patient/<index id>`, or None where nobody matched yet (then no consent speaks).
+
+    `vault`: the one of this unit of work, where the caller has it: it knows keys already.
+    """
     epochs = read_epochs(connection, node, person)  # 1
     known = SQLAgreementRegistry(connection).known(as_of=_EVER)  # 2
     stored: tuple[StoredConsent, ...] = ()
     if person is not None:
-        consents = SQLConsentRegistry(connection, node.room(connection).vault)
+        consents = SQLConsentRegistry(connection, vault or node.room(connection).vault)
         stored = consents.of_subjects((person,), as_of=_EVER)
     views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
     as_of = max((request.at, node.clock(), *_instants(known, stored)))

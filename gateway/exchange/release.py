@@ -41,7 +41,7 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
     """Inside one unit of work. Raises `Outdated`, and then nothing of it is written."""
     ask = disclosure.ask
     # 1. The head of the ledger is held until the commit.
-    ledger.lock_head(connection)
+    frontier = ledger.lock_head(connection)
     # 2. What the decisions rested on still stands.
     if read_epochs(connection, node, disclosure.person) != disclosure.epochs:
         raise Outdated
@@ -57,7 +57,9 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
         person=disclosure.person,
         detail=disclosure.detail,
     )
-    appended = ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)
+    appended = ledger.append(
+        connection, entry, me=node.member, vault=vault, entropy=node.entropy, frontier=frontier
+    )
     exchanges.record(
         connection,
         Exchange(
