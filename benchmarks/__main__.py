@@ -5,11 +5,12 @@ The figures are told, not judged: the command ends with 0 even where a goal is m
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 from benchmarks import decisions, envelope, exchange, startup
 from benchmarks.report import RESULTS, Result, table, write
 
-ALL = {
+ALL: Mapping[str, Callable[[], list[Result]]] = {
     "exchange": exchange.run,
     "decisions": decisions.run,
     "envelope": envelope.run,

@@ -1,0 +1,74 @@
+"""Each benchmark runs, on few records and rounds, and says what the table and the file need. No time is judged."""
+
+import json
+import math
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import decisions, envelope, exchange, report, startup
+from benchmarks.report import Result
+
+
+def require_shape(results):
+    """Lines as `results.json` keeps them: finite positive ratios, or none at all."""
+    for one in results:
+        line = json.loads(json.dumps(one.to_json()))
+        assert list(line) == ["goal", "figure", "ratio", "pass"]
+        assert line["goal"] and line["figure"]
+        assert line["ratio"] is None or (math.isfinite(line["ratio"]) and line["ratio"] > 0)
+        assert line["pass"] in (True, False, None)
+
+
+def test_an_exchange_is_measured_beside_its_floor():
+    """Stored, asked, many at once and memory; the floor carries what the exchange released."""
+    results = exchange.run(records=4, rounds=2)
+    require_shape(results)
+    assert [one.ratio is not None for one in results] == [True, True, True, False, False]
+    assert "3 sources x 4 facts" in results[0].figure
+    assert all(one.ratio > 1 for one in results[:3]), "nothing beats a floor that does less"
+
+
+def test_decisions_are_measured_from_digests():
+    """A rate of decisions, and step 9 beside it."""
+    results = decisions.run(records=4, rounds=2)
+    require_shape(results)
+    assert "a second a core" in results[0].figure
+
+
+def test_an_envelope_is_measured_beside_its_primitives():
+    """One line for sealing and one for opening of each size."""
+    results = envelope.run(sizes=(10_000,), rounds=3)
+    require_shape(results)
+    assert [one.goal for one in results] == ["G11 seal 10 kB", "G11 open 10 kB"]
+
+
+def test_the_start_is_measured_beside_a_bare_interpreter():
+    """The command line starts in a process of its own."""
+    results = startup.run(rounds=1)
+    require_shape(results)
+    assert results[0].ratio > 1
+
+
+def test_a_whole_run_writes_its_file(tmp_path, monkeypatch, capsys):
+    """Every benchmark is in the one table and in the file, in the order of the run."""
+    lines = {name: [Result(f"{name} of something", "1 ms", 1.0, True)] for name in command.ALL}
+    monkeypatch.setattr(command, "ALL", {name: lambda name=name: lines[name] for name in lines})
+    monkeypatch.setattr(command, "write", lambda results: report.write(results, tmp_path / "results.json"))
+    assert command.main([]) == 0
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert [line["goal"] for line in written] == [f"{name} of something" for name in lines]
+    assert all(line["goal"] in capsys.readouterr().out for line in written[:1])
+
+
+def test_an_unknown_name_is_refused(capsys):
+    """A name that is no benchmark is told, with those that there are."""
+    assert command.main(["nothing"]) == 2
+    assert "exchange" in capsys.readouterr().err
+
+
+def test_a_missing_number_is_told_as_none():
+    """What was not divided has no ratio, what has no goal no verdict."""
+    assert Result("g", "f").to_json() == {"goal": "g", "figure": "f", "ratio": None, "pass": None}
+    with pytest.raises(TypeError):
+        Result("g")
