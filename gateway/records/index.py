@@ -26,8 +26,7 @@ from gateway.records.rows import IndexRows, LinkRow, PersonRow, person_id
 from gateway.records.vault import Vault
 from keys.interface import Entropy
 
-NEIGHBOURS = 64
-"""More people than this on one chain of identifiers: the identifiers identify nobody, nothing is linked."""
+NEIGHBOURS = 64  # more people on one chain of identifiers: they identify nobody, nothing is linked
 _FEATURES = msgspec.json.Decoder(Features)
 
 
@@ -245,8 +244,8 @@ class Index:
         return tuple(Link(r.patient, now[r.patient], r.reason, r.custodian, r.source, r.at) for r in rows)
 
     def _tokens(self, features: Features) -> list[bytes]:
-        identifiers = (n.identifier for n in features.identifiers)
-        return list(dict.fromkeys(self._token(i) for i in identifiers if not is_placeholder(i)))
+        real = (n.identifier for n in features.identifiers if not is_placeholder(n.identifier))
+        return list(dict.fromkeys(map(self._token, real)))
 
     def _token(self, identifier: Identifier) -> bytes:
         return hmac.digest(self._key, f"{identifier.system}\x1f{identifier.value}".encode(), "sha256")
