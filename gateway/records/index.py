@@ -1,6 +1,6 @@
 """The patient index: tokens instead of identifiers, links by the certain rule over the whole neighbourhood.
 
-1. A source Patient's identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now;
+1. identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now;
 2. the neighbourhood: everybody who shares a token, and whoever shares one with those;
 3. `match.partition` says who is one person: a function of who is there, not of who came first;
 4. a known person belongs to the group that has its oldest link; persons of one group are joined to the oldest
