@@ -123,14 +123,34 @@ def _foreign(error: Exception) -> int:
             warn(context.get_usage())
         warn(f"carepact: {error.format_message()}")
         return Exit.USAGE
-    from consent.errors import AlreadySigned, StaleVersion, Uncomputable
-
-    if isinstance(error, Uncomputable):
-        warn(f"carepact: not computable: {error}")
-        return Exit.USAGE
-    if isinstance(error, (StaleVersion, AlreadySigned)):
-        warn(f"carepact: {type(error).__doc__}")
-        return Exit.CONFLICT
+    known = _of_the_rooms(error)
+    if known is not None:
+        code, text = known
+        warn(f"carepact: {text}")
+        return code
     place = traceback.extract_tb(error.__traceback__)[-1]
     warn(f"carepact: something failed here: {type(error).__name__} at {place.filename}:{place.lineno}")
     return Exit.FAILED
+
+
+def _of_the_rooms(error: Exception) -> tuple[Exit, str] | None:
+    """What the rooms raise and no command told better: exit code and a constant text."""
+    from consent.errors import AlreadySigned, StaleVersion, Uncomputable
+    from gateway.audit.interface import LedgerBroken
+    from gateway.records.interface import KeyErased, SealBroken
+    from keys.errors import KeyFault, NotReady
+
+    match error:
+        case Uncomputable():
+            return Exit.USAGE, f"not computable: {error}"
+        case StaleVersion() | AlreadySigned():
+            return Exit.CONFLICT, str(type(error).__doc__)
+        case LedgerBroken():
+            return Exit.CONFLICT, str(error)
+        case KeyErased():
+            return Exit.NOT_AVAILABLE, "the record that this is about was erased"
+        case SealBroken():
+            return Exit.BAD_PROOF, "a stored value does not open: carepact audit verify"
+        case KeyFault() | NotReady():
+            return Exit.NOT_READY, f"{error}: carepact doctor"
+    return None

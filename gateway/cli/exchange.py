@@ -83,7 +83,7 @@ def show(
         counts = ", ".join(f"{n} {kind}" for kind, n in one.get("counts", {}).items())
         say("  " + "  ".join(part for part in (one["source"], one["org"], one["state"],
                                                one.get("reason", ""), counts) if part))  # fmt: skip
-    say("decisions:")
+    say("decisions:" if found["decisions"] else "decisions: none, there was nothing to decide on")
     for one in found["decisions"]:
         say(f"  {one['count']}  {one['effect']}  {one['layer']} {one['reason']}")
     say(f"why, one by one: carepact consent explain {found['id']}")

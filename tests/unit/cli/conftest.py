@@ -209,28 +209,32 @@ def admitted(home: Home) -> Home:
 
 
 @pytest.fixture
+def ask_of() -> Callable[[Home, str], None]:
+    """`ask_of(home, id)`: the peer's ward asks for everything about Grace; the exchange gets that id."""
+    return _asked
+
+
+def _asked(home: Home, id: str) -> None:
+    async def act(node: Any) -> None:
+        system, _, value = GRACE.partition("|")
+        question = Ask(
+            exchange=id,
+            caller=Caller(
+                "ward", PEER, "TREAT", scopes.parse_all("system/*.rs"), f"{PEER}|dr-1", roles=("doctor",)
+            ),
+            subject=Identifier(system, value),
+            types=CLINICAL,
+            shape="everything",
+            at=node.clock(),
+            deadline=5.0,
+            self_url="https://north.example/fhir",
+        )
+        await exchange(node.node, question)
+
+    home.inside(act)
+
+
+@pytest.fixture
 def ask(admitted: Home) -> Callable[[str], None]:
-    """`ask(id)`: the peer's ward asks for everything about Grace; the exchange gets that id."""
-
-    def run_one(id: str) -> None:
-        async def act(node: Any) -> None:
-            caller = Caller(
-                "ward",
-                PEER,
-                "TREAT",
-                scopes.parse_all("system/*.rs"),
-                f"{PEER}|dr-1",
-                None,
-                None,
-                ("doctor",),
-            )
-            system, _, value = GRACE.partition("|")
-            question = Ask(
-                exchange=id, caller=caller, subject=Identifier(system, value), types=CLINICAL,
-                shape="everything", at=node.clock(), deadline=5.0, self_url="https://north.example/fhir",
-            )  # fmt: skip
-            await exchange(node.node, question)
-
-        admitted.inside(act)
-
-    return run_one
+    """`ask(id)`: the same on the node that knows her."""
+    return lambda id: _asked(admitted, id)

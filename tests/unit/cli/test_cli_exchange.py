@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import Problem
+
 Ask = Callable[[str], None]
 
 
@@ -112,3 +114,22 @@ def test_exchanges_are_filtered(permitted: Any, ask: Ask) -> None:
     assert permitted("exchange", "list", "--since", "2099-01-01", "--json").out == ""
     assert permitted("exchange", "list", "--state", "lost").code == 2
     assert permitted("exchange", "show", "none").code == 4
+
+
+def test_an_exchange_without_a_consent_is_told(admitted: Any, ask: Ask) -> None:
+    """Nothing leaves without a consent under an opt-in law, and the exchange says why."""
+    ask("ex-none")
+    shown = admitted("exchange", "show", "ex-none", "--json").json
+    assert {(one["effect"], one["reason"]) for one in shown["decisions"]} == {("deny", "no-consent")}
+    assert "the patient permits it" in admitted("consent", "explain", "ex-none").out
+
+
+def test_an_exchange_that_was_refused_is_on_record(home: Any, ask_of: Any) -> None:
+    """Without an agreement no source is asked: the exchange failed, says which was not asked, and why."""
+    with pytest.raises(Problem):
+        ask_of(home, "ex-refused")
+    shown = home("exchange", "show", "ex-refused", "--json").json
+    assert (shown["state"], shown["decisions"]) == ("failed", [])
+    assert [(one["state"], one["reason"]) for one in shown["sources"]] == [("not-asked", "no-dsa")]
+    assert "nothing to decide" in home("exchange", "show", "ex-refused").out
+    assert home("consent", "explain", "ex-refused").code == 0

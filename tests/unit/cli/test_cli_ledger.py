@@ -48,6 +48,25 @@ def test_the_first_bad_entry_is_named(home: Any, statement: str, entry: int, wha
     assert f"FIRST BAD ENTRY  {entry}" in home("audit", "verify").out
 
 
+def test_nothing_is_written_on_a_broken_ledger(home: Any) -> None:
+    """A change that would go on top of a head that contradicts itself is refused, and says what to run."""
+    consent(home)
+    tamper(home, "UPDATE ledger_head SET frontier = zeroblob(31)")
+    refused = home("consent", "withdraw", "c-1", "--reason", "by phone")
+    assert refused.code == 5
+    assert "audit verify" in refused.err
+    assert home("consent", "show", "c-1", "--json").json["version"] == 1
+    assert home("audit", "verify").code == 5
+
+
+def test_a_consent_that_does_not_open_is_not_guessed_at(home: Any) -> None:
+    """A stored consent that was altered ends with exit 6, never as if there were none."""
+    consent(home)
+    tamper(home, "UPDATE consent_version SET document = zeroblob(99)")
+    assert home("consent", "show", "c-1").code == 6
+    assert home("consent", "list", "--patient", home.grace).code == 6
+
+
 def test_a_forged_checkpoint_is_a_bad_signature(home: Any) -> None:
     """A checkpoint that no log key of this node signed ends with exit 6."""
     consent(home)
