@@ -96,6 +96,9 @@ def _parked(context: Context) -> tuple[str, str, str] | None:
     """Quarantine, disposition and reason of a message that is not to be mapped at all."""
     if len(context.message.segments) > MOST_SEGMENTS:
         return "unreadable", "failed", "limit"
+    if not context.message.header.text(9) and not context.message.header.text(10):
+        # It says neither what it is nor how to answer it: nobody may be told that it was accepted.
+        return "unreadable", "failed", "unreadable"
     processing = context.message.header.text(11).upper()
     if processing not in ("", "P") and context.source.test_messages != "accept":
         return "test", "not-mapped", "policy"
