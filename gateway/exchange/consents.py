@@ -30,6 +30,8 @@ from gateway.exchange.node import Node
 from gateway.exchange.resolve import canonical
 from gateway.records.interface import AmbiguousPatient
 
+_SHARED = "this identifier is on more than one person's record"
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -196,7 +198,7 @@ class Consents:
         try:
             return self._node.room(connection).index.register(canonical(patient), at=at)
         except AmbiguousPatient:
-            raise Problem("conflict", hint="this identifier is on more than one person's record") from None
+            raise Problem("conflict", hint=_SHARED) from None
 
     def _registry(self, connection: Connection) -> SQLConsentRegistry:
         return SQLConsentRegistry(connection, self._node.room(connection).vault)

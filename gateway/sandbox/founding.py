@@ -6,24 +6,21 @@ the same folder (`UnsafeDemoKeys`), and the floor pack is signed by nobody (`Uns
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from joserfc.jwk import ECKey
-from sqlalchemy import Connection
 
-from consent.interface import StoredAgreement
-from consent.store.sql import SQLAgreementRegistry
 from gateway.authn.client_keys import enc_key_from_jwk
-from gateway.authn.clients import client_from_registration
-from gateway.authn.sql import add_client
+from gateway.authn.clients import Client, client_from_registration
 from gateway.bootstrap import Runtime, open_node
 from gateway.client.session import Registration
 from gateway.config import load
-from gateway.directory.agreements import sign_statement, verify_statement
+from gateway.exchange.agreements import Agreements
 from gateway.exchange.checkpoint import log_origin
+from gateway.exchange.consents import Act
+from gateway.exchange.registrations import Registrations
 from gateway.sandbox.configuration import configuration_text
 from keys.interface import KeyStore
 from keys.jwk import public_from_jwk
@@ -93,9 +90,10 @@ async def found(places: Places, systems: Systems, now: int) -> None:
     places.members.write_bytes(listed)
     _make_client(places, now)
     async with open_node(load(places.configuration)) as runtime:
-        await runtime.database.write(lambda c: _register_client(c, places, now))
+        act = Act("sandbox", "founding", datetime.fromtimestamp(now, UTC))
+        await Registrations(runtime.node).add(_client(places), act)
         for custodian in (NODE, HOSPITAL, CLINIC):
-            await _agree(runtime, custodian, keys[custodian], keys[CALLER], now)
+            await _agree(runtime, custodian, keys[custodian], keys[CALLER], act)
 
 
 def client_signing_key(places: Places) -> ECKey:
@@ -144,10 +142,10 @@ def _make_client(places: Places, now: int) -> None:
         json.dump(key.as_dict(private=True), file)
 
 
-def _register_client(connection: Connection, places: Places, now: int) -> None:
+def _client(places: Places) -> Client:
     signing = client_signing_key(places)
     (kem,) = (key for key in client_keys(places).public() if key.use == "enc")
-    client = client_from_registration(
+    return client_from_registration(
         CLIENT,
         CALLER,
         json.dumps({"keys": [signing.as_dict(private=False)]}).encode(),
@@ -157,30 +155,16 @@ def _register_client(connection: Connection, places: Places, now: int) -> None:
         sealed="offered",
         enc=[enc_key_from_jwk(json.dumps(dict(kem.jwk)).encode(), nbf=kem.nbf, exp=kem.exp)],
     )
-    add_client(connection, client, at=now)
 
 
-async def _agree(runtime: Runtime, custodian: str, ours: KeyStore, theirs: KeyStore, now: int) -> None:
+async def _agree(runtime: Runtime, custodian: str, ours: KeyStore, theirs: KeyStore, act: Act) -> None:
     """One agreement from a custodian to the caller, its exact bytes signed by both."""
-    document = agreement_document(custodian, CALLER, now)
-    parties: Sequence[tuple[str, KeyStore]] = ((custodian, ours), (CALLER, theirs))
-    trust = runtime.members.current.trust
-    signed = [
-        sign_statement(
-            document, signers_from_store(store, at=now), action="sign", org=org, by="sandbox", at=now
-        )
-        for org, store in parties
-    ]
-    statements = [verify_statement(one, trust=trust, document=document, now=now) for one in signed]
-    stored = StoredAgreement(statements[0].agreement, 1, datetime.fromtimestamp(now, UTC), document)
-
-    def unit(connection: Connection) -> None:
-        registry = SQLAgreementRegistry(connection)
-        registry.put(stored)
-        for statement in statements:
-            registry.add_statement(statement)
-
-    await runtime.database.write(unit)
+    at = int(act.at.timestamp())
+    agreements = Agreements(runtime.node)
+    stored = await agreements.add(agreement_document(custodian, CALLER, at), act)
+    for org, store in ((custodian, ours), (CALLER, theirs)):
+        signers = signers_from_store(store, at=at)
+        await agreements.state((stored.id, 1), signers, act, action="sign", org=org, by="sandbox")
 
 
 def agreement_document(custodian: str, recipient: str, now: int) -> bytes:
