@@ -4,8 +4,10 @@ Only the edges (`api/problems.py`, the command line) render it. Texts are fixed:
 patient or a source ever stands in them; `expression` names an element or a parameter, never its value.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -49,7 +51,7 @@ _ROWS = (
     Category("method_not_allowed", 405, "not-supported", Exit.USAGE, "info", "This interaction is not offered."),
     Category("not_acceptable", 406, "not-supported", Exit.USAGE, "info", "This format is not offered."),
     Category("unsupported_media", 415, "not-supported", Exit.USAGE, "info", "This format is not offered."),
-    Category("conflict", 409, "conflict", Exit.CONFLICT, "info", "The same request is still being worked on."),
+    Category("conflict", 409, "conflict", Exit.CONFLICT, "info", "This contradicts something else; look again."),
     Category("stale", 412, "conflict", Exit.CONFLICT, "info", "The resource has changed; read it again."),
     Category("too_large", 413, "too-long", Exit.USAGE, "warning", "The request is too large."),
     Category("uri_too_long", 414, "too-long", Exit.USAGE, "warning", "The request is too large."),
@@ -78,12 +80,25 @@ CATEGORIES = {row.name: row for row in _ROWS}
 
 
 class Problem(Exception):
-    """Something that the caller is told. `expression`: element path or parameter name; `hint`: next step."""
+    """Something that the caller is told. `expression`: element path or parameter name; `hint`: next step.
 
-    def __init__(self, category: str, *, expression: str | None = None, hint: str | None = None) -> None:
+    `sources`, `statement`: where nobody answered, the rows of who was asked and the signed block of them.
+    """
+
+    def __init__(
+        self,
+        category: str,
+        *,
+        expression: str | None = None,
+        hint: str | None = None,
+        sources: Sequence[Mapping[str, Any]] = (),
+        statement: bytes | None = None,
+    ) -> None:
         self.category = CATEGORIES[category]
         self.expression = expression
         self.hint = hint
+        self.sources = tuple(sources)
+        self.statement = statement
         super().__init__(self.category.text)
 
 

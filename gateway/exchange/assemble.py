@@ -7,6 +7,7 @@ Each source's Patient stays its own entry; nothing is averaged, merged away or r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from adapters.times import instant
@@ -56,17 +57,16 @@ def states_after(
     sources: Sequence[SourceState], leaving: Sequence[Decided], blind: bytes
 ) -> tuple[SourceState, ...]:
     """Each source as the decisions left it: `answered` only if something of it leaves."""
-    return tuple(
-        state.released(
-            [
-                (one.record.type, one.body or b"")
-                for one in leaving
-                if (one.record.custodian, one.record.source) == (state.org, state.source)
-            ],
-            blind,
-        )
-        for state in sources
-    )
+    if not leaving:
+        return tuple(state.released((), blind).unmatched() for state in sources)
+    return tuple(_state_after(state, leaving, blind) for state in sources)
+
+
+def _state_after(state: SourceState, leaving: Sequence[Decided], blind: bytes) -> SourceState:
+    own = [one for one in leaving if (one.record.custodian, one.record.source) == (state.org, state.source)]
+    newest = max((datetime.fromisoformat(one.record.seen) for one in own), default=None)
+    bodies = [(one.record.type, one.body or b"") for one in own]
+    return state.released(bodies, blind, int(newest.timestamp()) if newest else None)
 
 
 def marks(leaving: Sequence[Decided]) -> Marks:
@@ -96,7 +96,7 @@ def assemble(
         timestamp=instant(ask.at),
         self_url=ask.self_url,
         security=security.security(),
-        total=len(leaving) if completeness.complete else None,
+        total=len(leaving) if completeness.complete and leaving else None,
     )
 
 

@@ -30,25 +30,37 @@ class SourceState:
     truncated: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     content: str = ""
+    by_question: bool = True
+    """Could be asked with the identifier of the question alone, without what is known of the person here."""
 
-    def released(self, resources: Sequence[tuple[str, bytes]], blind: bytes) -> "SourceState":
+    def released(
+        self, resources: Sequence[tuple[str, bytes]], blind: bytes, as_of: int | None = None
+    ) -> "SourceState":
         """The same source after the decisions: `answered` only if it released something.
 
-        `resources`: (type, bytes) of what leaves, in the order of the answer.
+        `resources`: (type, bytes) of what leaves, in the order of the answer; `as_of`: when the newest
+        original that held any of them came, POSIX seconds.
         """
         if self.state in ("failed", "timed-out", "not-asked"):
             return self
         if not resources:
             state: State = "no-record" if self.state == "no-record" else "withheld"
-            return SourceState(self.org, self.source, state, None, self.asked)
+            return SourceState(self.org, self.source, state, None, self.asked, by_question=self.by_question)
         digest = hashlib.sha256(blind)
         for _, body in resources:
             digest.update(body)
         return SourceState(
-            self.org, self.source, "answered", None, self.asked, self.answered, self.as_of,
+            self.org, self.source, "answered", None, self.asked, self.answered, as_of,
             self.truncated, dict(sorted(Counter(kind for kind, _ in resources).items())),
-            _b64u(digest.digest()),
+            _b64u(digest.digest()), self.by_question,
         )  # fmt: skip
+
+    def unmatched(self) -> "SourceState":
+        """As it looks where nothing at all leaves: the same whether the patient is unknown or denied.
+
+        What could be asked only because more of her identifiers are known here would tell that they are.
+        """
+        return self if self.by_question else SourceState(self.org, self.source, "not-asked", "not-capable")
 
     def row(self, *, tell_withheld: bool) -> dict[str, Any]:
         """For callers: `no-record` and `withheld` read `not-available` unless the pack tells."""

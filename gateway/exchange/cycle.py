@@ -119,9 +119,9 @@ async def _decide_round(
 
     policy, records, named, aliases = await node.database.read(read)
     plan = policy.plan(node)
-    decided = decide(plan, _bounded(node, records), aliases)
+    decided = decide(plan, records, aliases)
     resolves = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
-    leaving = released(decided, ask.types) if resolves else ()
+    leaving = _bounded(node, released(decided, ask.types)) if resolves else ()
     blind = node.entropy(32)
     statement_of = Completeness(
         node=node.member,
@@ -135,7 +135,7 @@ async def _decide_round(
     )
     statement = completeness_statement(node, statement_of)
     try:
-        _require_answer(statement_of, resolves)
+        _require_answer(statement_of, statement, resolves)
         body = assemble(node, ask, leaving, statement_of, statement)
     except Problem as problem:
         told = encode(problem_outcome(problem))
@@ -143,10 +143,11 @@ async def _decide_round(
     return _Round(policy, decided, leaving, statement_of, statement, body)
 
 
-def _bounded(node: Node, records: tuple[Record, ...]) -> tuple[Record, ...]:
-    if len(records) > node.answer_resources:
+def _bounded(node: Node, leaving: tuple[Decided, ...]) -> tuple[Decided, ...]:
+    """What leaves, if it is not too much. What is withheld does not count: it would show."""
+    if len(leaving) > node.answer_resources:
         raise Problem("too_costly", hint="limits.answer_resources")
-    return records
+    return leaving
 
 
 def _may_leave(plan: Plan, named: Record | None, aliases: Mapping[str, str]) -> bool:
@@ -157,12 +158,12 @@ def _may_leave(plan: Plan, named: Record | None, aliases: Mapping[str, str]) -> 
     return named is not None and decide(plan, (named,), aliases)[0].body is not None
 
 
-def _require_answer(statement: Completeness, resolves: bool) -> None:
-    """Somebody was reached, and the patient may be spoken of at all."""
-    if not statement.anyone_answered:
-        raise Problem("no_source_answered")
-    if not resolves:
+def _require_answer(completeness: Completeness, statement: bytes, resolves: bool) -> None:
+    """The patient may be spoken of at all, and somebody was reached."""
+    if not resolves:  # first: that nobody answers says nothing about an id that is none
         raise Problem("not_available")
+    if not completeness.anyone_answered:
+        raise Problem("no_source_answered", sources=completeness.rows(), statement=statement)
 
 
 async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Outgoing) -> None:
@@ -205,7 +206,7 @@ def _detail(ask: Ask, turn: _Round) -> dict[str, object]:
         "operation": ask.shape,
         "permitted": sorted(permitted),
         "denied": sorted(denied),
-        "sources": turn.completeness.rows(),
+        "sources": [source.row(tell_withheld=True) for source in turn.completeness.sources],
     }
 
 

@@ -3,7 +3,7 @@
 1. Every record of the person is decided on by the plan of the request.
 2. What belongs to no patient (people, places, medicines) is decided on as if it were about her, and leaves
    only where something clinical that leaves refers to it.
-3. A Provenance names only what leaves; one of which nothing leaves stays.
+3. A Provenance names only what leaves; one that is about nothing of it stays.
 4. References to what is withheld lose `display` and `identifier`; List and Composition entries go.
 """
 
@@ -17,9 +17,11 @@ from consent.facts import Facts, facts_from_bytes
 from consent.plan import Plan
 from consent.redact import redact
 from gateway.exchange.types import CLINICAL, UNPATIENTED
-from gateway.exchange.withheld import unlinked, with_targets
+from gateway.exchange.withheld import targets, unlinked, with_targets
 from gateway.fhir.json import decode_own, encode
 from gateway.records.interface import Record
+
+_PEOPLE_AND_THINGS = UNPATIENTED | {"Patient"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,9 @@ def decide(plan: Plan, records: Sequence[Record], aliases: Mapping[str, str]) ->
     leaving = _reached(decided, allowed)
     decided = [one if one.record.ref in leaving else replace(one, body=None) for one in decided]
     held = {one.record.ref for one in decided} - leaving
-    return tuple(_cut(one, leaving, held) for one in decided)
+    # Facts name the person where a resource names her Patient at its source.
+    meant = held | {aliases[ref] for ref in held if ref in aliases}
+    return tuple(_cut(one, leaving, held, meant) for one in decided)
 
 
 def _decided(plan: Plan, record: Record, aliases: Mapping[str, str]) -> Decided:
@@ -77,11 +81,22 @@ def _reached(decided: Sequence[Decided], allowed: set[str]) -> set[str]:
                 leaving.add(ref)
                 waiting.append(ref)
     provenance = (one for one in decided if one.record.type == "Provenance" and one.record.ref in allowed)
-    return leaving | {one.record.ref for one in provenance if not leaving.isdisjoint(one.facts.references)}
+    return leaving | {one.record.ref for one in provenance if _is_about(one, leaving)}
 
 
-def _cut(one: Decided, leaving: set[str], held: set[str]) -> Decided:
-    if one.body is None or held.isdisjoint(one.facts.references):
+def _is_about(provenance: Decided, leaving: set[str]) -> bool:
+    """Whether something clinical of it leaves, or all that it is about is none.
+
+    That her Patient leaves, or an author who wrote other things too, is not enough: it would tell of an
+    original, and when it was written, of which all else is withheld.
+    """
+    about = targets(decode_own(provenance.body)) if provenance.body is not None else set()
+    clinical = {ref for ref in about if ref.partition("/")[0] not in _PEOPLE_AND_THINGS}
+    return not leaving.isdisjoint(clinical or about)
+
+
+def _cut(one: Decided, leaving: set[str], held: set[str], meant: set[str]) -> Decided:
+    if one.body is None or meant.isdisjoint(one.facts.references):
         return one
     resource = decode_own(one.body)
     if one.record.type == "Provenance":

@@ -28,12 +28,14 @@ def access_request(ask: Ask, subject: Subject, register: Register) -> AccessRequ
 
 
 def _acting_person(ask: Ask, subject: Subject, register: Register) -> str | None:
-    """The patient herself, or a proxy whom the register knows; `RelatedPerson/-` is nobody's proxy."""
+    """The patient herself, or a proxy whom the register knows; `RelatedPerson/-` is nobody's proxy.
+
+    Herself only if her identifier leads to this person and to nobody else: that it also stands somewhere on
+    this record (an old number, one of another's filed by mistake) opens nothing.
+    """
     identifier = ask.caller.person
     if identifier is None:
         return None
-    if subject.person is not None and any(
-        f"{known.system}|{known.value}" == identifier for known in subject.known
-    ):
+    if subject.acting is not None and subject.acting == subject.person:
         return subject.person
     return register.people.get(identifier, "RelatedPerson/-")

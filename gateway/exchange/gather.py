@@ -15,7 +15,7 @@ from adapters.terminology.tables import oid_from_system
 from gateway.exchange.completeness import SourceState
 from gateway.exchange.node import BoundSource, Node
 from gateway.exchange.request import Ask
-from gateway.exchange.resolve import Subject
+from gateway.exchange.resolve import Subject, canonical
 from gateway.logs import log
 
 _RESERVE = 0.15
@@ -50,13 +50,13 @@ async def _one(
     state = SourceState(source.custodian, source.id, "not-asked")
     if refused is not None:
         return replace(state, reason=refused)
-    identifiers = _as_issued(subject.identifiers, source)
-    if not await bound.adapter.find(identifiers):
-        return replace(state, reason="not-capable")
-    asked = node.clock()
-    state = replace(state, asked=_seconds(asked))
     try:
         async with asyncio.timeout(budget):
+            identifiers = _as_issued(subject.identifiers, source)
+            if not await bound.adapter.find(identifiers):
+                return replace(state, reason="not-capable")
+            by_question = await _is_by_question(ask, bound)
+            state = replace(state, asked=_seconds(node.clock()), by_question=by_question)
             fetched = await bound.adapter.fetch(_query(ask, identifiers), budget)
             return await _taken_in(node, bound, fetched, subject, state)
     except TimeoutError:
@@ -64,6 +64,13 @@ async def _one(
     except Exception as error:  # one source must never take the others down
         log.error("source_failed", source=source.id, error=type(error).__name__, exchange=ask.exchange)
         return replace(state, state="failed", reason="malformed")
+
+
+async def _is_by_question(ask: Ask, bound: BoundSource) -> bool:
+    """Whether the source could be asked with what the question itself says, without what we know of her."""
+    if not isinstance(ask.subject, Identifier):
+        return True
+    return await bound.adapter.find(_as_issued((canonical(ask.subject),), bound.source))
 
 
 async def _taken_in(
@@ -87,8 +94,7 @@ async def _taken_in(
     if stored and all(one.quarantine for one in stored):
         return replace(state, state="failed", reason="malformed")
     truncated += sum(one.truncated + (one.quarantine is not None) for one in stored)
-    now = _seconds(node.clock())
-    return replace(state, state="answered", answered=now, as_of=now, truncated=truncated)
+    return replace(state, state="answered", answered=_seconds(node.clock()), truncated=truncated)
 
 
 def _whole(fetched: Fetched) -> bool:

@@ -22,8 +22,8 @@ class Subject:
 
     person: str | None
     identifiers: tuple[Identifier, ...]
-    known: tuple[Identifier, ...] = ()
-    """Those of the identifiers that the index holds for the person."""
+    acting: str | None = None
+    """Whom the identifier of a self or proxy token means here: exactly one person, or None."""
 
 
 async def resolve(node: Node, ask: Ask) -> Subject:
@@ -36,19 +36,20 @@ async def resolve(node: Node, ask: Ask) -> Subject:
 
 def _read(connection: Connection, node: Node, ask: Ask) -> tuple[Subject, Resolved | None]:
     index = node.room(connection).index
-    only = _bound_to(ask)
+    only, own = _bound_to(ask), _split(ask.caller.person)
     bound = index.resolve([only]) if only is not None else None
+    acting = index.resolve([own]).person if own is not None else None
     if isinstance(ask.subject, Identifier):
-        found = index.resolve([canonical(ask.subject)])
+        asked = canonical(ask.subject)
+        found = index.resolve([asked])
         if found.person is None:
-            return Subject(None, (ask.subject,)), bound
+            return Subject(None, (asked,), acting), bound
         known = index.identifiers(found.person)
-        return Subject(found.person, tuple(dict.fromkeys((ask.subject, *known))), known), bound
+        return Subject(found.person, tuple(dict.fromkeys((asked, *known))), acting), bound
     person = index.person_of(f"Patient/{ask.subject}")
     if person is None:
         raise Problem("not_available")
-    known = index.identifiers(person)
-    return Subject(person, known, known), bound
+    return Subject(person, index.identifiers(person), acting), bound
 
 
 def canonical(identifier: Identifier) -> Identifier:
@@ -64,7 +65,12 @@ def canonical(identifier: Identifier) -> Identifier:
 def _bound_to(ask: Ask) -> Identifier | None:
     """The one patient of an emergency token, `system|value`."""
     emergency = ask.caller.emergency
-    if emergency is None:
+    return None if emergency is None else _split(emergency.patient)
+
+
+def _split(text: str | None) -> Identifier | None:
+    """An identifier that a token carries as `system|value`."""
+    if text is None:
         return None
-    system, _, value = emergency.patient.partition("|")
-    return Identifier(system, value)
+    system, _, value = text.partition("|")
+    return canonical(Identifier(system, value))

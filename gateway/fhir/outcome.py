@@ -22,7 +22,10 @@ _ISSUES = {
 
 
 def problem_outcome(problem: Problem) -> dict[str, Any]:
-    """One issue of the closed table; `expression` and the hint name parameters and commands, never values."""
+    """One issue of the closed table; `expression` and the hint name parameters and commands, never values.
+
+    Where nobody answered, the issues of an answer's outcome entry follow, with the signed statement.
+    """
     issue: dict[str, Any] = {
         "severity": "error",
         "code": problem.category.issue,
@@ -35,7 +38,10 @@ def problem_outcome(problem: Problem) -> dict[str, Any]:
         issue["diagnostics"] = problem.hint
     if problem.expression:
         issue["expression"] = [problem.expression]
-    return {"resourceType": "OperationOutcome", "issue": [issue]}
+    if not problem.sources:
+        return {"resourceType": "OperationOutcome", "issue": [issue]}
+    outcome = completeness_outcome(problem.sources, problem.statement, None)
+    return outcome | {"issue": [issue, *outcome["issue"]]}
 
 
 def completeness_issues(
@@ -52,10 +58,10 @@ def completeness_issues(
 
 
 def completeness_outcome(
-    sources: Sequence[Mapping[str, Any]], statement: bytes | None, id: str
+    sources: Sequence[Mapping[str, Any]], statement: bytes | None, id: str | None
 ) -> dict[str, Any]:
     """The outcome entry of an answer; `statement`: the signed completeness block, base64 in an extension."""
-    outcome: dict[str, Any] = {"resourceType": "OperationOutcome", "id": id}
+    outcome: dict[str, Any] = {"resourceType": "OperationOutcome"} | ({"id": id} if id else {})
     if statement is not None:
         outcome["extension"] = [
             {"url": STATEMENT_EXTENSION, "valueBase64Binary": base64.b64encode(statement).decode("ascii")}

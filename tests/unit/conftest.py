@@ -183,9 +183,7 @@ class Standing:
         } | changed
         return client_assertion(key, **said)
 
-    async def token(
-        self, client: str = "clinician", *, scope: str = "system/*.cruds", **purpose: Any
-    ) -> str:
+    async def token(self, client: str = "clinician", *, scope: str = "system/*.cruds", **purpose: Any) -> str:
         """An access token; `purpose` as of `gateway.client.assertion.Purpose`."""
         from gateway.client.assertion import ASSERTION_TYPE, Purpose
 
@@ -219,7 +217,7 @@ class Standing:
         for entry in bundle["entry"]:
             resource = entry["resource"]
             about = resource.get("meta", {}).get("source", "")
-            if resource["resourceType"] == "Patient" and (source is None or f"/{source}" in about):
+            if resource["resourceType"] == "Patient" and (source is None or f":{source}#" in about):
                 return str(resource["id"])
         raise AssertionError("no Patient was released")
 
@@ -231,7 +229,9 @@ class Standing:
     async def summary(self, id: str, **said: Any) -> Any:
         return await self.http.get(f"/fhir/Patient/{id}/$summary", headers=await self.headers(**said))
 
-    def sdk(self, *, sealed: bool = True, client: str = "clinician", purpose: Any = None, **options: Any) -> Any:
+    def sdk(
+        self, *, sealed: bool = True, client: str = "clinician", purpose: Any = None, **options: Any
+    ) -> Any:
         """The SDK over this app; `session.sent` has what went over the wire."""
         from gateway.client.assertion import Purpose
         from gateway.client.session import CarepactClient, Registration
@@ -317,7 +317,9 @@ async def standing(founded: Path, tmp_path: Path) -> AsyncIterator[Standing]:
         gp = await stack.enter_async_context(GPMock(population))
         specialist = await stack.enter_async_context(SpecialistMock(population))
         text = places.configuration.read_text("utf-8")
-        text = text.replace("http://127.0.0.1:1/gp", gp.url).replace("http://127.0.0.1:1/letters", specialist.url)
+        text = text.replace("http://127.0.0.1:1/gp", gp.url).replace(
+            "http://127.0.0.1:1/letters", specialist.url
+        )
         places.configuration.write_text(text, "utf-8")
         runtime = await stack.enter_async_context(open_node(load(places.configuration), clock=clock))
         app = application(runtime.services)
