@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from consent.decision import Decision, Deny, Permit, decision_to_json
 from consent.instants import instant_text
 from consent.request import AccessRequest, access_request_to_json
@@ -71,7 +73,8 @@ def receipt(
         "epochs": dict(epochs),
         **decision_to_json(decision),
     }
-    return _compact(whole)
+    # One for each resource of an answer: the same bytes as `_compact`, several times as fast.
+    return _RECEIPT.encode(whole)
 
 
 def decision_statement(exchange: str, at: datetime, receipts: Iterable[bytes]) -> bytes:
@@ -82,6 +85,7 @@ def decision_statement(exchange: str, at: datetime, receipts: Iterable[bytes]) -
     return _compact({"v": 1, "exchange": exchange, "at": instant_text(at), "receipts": digests})
 
 
+_RECEIPT = msgspec.json.Encoder(order="sorted")
 _COMPACT = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

@@ -100,6 +100,8 @@ def strictest(
         for rule in rules
         if (rule.tag is None or rule.tag in tags) and (rule.flag is None or rule.flag in flags)
     ]
+    if len(matching) == 1:
+        return matching[0], set(matching[0].obligations)
     first = min(matching, key=lambda rule: MODES.index(rule.mode), default=None)
     return first, {code for rule in matching for code in rule.obligations}
 

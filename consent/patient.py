@@ -173,5 +173,5 @@ def _entry(value: int, voice: Voice | None, node: Node | None, facts: Facts) -> 
         entry["path"] = fault.path
     elif node is not None:
         entry["path"] = node.rule.path
-        entry["matched"] = node.rule.stated()
+        entry["matched"] = list(node.stated)
     return entry

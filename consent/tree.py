@@ -28,6 +28,8 @@ class Node:
     """What a match of a deny means: DENY, or DENY! if its own purposes name emergencies."""
     denies: tuple["Node", ...]
     permits: tuple["Node", ...]
+    stated: tuple[str, ...] = ()
+    """What `rule` lists, for the trace: the same for every resource."""
 
     def matches(self, facts: Facts) -> bool:
         """Both sides; the unknown counts as false in a permit and as true in a deny."""
@@ -53,6 +55,7 @@ def fold(provision: Provision, asked: Asked, *, names_emergency: bool | None = N
         refusal=DENY_EMERGENCY if own else DENY,
         denies=tuple(child for child in children if not child.permit),
         permits=tuple(child for child in children if child.permit),
+        stated=tuple(provision.stated()),
     )
 
 
