@@ -9,70 +9,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Row,
-    String,
-    Table,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from consent.errors import AlreadySigned, StaleVersion
 from consent.instants import datetime_from_micros, micros
 from consent.interface import Cipher, StoredAgreement, StoredConsent, StoredStatement
 from consent.store.statements import statement_repeats
+from consent.store.tables import (
+    agreement_statement,
+    agreement_version,
+    consent_epoch,
+    consent_version,
+    metadata,
+)
 
-metadata = MetaData()
-
-consent_version = Table(
-    "consent_version",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("subject", String(128), nullable=False),
-    Column("recorded", BigInteger, nullable=False),
-    Column("recorder", String(128), nullable=False),
-    Column("document", LargeBinary, nullable=False),
-    Index("consent_version_subject", "subject", "recorded"),
+# Made once: building a statement costs more than SQLite needs to run it.
+_OF_SUBJECTS = (
+    select(consent_version)
+    .where(
+        consent_version.c.subject.in_(bindparam("subjects", expanding=True)),
+        consent_version.c.recorded <= bindparam("as_of"),
+    )
+    .order_by(consent_version.c.recorded, consent_version.c.id, consent_version.c.version)
 )
-consent_epoch = Table(
-    "consent_epoch",
-    metadata,
-    Column("subject", String(128), primary_key=True),
-    Column("epoch", BigInteger, nullable=False),
-)
-agreement_version = Table(
-    "agreement_version",
-    metadata,
-    Column("id", String(64), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("recorded", BigInteger, nullable=False),
-    Column("document", LargeBinary, nullable=False),
-)
-agreement_statement = Table(
-    "agreement_statement",
-    metadata,
-    Column("agreement", String(64), primary_key=True),
-    Column("version", Integer, primary_key=True),
-    Column("place", Integer, primary_key=True),
-    Column("org", String(128), nullable=False),
-    Column("action", String(16), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("effective", BigInteger, nullable=True),
-    Column("jws", LargeBinary, nullable=False),
-    ForeignKeyConstraint(["agreement", "version"], ["agreement_version.id", "agreement_version.version"]),
-)
+_EPOCH = select(consent_epoch.c.epoch).where(consent_epoch.c.subject == bindparam("of"))
 
 
 class SQLConsentRegistry:
@@ -126,17 +87,11 @@ class SQLConsentRegistry:
         return self._opened(row) if row else None
 
     def of_subjects(self, subjects: Sequence[str], *, as_of: datetime) -> tuple[StoredConsent, ...]:
-        table = consent_version.c
-        rows = (
-            select(consent_version)
-            .where(table.subject.in_(tuple(subjects)), table.recorded <= micros(as_of))
-            .order_by(table.recorded, table.id, table.version)
-        )
-        return tuple(self._opened(row) for row in self._connection.execute(rows))
+        asked = {"subjects": tuple(subjects), "as_of": micros(as_of)}
+        return tuple(self._opened(row) for row in self._connection.execute(_OF_SUBJECTS, asked))
 
     def epoch(self, subject: str) -> int:
-        row = select(consent_epoch.c.epoch).where(consent_epoch.c.subject == subject)
-        return self._connection.execute(row).scalar() or 0
+        return self._connection.execute(_EPOCH, {"of": subject}).scalar() or 0
 
     def _opened(self, row: Row[Any]) -> StoredConsent:
         return StoredConsent(
@@ -153,6 +108,14 @@ def _aad(id: str, version: int) -> bytes:
     return f"consent_version\x00{id}\x00{version}".encode()
 
 
+_KNOWN = (
+    select(agreement_version)
+    .where(agreement_version.c.recorded <= bindparam("as_of"))
+    .order_by(agreement_version.c.id, agreement_version.c.version)
+)
+_STATEMENTS = select(agreement_statement).order_by(
+    agreement_statement.c.agreement, agreement_statement.c.version, agreement_statement.c.place
+)
 _AGREEMENT_ROWS = select(
     *(
         select(func.count()).select_from(table).scalar_subquery()
@@ -217,10 +180,6 @@ class SQLAgreementRegistry:
             raise AlreadySigned("another statement about this version is being written") from error
 
     def known(self, *, as_of: datetime) -> tuple[StoredAgreement, ...]:
-        table = agreement_version.c
-        rows = (
-            select(agreement_version).where(table.recorded <= micros(as_of)).order_by(table.id, table.version)
-        )
         made = self._statements()
         return tuple(
             StoredAgreement(
@@ -230,15 +189,12 @@ class SQLAgreementRegistry:
                 document=row.document,
                 statements=tuple(item for item in made.get((row.id, row.version), ()) if item.at <= as_of),
             )
-            for row in self._connection.execute(rows)
+            for row in self._connection.execute(_KNOWN, {"as_of": micros(as_of)})
         )
 
     def _statements(self) -> dict[tuple[str, int], tuple[StoredStatement, ...]]:
-        rows = select(agreement_statement).order_by(
-            agreement_statement.c.agreement, agreement_statement.c.version, agreement_statement.c.place
-        )
         found: dict[tuple[str, int], tuple[StoredStatement, ...]] = {}
-        for row in self._connection.execute(rows):
+        for row in self._connection.execute(_STATEMENTS):
             statement = StoredStatement(
                 agreement=row.agreement,
                 version=row.version,
@@ -254,3 +210,6 @@ class SQLAgreementRegistry:
 
     def epoch(self) -> int:
         return sum(self._connection.execute(_AGREEMENT_ROWS).one())
+
+
+__all__ = ["SQLAgreementRegistry", "SQLConsentRegistry", "metadata"]

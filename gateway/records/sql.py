@@ -85,18 +85,15 @@ class SQLRecords:
         return self._connection.execute(statement).rowcount
 
     def of_patients(self, patients: Sequence[str], sources: Sequence[str] | None) -> list[Found]:
-        query = _CURRENT.where(record_member.c.active)
-        if sources is not None:
-            query = query.where(record_member.c.source.in_(sources))
+        query, narrowed = (_ACTIVE, {}) if sources is None else (_ACTIVE_OF, {"sources": sources})
         return [
             _found(row)
             for part in chunks(patients)
-            for row in self._connection.execute(query.where(record_member.c.patient.in_(part)))
+            for row in self._connection.execute(query, {"patients": part, **narrowed})
         ]
 
     def current(self, ref: str) -> Found | None:
-        query = _CURRENT.where(record.c.ref == ref).order_by(record_member.c.patient).limit(1)
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_CURRENT_ONE, {"ref": ref}).first()
         return _found(row) if row else None
 
     def history(self, ref: str) -> tuple[ContributionRow, ...]:
@@ -122,6 +119,11 @@ _CURRENT: Select[Any] = (
     )
 )
 """Records with the contribution that is current and their members, columns in the order of the rows."""
+_ACTIVE = _CURRENT.where(
+    record_member.c.active, record_member.c.patient.in_(bindparam("patients", expanding=True))
+)
+_ACTIVE_OF = _ACTIVE.where(record_member.c.source.in_(bindparam("sources", expanding=True)))
+_CURRENT_ONE = _CURRENT.where(record.c.ref == bindparam("ref")).order_by(record_member.c.patient).limit(1)
 _CHANGING = [field.name for field in fields(RecordRow) if field.name != "ref"]
 _UPDATE = (
     update(record)

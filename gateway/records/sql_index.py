@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from gateway.records.chunks import chunks
@@ -12,8 +13,15 @@ from gateway.records.tables import identifier_token, patient_link, person, subje
 
 # Made once: building a statement costs more than SQLite needs to run it.
 _ADD_KEY = insert_or(subject_key).on_conflict_do_nothing()
-_SELECT_KEY = select(subject_key.c.name, subject_key.c.wrapped)
-_SELECT_PERSON = select(person.c.id, person.c.made, person.c.joined, person.c.sealed)
+_ANY: BindParameter[Any] = bindparam("any", expanding=True)
+_SELECT_KEY = select(subject_key.c.name, subject_key.c.wrapped).where(subject_key.c.name.in_(_ANY))
+_SELECT_PERSON = select(person.c.id, person.c.made, person.c.joined, person.c.sealed).where(
+    person.c.id.in_(_ANY)
+)
+_SELECT_JOINED = select(person.c.id).where(person.c.joined == bindparam("to"))
+_SELECT_OWNER = select(identifier_token.c.owner).where(identifier_token.c.token.in_(_ANY))
+_SELECT_LINK_OF = select(patient_link).where(patient_link.c.patient.in_(_ANY))
+_SELECT_LINK_TO = select(patient_link).where(patient_link.c.person.in_(_ANY))
 _PUT_PERSON = insert_or(person)
 _PUT_PERSON = _PUT_PERSON.on_conflict_do_update(
     index_elements=["id"], set_={c.name: c for c in _PUT_PERSON.excluded if c.name != "id"}
@@ -31,11 +39,10 @@ class SQLKeys:
         self._connection = connection
 
     def get(self, names: Iterable[str]) -> Mapping[str, bytes | None]:
-        query = _SELECT_KEY
         return {
             row.name: row.wrapped
             for part in chunks(sorted(set(names)))
-            for row in self._connection.execute(query.where(subject_key.c.name.in_(part)))
+            for row in self._connection.execute(_SELECT_KEY, {"any": part})
         }
 
     def add(self, name: str, wrapped: bytes) -> bool:
@@ -66,26 +73,24 @@ class SQLIndex:
                 self._connection.execute(select(func.pg_advisory_xact_lock(number)))
 
     def persons(self, ids: Iterable[str]) -> Mapping[str, PersonRow]:
-        query = _SELECT_PERSON
         return {
             row.id: PersonRow(*row)
             for part in chunks(sorted(set(ids)))
-            for row in self._connection.execute(query.where(person.c.id.in_(part)))
+            for row in self._connection.execute(_SELECT_PERSON, {"any": part})
         }
 
     def joined_to(self, person_id: str) -> tuple[str, ...]:
-        found = self._connection.execute(select(person.c.id).where(person.c.joined == person_id))
+        found = self._connection.execute(_SELECT_JOINED, {"to": person_id})
         return tuple(sorted(found.scalars()))
 
     def save_person(self, row: PersonRow) -> None:
         self._connection.execute(_PUT_PERSON, asdict(row))
 
     def owners(self, tokens: Iterable[bytes]) -> frozenset[str]:
-        query = select(identifier_token.c.owner)
         return frozenset(
             owner
             for part in chunks(list(tokens))
-            for owner in self._connection.execute(query.where(identifier_token.c.token.in_(part))).scalars()
+            for owner in self._connection.execute(_SELECT_OWNER, {"any": part}).scalars()
         )
 
     def set_tokens(self, owner: str, tokens: Iterable[bytes]) -> None:
@@ -103,14 +108,14 @@ class SQLIndex:
         return {
             row.patient: LinkRow(**row._mapping)
             for part in chunks(sorted(set(patients)))
-            for row in self._connection.execute(select(patient_link).where(patient_link.c.patient.in_(part)))
+            for row in self._connection.execute(_SELECT_LINK_OF, {"any": part})
         }
 
     def links_to(self, persons: Iterable[str]) -> tuple[LinkRow, ...]:
         found = [
             LinkRow(**row._mapping)
             for part in chunks(sorted(set(persons)))
-            for row in self._connection.execute(select(patient_link).where(patient_link.c.person.in_(part)))
+            for row in self._connection.execute(_SELECT_LINK_TO, {"any": part})
         ]
         return tuple(sorted(found, key=lambda row: row.patient))
 

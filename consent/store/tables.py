@@ -1,0 +1,54 @@
+"""Tables of consents and agreements: versions and statements are only ever inserted, an epoch only rises."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+consent_version = Table(
+    "consent_version",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("subject", String(128), nullable=False),
+    Column("recorded", BigInteger, nullable=False),
+    Column("recorder", String(128), nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    Index("consent_version_subject", "subject", "recorded"),
+)
+consent_epoch = Table(
+    "consent_epoch",
+    metadata,
+    Column("subject", String(128), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+)
+agreement_version = Table(
+    "agreement_version",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("recorded", BigInteger, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+)
+agreement_statement = Table(
+    "agreement_statement",
+    metadata,
+    Column("agreement", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("org", String(128), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("effective", BigInteger, nullable=True),
+    Column("jws", LargeBinary, nullable=False),
+    ForeignKeyConstraint(["agreement", "version"], ["agreement_version.id", "agreement_version.version"]),
+)
