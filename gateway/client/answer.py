@@ -117,9 +117,35 @@ def _answer(raw: bytes, member: str, trust: TrustList, now: int, evidence: Evide
         bundle = decode(raw)
     except BadJSON:
         raise Unverified("the answer is not FHIR JSON") from None
-    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+    if not _is_bundle(bundle):
         raise Unverified("the answer is no Bundle")
-    return Answer(bundle, raw, _statement(bundle, member, trust, now), evidence)
+    answer = Answer(bundle, raw, _statement(bundle, member, trust, now), evidence)
+    if not _is_about(answer):
+        raise Unverified("the completeness statement is about another answer")
+    return answer
+
+
+def _is_bundle(value: Any) -> bool:
+    """A Bundle whose entries are resources: as much shape as is read here."""
+    if not isinstance(value, dict) or value.get("resourceType") != "Bundle":
+        return False
+    entries = value.get("entry", [])
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("resource"), dict)
+        and isinstance(entry["resource"].get("resourceType"), str)
+        for entry in entries
+    )
+
+
+def _is_about(answer: Answer) -> bool:
+    """Exchange id and, in a searchset, every count: nothing was taken out of the answer or put into it."""
+    if answer.bundle.get("id") != answer.exchange:
+        return False
+    told: Counter[str] = Counter()
+    for row in answer.sources:
+        told.update(row.get("counts", {}))
+    return answer.bundle.get("type") != "searchset" or answer.counts() == dict(told)
 
 
 def _statement(bundle: Mapping[str, Any], member: str, trust: TrustList, now: int) -> Mapping[str, Any]:
@@ -133,24 +159,33 @@ def _statement(bundle: Mapping[str, Any], member: str, trust: TrustList, now: in
         statement = parse_object(verified.payload)
     except (ValueError, StatementRefused, SyntaxRefused):
         raise Unverified("the completeness statement does not verify") from None
-    if statement.get("iss") != member or not statement.get("sources"):
+    sources = statement.get("sources")
+    if statement.get("iss") != member or not (sources and isinstance(sources, list)):
         raise Unverified("the completeness statement is not this node's")
+    if not all(isinstance(row, dict) for row in sources) or not {"status", "exchange"} <= statement.keys():
+        raise Unverified("the completeness statement is not of its form")
     return statement
 
 
 def _carried(bundle: Mapping[str, Any]) -> str | None:
     """Base64 of the block: extension of the outcome entry, or signature of the assembly Provenance."""
     for entry in bundle.get("entry", []):
-        resource = entry.get("resource", {})
-        for extension in resource.get("extension", []):
+        resource = entry["resource"]
+        for extension in _members(resource, "extension"):
             if extension.get("url") == STATEMENT_EXTENSION:
                 return str(extension.get("valueBase64Binary"))
         if _is_assembly(resource):
-            return str(resource["signature"][0].get("data"))
+            return str(_members(resource, "signature")[0].get("data"))
     return None
 
 
 def _is_assembly(resource: Mapping[str, Any]) -> bool:
     return resource.get("resourceType") == "Provenance" and any(
-        signature.get("sigFormat") == "application/jose" for signature in resource.get("signature", [])
+        signature.get("sigFormat") == "application/jose" for signature in _members(resource, "signature")
     )
+
+
+def _members(resource: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The objects of a list; whatever else stands there is none of ours."""
+    found = resource.get(name)
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

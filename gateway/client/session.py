@@ -7,6 +7,7 @@
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from keys.syntax import b64u
 from keys.trust import TrustList
 
 ENVELOPE = "application/vnd.carepact.envelope"
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+_WORD = re.compile(r"[a-z_-]{1,64}\Z")
 _MAX_BYTES = 96 * 1024 * 1024
 
 
@@ -95,23 +98,22 @@ class CarepactClient:
         return await self._ask("POST", "/fhir/Patient/_search", body, accept_partial)
 
     async def everything(self, patient: str, *, accept_partial: bool = False) -> Answer:
-        """The whole released record of a Patient id."""
-        return await self._ask("GET", f"/fhir/Patient/{patient}/$everything", b"", accept_partial)
+        """The whole released record of a Patient id. Raises `ValueError` for what is no id."""
+        return await self._ask("GET", f"/fhir/Patient/{_id(patient)}/$everything", b"", accept_partial)
 
     async def summary(self, patient: str, *, accept_partial: bool = False) -> Answer:
         """The International Patient Summary of a Patient id; its statement of sources is in the document."""
-        return await self._ask("GET", f"/fhir/Patient/{patient}/$summary", b"", accept_partial)
+        return await self._ask("GET", f"/fhir/Patient/{_id(patient)}/$summary", b"", accept_partial)
 
     async def _ask(self, method: str, path: str, body: bytes, accept_partial: bool) -> Answer:
         registration = self._registration
         url = httpx.URL(registration.base_url.rstrip("/") + path)
-        nonce = self._entropy(16)
-        headers = {"Authorization": f"Bearer {await self._live_token()}", "Accept": "application/fhir+json"}
-        if registration.keys is not None:
-            headers |= {"Accept": ENVELOPE, "Carepact-Nonce": b64u(nonce)}
-        if body:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        status, kind, reply = await self._send(method, url, headers, body)
+        reused = self._now() < self._token_ends
+        nonce, status, kind, reply = await self._asked(method, url, body)
+        if status == 401 and reused:
+            # The token ended early, for example with a change of the registration: a new one, once.
+            self._token_ends = 0
+            nonce, status, kind, reply = await self._asked(method, url, body)
         if status != 200:
             raise _refusal(status, reply)
         if registration.keys is not None:
@@ -128,6 +130,16 @@ class CarepactClient:
         if not answer.complete and not accept_partial:
             raise PartialAnswer(answer.sources)
         return answer
+
+    async def _asked(self, method: str, url: httpx.URL, body: bytes) -> tuple[bytes, int, str, bytes]:
+        """One call with a live token and a fresh nonce: nonce, status, media type, reply."""
+        nonce = self._entropy(16)
+        headers = {"Authorization": f"Bearer {await self._live_token()}", "Accept": "application/fhir+json"}
+        if self._registration.keys is not None:
+            headers |= {"Accept": ENVELOPE, "Carepact-Nonce": b64u(nonce)}
+        if body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return nonce, *await self._send(method, url, headers, body)
 
     async def _live_token(self) -> str:
         if self._now() < self._token_ends:
@@ -155,8 +167,11 @@ class CarepactClient:
         granted = _json(reply)
         if status != 200:
             raise Refused(status, str(granted.get("error", "unknown")))
-        self._token = str(granted["access_token"])
-        self._token_ends = self._now() + max(0, int(granted["expires_in"]) - 30)
+        token, life = granted.get("access_token"), granted.get("expires_in")
+        if not isinstance(token, str) or not isinstance(life, int):
+            raise Refused(status, "no-token")
+        self._token = token
+        self._token_ends = self._now() + max(0, life - 30)
         return self._token
 
     async def _send(
@@ -178,9 +193,18 @@ class CarepactClient:
 
 
 def _refusal(status: int, reply: bytes) -> Refused:
-    issue: dict[str, Any] = next(iter(_json(reply).get("issue", [])), {})
-    coding: dict[str, Any] = next(iter(issue.get("details", {}).get("coding", [])), {})
-    return Refused(status, str(coding.get("code", "unknown")))
+    try:
+        category = _json(reply)["issue"][0]["details"]["coding"][0]["code"]
+    except (LookupError, TypeError):
+        category = "unknown"
+    known = isinstance(category, str) and _WORD.match(category)
+    return Refused(status, category if known else "unknown")
+
+
+def _id(patient: str) -> str:
+    if not _ID.match(patient):
+        raise ValueError("a Patient id is 1 to 64 letters, digits, - and .")
+    return patient
 
 
 def _json(data: bytes) -> dict[str, Any]:
