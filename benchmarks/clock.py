@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 
@@ -12,23 +13,32 @@ def ms_of(work: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-async def ms_of_async(work: Callable[[], Awaitable[object]]) -> float:
-    """Wall time of one awaited call, in milliseconds."""
-    start = time.perf_counter()
-    await work()
-    return (time.perf_counter() - start) * 1000
+@dataclass(slots=True)
+class Times:
+    """Milliseconds of each run: on the clock, and of this process on all its threads."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    async def add(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Run once more."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        await work()
+        self.cpu.append((time.process_time() - cpu) * 1000)
+        self.wall.append((time.perf_counter() - wall) * 1000)
 
 
 async def in_turn(
     works: Sequence[Callable[[], Awaitable[object]]], rounds: int, *, warm: int = 2
-) -> list[list[float]]:
-    """Each work once a round, `rounds` times after `warm` rounds that do not count; milliseconds of each."""
-    found: list[list[float]] = [[] for _ in works]
-    for turn in range(-warm, rounds):
+) -> list[Times]:
+    """Each work once a round, `rounds` times after `warm` rounds that do not count."""
+    for _ in range(warm):
+        for work in works:
+            await work()
+    found = [Times() for _ in works]
+    for _ in range(rounds):
         for times, work in zip(found, works, strict=True):
-            took = await ms_of_async(work)
-            if turn >= 0:
-                times.append(took)
+            await times.add(work)
     return found
 
 
