@@ -214,10 +214,8 @@ def agreement_from_json(
     )
 
 
-_TERM = (
-    "purposes id actions roles data_classes exclude_sensitivity max_confidentiality lookback_days "
-    "elements_redacted obligations"
-).split()
+_TERM = """purposes id actions roles data_classes exclude_sensitivity max_confidentiality lookback_days
+    elements_redacted obligations""".split()
 ELEMENT = re.compile(r"[A-Z][A-Za-z]+(\.[A-Za-z]+(\[x\]|\[\d+\])?)+\Z")
 
 
@@ -228,6 +226,7 @@ def term_from_json(value: Any, place: int) -> Term:
     lookback = found.get("lookback_days")
     elements = texts(found.get("elements_redacted", []), f"{path}.elements_redacted")
     ceiling = found.get("max_confidentiality", "R")
+    excluded = texts(found.get("exclude_sensitivity", []), f"{path}.exclude_sensitivity")
     if not all(ELEMENT.match(item) for item in elements):
         raise Uncomputable(f"{path}.elements_redacted", "must be element paths")
     return Term(
@@ -236,9 +235,7 @@ def term_from_json(value: Any, place: int) -> Term:
         actions=frozenset(texts(found.get("actions", ["access", "disclose"]), f"{path}.actions", ACTIONS)),
         roles=frozenset(texts(found.get("roles", []), f"{path}.roles")),
         data_classes=frozenset(texts(found.get("data_classes", []), f"{path}.data_classes")),
-        exclude_sensitivity=frozenset(
-            texts(found.get("exclude_sensitivity", []), f"{path}.exclude_sensitivity")
-        ),
+        exclude_sensitivity=frozenset(excluded),
         max_confidentiality=confidentiality(ceiling, f"{path}.max_confidentiality"),
         lookback_days=None if lookback is None else integer(lookback, f"{path}.lookback_days", 0, 10**5),
         elements_redacted=elements,
