@@ -89,7 +89,16 @@ def when(r: Resource) -> str:
 
 
 def _status(r: Resource) -> str:
-    return concept_text(r.get("clinicalStatus")) or str(r.get("status", ""))
+    """Clinical status, or status; and how sure it is, unless confirmed: what is refuted reads so."""
+    sure = sorted(_codes(r.get("verificationStatus")) - {"confirmed"})
+    return ", ".join(filter(None, [concept_text(r.get("clinicalStatus")) or str(r.get("status", "")), *sure]))
+
+
+def _said_of_result(r: Resource) -> str:
+    """Interpretations, and the status of what is not simply final."""
+    flags = [concept_text(i) for i in r.get("interpretation", [])]
+    status = str(r.get("status", ""))
+    return ", ".join(filter(None, [*flags, "" if status == "final" else status]))
 
 
 def _problem_line(r: Resource) -> tuple[str, ...]:
@@ -109,14 +118,15 @@ def _allergy_line(r: Resource) -> tuple[str, ...]:
 def _medication_line(r: Resource) -> tuple[str, ...]:
     name = concept_text(r.get("medicationCodeableConcept"))
     name = name or str(r.get("medicationReference", {}).get("display", ""))
+    name = f"DO NOT GIVE: {name}" if r.get("doNotPerform") else name
     doses = r.get("dosage", r.get("dosageInstruction", []))
     return name, "; ".join(str(d.get("text") or d.get("patientInstruction") or "") for d in doses), _status(r)
 
 
 def _result_line(r: Resource) -> tuple[str, ...]:
-    value = value_text(r) or str(r.get("conclusion", ""))
-    flags = " ".join(concept_text(i) for i in r.get("interpretation", []))
-    return concept_text(r.get("code")), value, flags, when(r)
+    absent = concept_text(r.get("dataAbsentReason"))
+    value = value_text(r) or str(r.get("conclusion", "")) or (f"no value ({absent})" if absent else "")
+    return concept_text(r.get("code")), value, _said_of_result(r), when(r)
 
 
 def _immunisation_line(r: Resource) -> tuple[str, ...]:

@@ -59,8 +59,9 @@ def summarise(
     urls |= {name: urls[scope.patient] for name in urls if name.startswith("Patient/")}
     chosen: list[dict[str, Any]] = []
     sections = []
+    medicines = {f"Medication/{r['id']}": r for _, r in parsed if r["resourceType"] == "Medication"}
     for section in SECTIONS:
-        built = _section(section, parsed, urls, chosen)
+        built = _section(section, parsed, medicines, urls, chosen)
         if built:
             sections.append(built)
     sections.append(_sources_section(sources))
@@ -78,6 +79,7 @@ def summarise(
 def _section(
     section: Section,
     parsed: Sequence[tuple[Released, dict[str, Any]]],
+    medicines: Mapping[str, dict[str, Any]],
     urls: Mapping[str, str],
     chosen: list[dict[str, Any]],
 ) -> dict[str, Any] | None:
@@ -96,12 +98,20 @@ def _section(
         )
         built["emptyReason"] = _empty("unavailable")
         return built
-    rows = [(*section.line(r), item.custodian) for item, r in shown]
+    rows = [(*section.line(_with_medicine(r, medicines)), item.custodian) for item, r in shown]
     more = [paragraph(f"{len(found) - len(shown)} more exist.")] if len(found) > len(shown) else []
     built["text"] = _generated(table((*section.headings, "Source"), rows), *more)
     built["entry"] = [{"reference": urls[f"{r['resourceType']}/{r['id']}"]} for _, r in shown]
     chosen.extend(r for _, r in shown if r not in chosen)
     return built
+
+
+def _with_medicine(resource: dict[str, Any], medicines: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """For reading: a medicine that is only referred to, among the entries or contained, has its own name."""
+    reference = str(resource.get("medicationReference", {}).get("reference", ""))
+    contained = {f"#{inner.get('id')}": inner for inner in resource.get("contained", [])}
+    medicine = medicines.get(reference) or contained.get(reference)
+    return resource | {"medicationCodeableConcept": medicine.get("code", {})} if medicine else resource
 
 
 def _sources_section(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
