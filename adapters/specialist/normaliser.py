@@ -10,7 +10,7 @@ from adapters.interface import Original, Source, SourceBatch
 from adapters.losses import LossEntry, Losses, unreadable
 from adapters.specialist.fragments import sections_from_fragment
 from adapters.specialist.header import close_document, open_document
-from adapters.specialist.markup import Unreadable, find, local, peek
+from adapters.specialist.markup import Unreadable, find, find_all, local, peek
 from adapters.specialist.provenance import provenance
 from adapters.specialist.reader import Document
 from adapters.specialist.record import Record
@@ -67,8 +67,15 @@ def _batch(doc: Document, original: Original, source: Source, at: datetime, mapp
 
 
 def _is_asked(record: Record, original: Original) -> bool:
-    """Whether one of the patient's identifiers is one that the source was asked for."""
+    """Whether one of the patient's identifiers is one that the source was asked for.
+
+    Also as the source issued it, by OID: here a number with a wrong check digit has a local system only.
+    """
     stated = {(i.get("system"), i.get("value")) for i in record.patient.get("identifier", [])}
+    for one in find_all(record.doc.root, "recordTarget/patientRole/id"):
+        root, extension = peek(one, "root"), peek(one, "extension")
+        if extension:
+            stated.add((f"urn:oid:{root}", extension))
     return not original.asked or any((a.system, a.value) in stated for a in original.asked)
 
 

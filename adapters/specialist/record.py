@@ -22,6 +22,8 @@ JSON = dict[str, Any]
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 KEPT = "urn:carepact:kept"
+NOBODYS = frozenset("Organization Practitioner PractitionerRole Location Medication Substance Device".split())
+"""Types that are about no patient: one resource for all documents."""
 ACTS = frozenset("act observation organizer substanceAdministration procedure supply encounter".split())
 
 
@@ -56,6 +58,10 @@ class Record:
         return resource_id(self.source.id_key, resource_type, self.source.custodian, self.source.id, key)
 
     def reference(self, resource_type: str, key: str) -> str:
+        """What is about a patient is keyed within the patient: an id that a source gave to the acts of two
+        people (templates do) must not put the one's into the other's record."""
+        if resource_type != "Patient" and resource_type not in NOBODYS and self.subject:
+            key = f"{self.subject['reference']}\x1e{key}"
         return f"{resource_type}/{self.identify(resource_type, key)}"
 
     @contextmanager

@@ -108,7 +108,7 @@ class Federation:
         if self.records is not None:
             arguments += ["--records", str(self.records)]
         for file in self.files.get(name, ()):
-            arguments += ["--file", str(file)]
+            arguments += ["--file", str(file.absolute())]
         self._urls[name] = (await self._spawn(name, arguments))["url"]
 
     async def _spawn(self, name: str, arguments: Sequence[str]) -> dict[str, Any]:

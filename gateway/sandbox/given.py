@@ -1,8 +1,11 @@
 """The tour over given files: the mocks serve them as they are, one exchange for each person found in them.
 
-Nobody is linked to fit: a person is asked for by an identifier that her own file carries, as the node's index
-read it. A file that is no patient's record is named with its reason; the rest goes on, and the exit code says
-that not everything held.
+1. Files that are no patient's record are named with their reason; the rest goes on.
+2. The hospital sends its messages; the GP and the document source are asked for whom their files name.
+3. Nobody is linked to fit: a person is asked for by an identifier that her own file carries, as the node's
+   index read it.
+4. What became of each file, part by part: what entered no record is named with its reason.
+Whether everything held is the exit code.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,19 +13,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from adapters.interface import Identifier
 from gateway.bootstrap import Runtime
+from gateway.client.answer import Answer
 from gateway.client.errors import ClientError
 from gateway.client.session import CarepactClient
+from gateway.errors import Problem
 from gateway.intake.interface import Kept
-from gateway.intake.losses import sum_losses
+from gateway.intake.losses import losses_of, sum_losses
+from gateway.records.tables import patient_link
 from gateway.sandbox.decisions import reasons_of
 from gateway.sandbox.federation import Federation
+from gateway.sandbox.given_files import (
+    Served,
+    problems,
+    read_files,
+    rounds,
+    settle,
+    shortened,
+    told_from_line,
+)
 from gateway.sandbox.tour import (
     Show,
     Step,
+    StepFailed,
     Timer,
     administrator,
     client_of,
@@ -33,153 +49,251 @@ from gateway.sandbox.tour import (
 )
 
 _TABLE = ("source", "state", "records", "verified", "decision")
+_EVERY = 1_000_000
+"""Originals of one source: more than any tour sends."""
+_NOT_ANSWERED = ("failed", "timed-out")
+_MIXED = "subject-mismatch"
+"""Something that a source says of two people under one id: withheld, and never unnoticed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A person found in the files: her identifiers as the index holds them, never shown."""
+    """A person found in the files. `identifier`: one of hers that leads to her alone, never shown."""
 
     person: str
-    identifier: Identifier
+    identifier: Identifier | None
 
 
 async def tour_of_files(files: Mapping[str, Iterable[Path]], show: Show) -> bool:
-    """Whether every file was a patient's record and every exchange held."""
+    """Whether every file was a patient's record and every exchange held. Raises `StepFailed`."""
     timer = Timer(show)
+    found = read_files({name: tuple(files.get(name, ())) for name in ("gp", "hospital", "specialist")})
+    whole = _refused_files(found, timer)
+    turns = rounds(found)
+    for number, turn in enumerate(turns):
+        whole &= await _round(turn, timer, number)
+    if not turns:
+        timer.done(Step("No person was found in the files", failed=True))
+    return whole and bool(turns)
+
+
+async def _round(turn: Mapping[str, list[Served]], timer: Timer, number: int) -> bool:
+    """One sandbox with the files that it can serve together."""
+    paths = {name: [one.path for one in served] for name, served in turn.items()}
+    served = [one for each in turn.values() for one in each]
     whole = True
-    async with temporary_federation(files) as federation:
-        timer.done(Step("A node, and three providers that serve the given files as they are"))
-        whole &= await _refused_files(federation, timer)
-        whole &= await _send(federation, timer)
-        async with administrator(federation) as runtime, client_of(federation) as client:
-            await _first_questions(federation, client)
-            people = await _people(runtime)
-            for number, person in enumerate(people, 1):
-                whole &= await _exchange(runtime, client, person, f"Person {number} of {len(people)}", timer)
-            whole &= await _losses(runtime, timer)
-            if not people:
-                timer.done(Step("No person was found in the files", failed=True))
-                whole = False
+    try:
+        async with temporary_federation(paths) as federation:
+            timer.done(_opening(served, number))
+            await _send(federation, turn.get("hospital", []), timer)
+            async with administrator(federation) as runtime, client_of(federation) as client:
+                await _first_questions(runtime, client, [*turn.get("gp", []), *turn.get("specialist", [])])
+                people = await _people(runtime)
+                for n, person in enumerate(people, 1):
+                    whole &= await _exchange(runtime, client, person, f"Person {n} of {len(people)}", timer)
+                whole &= await _fates(runtime, served, timer)
+                if not people:
+                    timer.done(Step("No person was found in the files", failed=True))
+                    whole = False
+    except (ClientError, OSError, Problem) as error:
+        raise StepFailed(_constant(error)) from None
     return whole
 
 
-async def _refused_files(federation: Federation, timer: Timer) -> bool:
+def _opening(served: list[Served], number: int) -> Step:
+    if not number:
+        return Step("A node, and three providers that serve the given files as they are")
+    names = ", ".join(one.name for one in served[:3]) + (f" and {len(served) - 3} more" if served[3:] else "")
+    detail = f"{names}: what they say of a number or an id contradicts a file that was served before"
+    return Step("Another node, for files of another source", detail)
+
+
+def _constant(error: Exception) -> str:
+    """Texts of ours are constant; of a foreign error only its name is told."""
+    return str(error) if isinstance(error, (ClientError, Problem)) else type(error).__name__
+
+
+def _refused_files(found: Mapping[str, list[Served]], timer: Timer) -> bool:
     """Files that a provider cannot serve at all, each named with its reason."""
-    rows = []
-    for provider in ("gp", "hospital", "specialist"):
-        population = await federation.control(provider, "GET", "population")
-        rows += [
-            {"file": one["name"], "reason": one["refused"]}
-            for one in population.get("files", [])
-            if one.get("refused")
-        ]
+    rows = [
+        {"file": one.name, "given as": f"--{provider}", "reason": one.given.refused}
+        for provider, served in found.items()
+        for one in served
+        if one.given.refused is not None
+    ]
     if rows:
-        timer.done(Step("Files that are no patient's record", "", ("file", "reason"), rows, failed=True))
+        columns = ("file", "given as", "reason")
+        timer.done(Step("Files that are no patient's record", "", columns, shortened(rows), failed=True))
     return not rows
 
 
-async def _send(federation: Federation, timer: Timer) -> bool:
-    """The hospital's files over MLLP; what was not taken in is named by its acknowledgement code."""
+async def _send(federation: Federation, served: list[Served], timer: Timer) -> None:
+    """The hospital's files over MLLP, message by message; what was answered stays with the message."""
+    if not served:
+        return
     population = await federation.control("hospital", "GET", "population")
-    names = [one["name"] for one in population.get("files", []) if not one.get("refused")]
-    if not names:
-        return True
+    names = [one["name"] for one in population["files"]]
     rows: list[dict[str, Any]] = []
-    for name in names:
-        lines = await federation.control("hospital", "POST", "send", {"file": name})
-        codes = [f"{line.get('code') or line['outcome']} {line.get('error') or ''}".strip() for line in lines]
-        rows.append({"file": name, "messages": len(lines), "acknowledged": ", ".join(sorted(set(codes)))})
-    failed = any(row["acknowledged"] != "AA" for row in rows)
+    for file in served:
+        for part in file.parts:
+            wanted = {"file": names[file.index], "part": part.number}
+            (line,) = await federation.control("hospital", "POST", "send", wanted)
+            part.told = told_from_line(line)
+        rows.append({"file": file.name, "messages": len(file.parts), "acknowledged": _answers(file)})
     columns = ("file", "messages", "acknowledged")
-    timer.done(Step("The hospital sends its files over MLLP", "", columns, rows, failed=failed))
-    return not failed
+    failed = any(not part.told.startswith("AA") for file in served for part in file.parts)
+    name = "The hospital sends its files over MLLP"
+    timer.done(Step(name, _skipped(served), columns, shortened(rows), failed=failed))
 
 
-async def _first_questions(federation: Federation, client: CarepactClient) -> None:
-    """Ask for everybody whom the GP's and the specialist's files are about, by what stands in the file.
+def _answers(file: Served) -> str:
+    """Each answer that came, and how often if there were several."""
+    told = [part.told for part in file.parts]
+    if len(told) == 1:
+        return told[0]
+    return ", ".join(f"{one}: {told.count(one)}" for one in dict.fromkeys(told))
+
+
+def _skipped(served: list[Served]) -> str:
+    lines = sum(one.given.skipped for one in served)
+    return f"{lines} lines stand before the first message and belong to none" if lines else ""
+
+
+async def _first_questions(runtime: Runtime, client: CarepactClient, served: list[Served]) -> None:
+    """Ask for everybody whom these files are about, by what stands in each, until its bytes have come.
 
     Nothing is released yet, for nobody has permitted anything; but now the index knows who they are.
     """
-    asked = set()
-    for provider in ("gp", "specialist"):
-        population = await federation.control(provider, "GET", "population")
-        for file in population.get("files", []):
-            for identifier in file.get("identifiers", [])[:1]:
-                asked.add((identifier["system"], identifier["value"]))
-    for system, value in sorted(asked):
-        await client.find_patients(system, value, accept_partial=True)
+    asked: set[tuple[str, str]] = set()
+    for file in served:
+        for part in file.parts:
+            part.told = "not asked for: no identifier that its source can be asked by"
+        for system, value in file.candidates():
+            told = ""
+            if (system, value) not in asked:
+                asked.add((system, value))
+                told = await _ask_first(client, system, value, file.provider)
+            settle([file], await _kept(runtime))
+            for part in file.parts:
+                part.told = told
+            if all(part.kept is not None for part in file.parts):
+                break
+
+
+async def _ask_first(client: CarepactClient, system: str, value: str, provider: str) -> str:
+    """How the source ended, if it did not answer; the words are ours."""
+    try:
+        answer = await client.find_patients(system, value, accept_partial=True)
+    except ClientError as error:
+        return str(error)
+    kinds = {"gp": "gp", "specialist": "letters"}
+    row = next((one for one in answer.sources if one["source"] == kinds[provider]), {})
+    return " ".join(str(row[name]) for name in ("state", "reason") if name in row)
+
+
+async def _kept(runtime: Runtime) -> dict[str, tuple[Kept, ...]]:
+    """All originals of each kind of source."""
+    return {
+        bound.source.kind: await runtime.node.intake.newest(bound.source.id, limit=_EVERY)
+        for bound in runtime.node.sources
+    }
 
 
 async def _people(runtime: Runtime) -> list[Found]:
-    """Everybody whose record was taken in, in the order of arrival, each with an identifier of her own."""
-    kept: list[Kept] = []
-    for bound in runtime.node.sources:
-        kept += await runtime.node.intake.newest(bound.source.id)
-    persons = dict.fromkeys(one.person for one in sorted(kept, key=lambda k: k.arrival) if one.person)
+    """Everybody who has a record, in the order of arrival."""
 
     def read(connection: Connection) -> list[Found]:
         index = runtime.node.room(connection).index
-        found = {}
-        for person in persons:
-            current = index.person_of(person) or person
-            identifiers = index.identifiers(current)
-            if identifiers:
-                found[current] = Found(current, identifiers[0])
-        return list(found.values())
+        query = select(patient_link.c.patient).order_by(patient_link.c.at, patient_link.c.patient)
+        people = [index.person_of(row.patient) for row in connection.execute(query)]
+        found = []
+        for person in dict.fromkeys(one for one in people if one):
+            own = index.identifiers(person)
+            found.append(Found(person, next((i for i in own if index.resolve([i]).person == person), None)))
+        return found
 
     return await runtime.database.read(read)
 
 
 async def _exchange(runtime: Runtime, client: CarepactClient, person: Found, name: str, timer: Timer) -> bool:
     """One person: permit, ask, open, verify; resources per type."""
-    await permit_treatment(runtime, person.identifier, f"c-{person.person.removeprefix('Patient/')[:20]}")
+    if person.identifier is None:
+        timer.done(Step(f"{name}: no identifier of hers leads to her alone, so nobody can ask", failed=True))
+        return False
     try:
-        found = await client.find_patients(
-            person.identifier.system, person.identifier.value, accept_partial=True
-        )
-        ids = [r["id"] for r in found.resources if r["resourceType"] == "Patient"]
-        if not ids:
-            timer.done(Step(f"{name}: nothing was released", failed=True))
-            return False
-        answer = await client.everything(ids[0], accept_partial=True)
-        verify_evidence(answer)
-    except ClientError as error:
+        found, answer = await _everything(runtime, client, person.person, person.identifier)
+    except (ClientError, Problem) as error:
         timer.done(Step(f"{name}: {error}", failed=True))
         return False
-    rows = source_rows(answer, await reasons_of(runtime, answer.exchange))
+    reasons = await reasons_of(runtime, (answer or found).exchange)
+    rows = source_rows(answer or found, reasons)
+    if answer is None:
+        detail = "the decision on her own Patient resource says why"
+        timer.done(Step(f"{name}: no Patient was released", detail, _TABLE, rows, failed=True))
+        return False
     counts = answer.counts()
     detail = f"{sum(counts.values())} resources, sealed, opened, verified"
-    timer.done(Step(name, detail, _TABLE, rows))
+    failed = any(row["state"] in _NOT_ANSWERED for row in answer.sources)
+    failed |= any(_MIXED in told for told in reasons.values())
+    timer.done(Step(name, detail, _TABLE, rows, failed=failed))
     types = [{"type": kind, "resources": count} for kind, count in counts.items()]
     timer.done(Step(f"{name}: resources per type", "", ("type", "resources"), types))
-    return True
+    return not failed
 
 
-async def _losses(runtime: Runtime, timer: Timer) -> bool:
-    """What became of every value, per source; originals that entered no record make the tour fail."""
-    sums = [await _sums(runtime, bound.source.id) for bound in runtime.node.sources]
-    rows = [row for row, _ in sums if row]
+async def _everything(
+    runtime: Runtime, client: CarepactClient, person: str, identifier: Identifier
+) -> tuple[Answer, Answer | None]:
+    """Who she is, asked for by her identifier, and her whole record; None if no Patient was released."""
+    await permit_treatment(runtime, identifier, f"c-{person.removeprefix('Patient/')[:20]}")
+    found = await client.find_patients(identifier.system, identifier.value, accept_partial=True)
+    ids = [r["id"] for r in found.resources if r["resourceType"] == "Patient"]
+    if not ids:
+        return found, None
+    answer = await client.everything(ids[0], accept_partial=True)
+    verify_evidence(answer)
+    return found, answer
+
+
+async def _fates(runtime: Runtime, served: list[Served], timer: Timer) -> bool:
+    """What became of every value, per source and per file; what entered no record makes the tour fail."""
+    settle(served, await _kept(runtime))
+    sums = [row for bound in runtime.node.sources if (row := await _sums(runtime, bound.source.id))]
     columns = ("source", "originals", "total", "mapped", "kept", "lost", "most")
     words = "mapped, kept as it came, or lost with a line"
-    timer.done(Step("What became of every value", words, columns, rows))
-    refused = [row for _, found in sums for row in found]
-    if refused:
-        named = ("source", "media", "reason")
-        timer.done(Step("Originals that entered no record", "", named, refused, failed=True))
-    return not refused
+    if sums:
+        timer.done(Step("What became of every value", words, columns, sums))
+    per_file = ("file", "parts", "stored", "total", "mapped", "kept", "lost")
+    rows = [one.row() for one in served]
+    timer.done(Step("What became of every file", "", per_file, shortened(rows)))
+    named = problems(served, await _positions(runtime, served))
+    if named:
+        title = "Messages and documents that entered no record"
+        reasons = ("file", "part", "answer", "reason")
+        timer.done(Step(title, "", reasons, shortened(named), failed=True))
+    return not named
 
 
-async def _sums(runtime: Runtime, source: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """One row of sums of a source (empty if nothing came), and its originals that entered no record."""
-    kept = await runtime.node.intake.newest(source)
+async def _positions(runtime: Runtime, served: list[Served]) -> dict[str, str]:
+    """Where the reading of each original that entered no record failed."""
+    lost = [part.kept.intake for one in served for part in one.parts if part.kept and not part.stored]
+
+    def read(connection: Connection) -> dict[str, str]:
+        found = {}
+        for intake in lost:
+            lines = losses_of(connection, intake)
+            found[intake] = next((x.position for x in lines if x.disposition in ("failed", "rejected")), "")
+        return found
+
+    return await runtime.database.read(read)
+
+
+async def _sums(runtime: Runtime, source: str) -> dict[str, Any]:
+    """One row of sums of a source; empty if nothing came from it."""
+    kept = await runtime.node.intake.newest(source, limit=_EVERY)
     if not kept:
-        return {}, []
+        return {}
     counts = {name: sum(one.counts[name] for one in kept) for name in ("total", "mapped", "kept", "lost")}
     lines = await runtime.database.read(lambda connection: sum_losses(connection, source))
     most = ", ".join(f"{line.key} {line.items}" for line in lines[:4])
-    refused = [
-        {"source": source, "media": one.media_type, "reason": one.reason or ""}
-        for one in kept
-        if one.state in ("quarantined", "refused")
-    ]
-    return {"source": source, "originals": len(kept), **counts, "most": most}, refused
+    return {"source": source, "originals": len(kept), **counts, "most": most}

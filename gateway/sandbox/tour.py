@@ -117,7 +117,7 @@ def source_rows(answer: Answer, decisions: Mapping[str, Mapping[str, int]]) -> l
     for source in answer.sources:
         counts = source.get("counts", {})
         reasons = decisions.get(source["source"], {})
-        told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        told = ", ".join(_decisions(reasons, sum(counts.values()), source.get("truncated", 0)))
         rows.append(
             {
                 "source": f"{source['org']}/{source['source']}",
@@ -128,6 +128,15 @@ def source_rows(answer: Answer, decisions: Mapping[str, Mapping[str, int]]) -> l
             }
         )
     return rows
+
+
+def _decisions(reasons: Mapping[str, int], sent: int, truncated: int) -> list[str]:
+    """How often each reason was given; what a permit covers and is not sent; what the source is short of."""
+    told = [f"{reason} {count}" for reason, count in sorted(reasons.items())]
+    permitted = sum(count for reason, count in reasons.items() if reason.endswith("permit"))
+    if permitted > sent > 0:
+        told.append(f"{permitted - sent} of them not carried or referred to by nothing")
+    return told + ([f"{truncated} values of the source could not be read"] if truncated else [])
 
 
 def verify_evidence(answer: Answer) -> None:

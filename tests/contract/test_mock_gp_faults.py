@@ -214,7 +214,7 @@ def test_a_given_file_that_is_no_record_is_named_and_the_rest_served(tmp_path):
         mock = GPMock(Population(7, TODAY), files=[bad, good])
         async with mock, httpx.AsyncClient() as client:
             files = (await client.get(f"{mock.url}/__sandbox/population")).json()["files"]
-            assert [given["refused"] for given in files] == ["not JSON", None]
+            assert [given["refused"] for given in files] == ["HTML", None]
             body = json.dumps(parameters("1"))
             reply = await client.post(mock.url + PATH, headers=headers(), content=body)
             assert reply.content == good.read_bytes()

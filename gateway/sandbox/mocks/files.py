@@ -8,21 +8,25 @@ from typing import Any
 from xml.parsers import expat
 
 from gateway.sandbox.mocks.jsontext import decode_json
+from gateway.sandbox.mocks.kinds import name_kind, narrowed, read_file
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _NHS_OID = "2.16.840.1.113883.2.1.4.1"
+_HEADER = re.compile(rb"MSH[^A-Za-z0-9\s]")
+_OID = re.compile(r"[0-2](\.[0-9]+)+\Z")
 _ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
 
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
     """One file. `parts`: what is sent, each unchanged; `identifiers`: (system, value) found inside;
-    `refused`: why it is nobody's record, else None."""
+    `refused`: why it is nobody's record, else None; `skipped`: lines that belong to no message."""
 
     name: str
     parts: tuple[bytes, ...]
     identifiers: tuple[tuple[str, str], ...] = ()
     refused: str | None = None
+    skipped: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -33,25 +37,17 @@ class GivenFile:
         }
 
 
-def read_bytes(path: Path) -> bytes | None:
-    """The bytes of a file, None if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
 def given_bundle(path: Path) -> GivenFile:
     """A FHIR STU3 Bundle with a Patient. Its identifiers are those of the Patient, as they stand there."""
-    body = read_bytes(path)
-    if body is None:
-        return GivenFile(path.name, (), refused="the file cannot be read")
+    body = read_file(path)
+    if isinstance(body, str):
+        return GivenFile(path.name, (), refused=body)
     try:
         bundle = decode_json(body)
     except ValueError:
-        return GivenFile(path.name, (), refused="not JSON")
+        return GivenFile(path.name, (), refused=_otherwise(body, "not JSON", own="a FHIR"))
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        return GivenFile(path.name, (), refused="not a FHIR Bundle")
+        return GivenFile(path.name, (), refused=_otherwise(body, "not a FHIR Bundle"))
     found = tuple(dict.fromkeys(_patient_identifiers(bundle)))
     if not found:
         return GivenFile(path.name, (body,), refused="no Patient with an identifier")
@@ -72,18 +68,18 @@ def _patient_identifiers(bundle: dict[str, Any]) -> Iterable[tuple[str, str]]:
 
 def given_document(path: Path) -> GivenFile:
     """A CDA document. Its identifiers: the ids of recordTarget, NHS numbers by system, others by OID."""
-    body = read_bytes(path)
-    if body is None:
-        return GivenFile(path.name, (), refused="the file cannot be read")
+    body = read_file(path)
+    if isinstance(body, str):
+        return GivenFile(path.name, (), refused=body)
     try:
         root, ids = _record_target_ids(body)
-    except expat.ExpatError:
-        return GivenFile(path.name, (), refused="not well-formed XML")
+    except (expat.ExpatError, ValueError, LookupError):
+        return GivenFile(path.name, (), refused=_otherwise(body, "not well-formed XML", own="a CDA"))
     if root != "ClinicalDocument":
-        return GivenFile(path.name, (), refused="not a CDA document")
-    found = tuple(dict.fromkeys(_identifier_from_ii(*ii) for ii in ids))
+        return GivenFile(path.name, (), refused=_otherwise(body, "not a CDA document", own="a CDA"))
+    found = tuple(dict.fromkeys(one for ii in ids for one in _identifiers_from_ii(*ii)))
     if not found:
-        return GivenFile(path.name, (body,), refused="no patient identifier")
+        return GivenFile(path.name, (body,), refused="no patient identifier under an OID or UUID")
     return GivenFile(path.name, (body,), found)
 
 
@@ -110,46 +106,58 @@ def _record_target_ids(body: bytes) -> tuple[str, list[tuple[str, str]]]:
     return first[0], ids
 
 
-def _identifier_from_ii(root: str, extension: str) -> tuple[str, str]:
+def _identifiers_from_ii(root: str, extension: str) -> Iterable[tuple[str, str]]:
+    """How an II may be asked for: an NHS number by its FHIR system and by its OID; a bare root is a URI."""
     if root == _NHS_OID and extension:
-        return NHS_NUMBER, extension.replace(" ", "")
+        yield NHS_NUMBER, extension.replace(" ", "")
+    if not _OID.match(root) and "-" not in root:
+        return
     uri = f"urn:uuid:{root.lower()}" if "-" in root else f"urn:oid:{root}"
-    return (uri, extension) if extension else ("urn:ietf:rfc:3986", uri)
+    yield (uri, extension) if extension else ("urn:ietf:rfc:3986", uri)
 
 
 def given_messages(path: Path) -> GivenFile:
     """HL7 v2 messages, one or many, with or without batch and MLLP framing: each from its MSH to its end."""
-    body = read_bytes(path)
-    if body is None:
-        return GivenFile(path.name, (), refused="the file cannot be read")
-    parts = tuple(_split_messages(body))
+    body = read_file(path)
+    if isinstance(body, str):
+        return GivenFile(path.name, (), refused=body)
+    before, *parts = _split_messages(narrowed(body))
     if not parts:
-        return GivenFile(path.name, (), refused="no MSH segment")
+        return GivenFile(path.name, (), refused=_otherwise(body, "no MSH segment", own="HL7"))
     found = tuple(dict.fromkeys(item for part in parts for item in _identifiers_from_message(part)))
-    return GivenFile(path.name, parts, found)
+    skipped = sum(1 for line in re.split(rb"[\r\n]+", before) if line.strip())
+    return GivenFile(path.name, tuple(parts), found, skipped=skipped)
+
+
+def _otherwise(body: bytes, reason: str, own: str = "") -> str:
+    """Why a file is refused: what it is instead, if its first bytes say so, else `reason`.
+
+    `own`: how the words for the right kind begin, which would be no reason.
+    """
+    words = name_kind(body)
+    return reason if words is None or (own and words.startswith(own)) else words
 
 
 def _split_messages(body: bytes) -> Iterable[bytes]:
-    message: list[bytes] = []
+    """What stands before the first message, then each message."""
+    before: list[bytes] = []
+    message: list[bytes] = before
     # MLLP framing of a recorded file is not part of the messages, and would end ours too early.
-    bare_body = body.removeprefix(b"\xef\xbb\xbf").replace(b"\x1c\r", b"").replace(b"\x1c", b"")
-    for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n|$)", bare_body):
+    for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n|$)", body.replace(b"\x1c\r", b"").replace(b"\x1c", b"")):
         bare = line.lstrip(b"\x0b \t")
         if bare[:3] in _ENVELOPES:
             continue
-        if bare[:3] == b"MSH" and len(bare) > 8:
-            if message:
-                yield b"".join(message)
+        if _HEADER.match(bare):
+            yield b"".join(message)
             message = [bare]
-        elif message:
+        else:
             message.append(line)
-    if message:
-        yield b"".join(message)
+    yield b"".join(message)
 
 
 def _identifiers_from_message(message: bytes) -> Iterable[tuple[str, str]]:
     """PID-3 of a message: (assigning authority as written, value)."""
-    field, component, repeat = (message[at : at + 1].decode("latin-1") for at in (3, 4, 5))
+    field, component, repeat = (message[at : at + 1].decode("latin-1") or "|" for at in (3, 4, 5))
     for line in re.split(r"[\r\n]+", message.decode("utf-8", "replace")):
         fields = line.split(field)
         if fields[0] == "PID" and len(fields) > 3:

@@ -2,8 +2,8 @@
 
 Commands on the control surface, beside the common ones: `PUT /__sandbox/target` `{"host", "port"}`;
 `POST /__sandbox/send` `{"patient": <label or "*">, "message": "A01"|"A08"|"A03"|"R01"|"*"}`, or where files
-were given `{"file": <name or "*">}`. The answer, and the journal, have one line per message: attempts, MSA-1,
-ERR-3.
+were given `{"file": <name or "*">, "part": <which message of it, from 1; 0: all>}`. The answer, and the
+journal, have one line per message: attempts, MSA-1, ERR-3.
 A message without acknowledgement, or with the AE that asks for it (ERR-3 207), is sent again, same bytes.
 """
 
@@ -33,6 +33,8 @@ class _Outgoing:
     event: str
     control: str
     body: bytes
+    part: int = 1
+    """Which message of a given file."""
 
 
 class HospitalMock(Provider):
@@ -91,17 +93,19 @@ class HospitalMock(Provider):
         if self.target is None:
             return json_reply(409, {"error": "no target: PUT /__sandbox/target first"})
         key = "file" if self.files else "patient"
-        wanted, event = body.get(key, "*"), body.get("message", "*")
-        if not isinstance(wanted, str) or not isinstance(event, str):
-            return json_reply(400, {"error": f"{key} and message must be strings"})
-        lines = await self.send(wanted, {"ORU": "R01"}.get(event, event))
+        wanted, event, part = body.get(key, "*"), body.get("message", "*"), body.get("part", 0)
+        if not isinstance(wanted, str) or not isinstance(event, str) or type(part) is not int:
+            return json_reply(400, {"error": f"{key} and message must be strings, part a number"})
+        lines = await self.send(wanted, {"ORU": "R01"}.get(event, event), part)
         if not lines:
             senders = list(dict.fromkeys(message.about for message in self._outgoing()))
             return json_reply(404, {"error": "nobody has such a message", key: senders})
         return json_reply(200, lines)
 
-    async def send(self, about: str = "*", event: str = "*") -> list[dict[str, Any]]:
+    async def send(self, about: str = "*", event: str = "*", part: int = 0) -> list[dict[str, Any]]:
         """Send the messages of a patient (label) or a file (name), one after the other; the journal lines.
+
+        `part`: only that message of a file, from 1; 0: all of them.
 
         ValueError while there is no `target`.
         """
@@ -110,15 +114,15 @@ class HospitalMock(Provider):
         chosen = [
             message
             for message in self._outgoing()
-            if about in ("*", message.about) and event in ("*", message.event)
+            if about in ("*", message.about) and event in ("*", message.event) and part in (0, message.part)
         ]
         return [await self._send(message) for message in chosen]
 
     def _outgoing(self) -> Iterable[_Outgoing]:
         for given in self.files:
-            for part in given.parts:
+            for number, part in enumerate(given.parts, 1):
                 event, control = _event_and_control(part)
-                yield _Outgoing(given.name, event, control, part)
+                yield _Outgoing(given.name, event, control, part, number)
         for patient in () if self.files else self.population.known_to(self.name):
             assert patient.hospital is not None  # known_to says so
             for message in messages_of(patient, patient.hospital, self.population.seed):

@@ -11,7 +11,7 @@ _ACK_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """An acknowledgement: MSA-1, MSA-2, the first ERR-3 (or ERR-1) code, and the whole text as it came."""
+    """An acknowledgement: MSA-1, MSA-2, the code of ERR-3 (before 2.5: of ERR-1), and its text as it came."""
 
     code: str
     control: str
@@ -80,6 +80,12 @@ def ack_from_frame(frame: bytes) -> Ack:
     msa = fields.get("MSA", [])
     if len(msa) < 3:
         raise NoAck("unreadable")
-    err = fields.get("ERR", [])
-    errors = [err[at].split(component)[0] for at in (3, 1) if len(err) > at and err[at]]
-    return Ack(msa[1], msa[2], errors[0] if errors else "", text)
+    return Ack(msa[1], msa[2], _error_code(fields.get("ERR", []), component, lines[0][7:8]), text)
+
+
+def _error_code(err: list[str], component: str, subcomponent: str) -> str:
+    """ERR-3.1; in versions before 2.5 the code stands in ERR-1.4.1, after segment, sequence and field."""
+    if len(err) > 3 and err[3]:
+        return err[3].split(component)[0]
+    parts = err[1].split(component) if len(err) > 1 else []
+    return parts[3].split(subcomponent)[0] if len(parts) > 3 and subcomponent else "".join(parts[:1])

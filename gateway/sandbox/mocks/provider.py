@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 from gateway.sandbox.mocks.faults import Fault, FaultRefused, Faults
 from gateway.sandbox.mocks.files import GivenFile
 from gateway.sandbox.mocks.jsontext import decode_json, encode_json
+from gateway.sandbox.mocks.kinds import label_files
 from gateway.sandbox.mocks.population import Population
 from gateway.sandbox.mocks.server import LoopbackServer, Reply, Request
 
@@ -34,7 +35,7 @@ class Provider:
         self.population = population
         self.faults = Faults(self.name, population.seed)
         self.journal: list[dict[str, Any]] = []
-        self.files: tuple[GivenFile, ...] = tuple(self.read_file(path) for path in files)
+        self.files: tuple[GivenFile, ...] = label_files((self.read_file(path) for path in files), files)
         self._server = LoopbackServer(self._handle, port)
 
     @property

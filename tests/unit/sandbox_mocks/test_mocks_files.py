@@ -36,7 +36,7 @@ def test_a_bundle_is_found_by_every_identifier_of_its_patient(tmp_path):
         (b"[" * 100_000, "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
         (b"[]", "not a FHIR Bundle"),
-        (b'{"resourceType":"OperationOutcome"}', "not a FHIR Bundle"),
+        (b'{"resourceType":"OperationOutcome"}', "a FHIR OperationOutcome, not a Bundle"),
         (b'{"resourceType":"Bundle","entry":[1,{"resource":null}]}', "no Patient with an identifier"),
         (b'{"resourceType":"Bundle","entry":{}}', "no Patient with an identifier"),
     ],
@@ -53,7 +53,7 @@ def test_a_missing_file_is_refused_in_words(tmp_path):
 
 
 def test_a_document_is_found_by_the_ids_of_its_record_target_alone(tmp_path):
-    """NHS numbers by their FHIR system, others by OID or UUID; ids of the provider organisation are not his.
+    """NHS numbers by FHIR system and OID, others by OID or UUID; ids of the provider organisation are not his.
 
     The undeclared `sdtc` prefix, common in public files, does no harm.
     """
@@ -66,6 +66,7 @@ def test_a_document_is_found_by_the_ids_of_its_record_target_alone(tmp_path):
     given = given_document(write(tmp_path, "d.xml", body))
     assert given.identifiers == (
         (NHS_NUMBER, "9990000018"),
+        ("urn:oid:2.16.840.1.113883.2.1.4.1", "999 000 0018"),
         ("urn:oid:1.2.3", "A7"),
         ("urn:ietf:rfc:3986", "urn:uuid:0a4e8dc4-0000-4000-8000-0000000000aa"),
     )
@@ -75,10 +76,10 @@ def test_a_document_is_found_by_the_ids_of_its_record_target_alone(tmp_path):
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "not well-formed XML"),
+        (b"", "the file is empty"),
         (b"<a><b></a>", "not well-formed XML"),
         (b"<section/>", "not a CDA document"),
-        (b'<ClinicalDocument xmlns="urn:hl7-org:v3"/>', "no patient identifier"),
+        (b'<ClinicalDocument xmlns="urn:hl7-org:v3"/>', "no patient identifier under an OID or UUID"),
     ],
 )
 def test_what_is_no_document_is_named_with_its_reason(tmp_path, body, reason):

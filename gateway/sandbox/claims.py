@@ -1,0 +1,103 @@
+"""What a given file claims: identifiers, message and document ids, and who or what it says they are.
+
+Public files are made from one another: they carry the number of one patient over the name of another, or the
+id of one document over other words. One source cannot hold both; two files whose claims contradict are served
+by different sandboxes.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from adapters import codec
+from adapters.hospital.batch import split_messages
+from adapters.specialist.markup import Unreadable, find, find_all, parse, peek
+
+Claim = tuple[str, str]
+"""Birth date and name as compared, or one hash for what must be the same bytes."""
+Claims = Mapping[str, Claim]
+_SHARED = frozenset("Organization Practitioner PractitionerRole Location Medication Device".split())
+
+
+def contradict(ours: Claims, theirs: Claims) -> bool:
+    """Whether both claim the same thing of something else.
+
+    Persons differ when birth date and name both differ: a name alone may be corrected.
+    """
+    return any(key in theirs and _differ(ours[key], theirs[key]) for key in ours)
+
+
+def _differ(a: Claim, b: Claim) -> bool:
+    return all(x and y and x != y for x, y in zip(a, b, strict=True))
+
+
+def claims_of(provider: str, parts: Iterable[bytes]) -> dict[str, Claim]:
+    """Claims of all parts of a file; of parts that contradict one another the first stands."""
+    read = {"gp": _of_bundle, "hospital": _of_message, "specialist": _of_document}[provider]
+    found: dict[str, Claim] = {}
+    for part in parts:
+        found = dict(read(part)) | found
+    return found
+
+
+def _of_bundle(body: bytes) -> Iterable[tuple[str, Claim]]:
+    """Every number of a Patient, and the id of everything that is about one, belong to these very bytes."""
+    same = _same(body)
+    try:
+        bundle: Any = codec.decode(body.removeprefix(b"\xef\xbb\xbf"), repeats_apart=True)
+    except codec.BadJSON:
+        return
+    entries = bundle.get("entry") if isinstance(bundle, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict) or resource.get("resourceType") in _SHARED:
+            continue
+        if isinstance(resource.get("id"), str):
+            yield f"{resource.get('resourceType')}/{resource['id']}", same
+        numbers = resource.get("identifier") if resource.get("resourceType") == "Patient" else None
+        for one in numbers if isinstance(numbers, list) else ():
+            if isinstance(one, dict):
+                yield f"{one.get('system')}|{one.get('value')}", same
+
+
+def _of_document(body: bytes) -> Iterable[tuple[str, Claim]]:
+    """Ids of the patient are hers; the id of the document is that of these bytes."""
+    try:
+        root, _ = parse(body)
+    except Unreadable:
+        return
+    role = find(root, "recordTarget/patientRole")
+    names = [str(text) for one in find_all(role, "patient/name")[:1] for text in one.itertext()]
+    who = (peek(find(role, "patient/birthTime"), "value")[:8], _folded("".join(names)))
+    for one in find_all(role, "id"):
+        yield f"{peek(one, 'root')}|{peek(one, 'extension')}", who
+    own = find(root, "id")
+    if own is not None:
+        yield f"document {peek(own, 'root')}|{peek(own, 'extension')}", _same(body)
+
+
+def _of_message(body: bytes) -> Iterable[tuple[str, Claim]]:
+    """PID-3 belongs to PID-5 and PID-7; the control id of a sender to one content."""
+    text = b"\r".join(split_messages(body)).decode("utf-8", "replace")
+    mark, part, repeat = text[3:4] or "|", text[4:5] or "^", text[5:6] or "~"
+    for line in text.split("\r"):
+        fields = line.split(mark)
+        if fields[0] == "MSH" and len(fields) > 9 and fields[9]:
+            yield f"control {fields[2]}|{fields[3]}|{fields[9]}", _same(text.encode())
+        if fields[0] == "PID" and len(fields) > 3:
+            name = fields[5].split(repeat)[0].split(part)[:2] if len(fields) > 5 else []
+            who = (fields[7][:8] if len(fields) > 7 else "", _folded("".join(name)))
+            for one in fields[3].split(repeat):
+                cx = [*one.split(part), "", "", "", ""]
+                if cx[0]:
+                    yield f"{cx[3]}|{cx[0]}", who
+
+
+def _same(body: bytes) -> Claim:
+    digest = hashlib.sha256(body).hexdigest()
+    return digest, digest
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"\W", "", name).casefold()
