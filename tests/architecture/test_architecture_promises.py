@@ -33,7 +33,7 @@ def test_tests_that_try_a_promise_exist():
     defined = {
         name
         for path in (ROOT / "tests").rglob("test_*.py")
-        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
     }
     named = {name for row in promise_rows() for name in re.findall(r"`(test_\w+)`", row[4])}
     assert named and not named - defined
