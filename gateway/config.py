@@ -195,6 +195,7 @@ def load(path: Path) -> Settings:
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
 
+    _require_known_sections(path)
     try:
         settings = FromFile()  # type: ignore[call-arg]
     except ValidationError as error:
@@ -205,15 +206,35 @@ def load(path: Path) -> Settings:
     return _absolute(settings, path.parent)
 
 
+def _require_known_sections(path: Path) -> None:
+    """An override of a section that does not exist would silently have no effect."""
+    sections = {f"{_ENV}{name.upper()}" for name in Settings.model_fields}
+    overrides = (name.upper() for name in os.environ if name.upper().startswith(_ENV) and "__" in name)
+    if any(name.partition("__")[0] not in sections for name in overrides):
+        raise RefusedToStart(f"{path}: an environment variable {_ENV}…__… names no section of the settings")
+
+
 def _absolute(settings: Settings, folder: Path) -> Settings:
     def under(path: Path | None) -> Path | None:
         return path and (folder / path).absolute()
+
+    def after(prefix: str, text: str) -> str:
+        return f"{prefix}{under(Path(text.removeprefix(prefix)))}" if text.startswith(prefix) else text
+
+    pack = settings.floor.pack
 
     return settings.model_copy(
         update={
             "node": settings.node.model_copy(update={"state": under(settings.node.state)}),
             "serve": settings.serve.model_copy(
                 update={"tls_cert": under(settings.serve.tls_cert), "tls_key": under(settings.serve.tls_key)}
+            ),
+            "keys": settings.keys.model_copy(update={"kek": after("file:", settings.keys.kek)}),
+            "database": settings.database.model_copy(
+                update={"url": after("sqlite:///", settings.database.url)}
+            ),
+            "floor": settings.floor.model_copy(
+                update={"pack": str(under(Path(pack))) if _is_file_name(pack) else pack}
             ),
             "directory": settings.directory.model_copy(
                 update={
@@ -223,3 +244,8 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             ),
         }
     )
+
+
+def _is_file_name(pack: str) -> bool:
+    """A shipped pack's name has neither a folder nor a suffix."""
+    return "/" in pack or pack.endswith(".json")

@@ -14,7 +14,7 @@ ALLOWED = frozenset(
     {
         "event", "level", "timestamp", "request_id", "exchange", "route", "method", "status", "duration_ms",
         "client", "source", "state", "reason", "error", "file", "line", "member", "count", "address", "port",
-        "category", "intake", "dropped", "pack", "kid", "step", "path",
+        "category", "intake", "dropped", "pack", "kid", "step",
     }
 )  # fmt: skip
 MAX_CHARS = 256
