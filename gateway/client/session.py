@@ -93,7 +93,7 @@ class CarepactClient:
 
     async def find_patients(self, system: str, value: str, *, accept_partial: bool = False) -> Answer:
         """Every source's Patient with this identifier, which travels in a form body, not in a URL."""
-        form = httpx.QueryParams({"identifier": f"{system}|{value}"})
+        form = httpx.QueryParams({"identifier": search_token(system, value)})
         body = str(form).encode("ascii")
         return await self._ask("POST", "/fhir/Patient/_search", body, accept_partial)
 
@@ -190,6 +190,11 @@ class CarepactClient:
                 return reply.status_code, kind, bytes(received)
         except (httpx.HTTPError, TimeoutError):
             raise NotReached("the node did not answer") from None
+
+
+def search_token(system: str, value: str) -> str:
+    """`system|value` of a search: `\\`, `|`, `,` and `$` in them are data (FHIR R4 3.1.1.4.10)."""
+    return "|".join(re.sub(r"([\\|,$])", r"\\\1", part) for part in (system, value))
 
 
 def _refusal(status: int, reply: bytes) -> Refused:

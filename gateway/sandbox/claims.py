@@ -13,6 +13,7 @@ from typing import Any
 from adapters import codec
 from adapters.hospital.batch import split_messages
 from adapters.specialist.markup import Unreadable, find, find_all, parse, peek
+from gateway.sandbox.mocks.files import GivenFile
 
 Claim = tuple[str, str]
 """Birth date and name as compared, or one hash for what must be the same bytes."""
@@ -32,17 +33,20 @@ def _differ(a: Claim, b: Claim) -> bool:
     return all(x and y and x != y for x, y in zip(a, b, strict=True))
 
 
-def claims_of(provider: str, parts: Iterable[bytes]) -> dict[str, Claim]:
+def claims_of(provider: str, given: GivenFile) -> dict[str, Claim]:
     """Claims of all parts of a file; of parts that contradict one another the first stands."""
     read = {"gp": _of_bundle, "hospital": _of_message, "specialist": _of_document}[provider]
     found: dict[str, Claim] = {}
-    for part in parts:
-        found = dict(read(part)) | found
+    for part in given.parts:
+        if provider == "gp":
+            found |= {f"{system}|{value}": _same(part) for system, value in given.identifiers}
+        for key, claim in read(part):
+            found.setdefault(key, claim)
     return found
 
 
 def _of_bundle(body: bytes) -> Iterable[tuple[str, Claim]]:
-    """Every number of a Patient, and the id of everything that is about one, belong to these very bytes."""
+    """The id of everything that is about somebody belongs to these very bytes."""
     same = _same(body)
     try:
         bundle: Any = codec.decode(body.removeprefix(b"\xef\xbb\xbf"), repeats_apart=True)
@@ -55,10 +59,6 @@ def _of_bundle(body: bytes) -> Iterable[tuple[str, Claim]]:
             continue
         if isinstance(resource.get("id"), str):
             yield f"{resource.get('resourceType')}/{resource['id']}", same
-        numbers = resource.get("identifier") if resource.get("resourceType") == "Patient" else None
-        for one in numbers if isinstance(numbers, list) else ():
-            if isinstance(one, dict):
-                yield f"{one.get('system')}|{one.get('value')}", same
 
 
 def _of_document(body: bytes) -> Iterable[tuple[str, Claim]]:

@@ -107,6 +107,9 @@ class Federation:
         arguments = ["-m", "gateway.sandbox.mocks", name, "--seed", str(self.seed), "--today", self.today]
         if self.records is not None:
             arguments += ["--records", str(self.records)]
+        if any(self.files.values()):
+            # Nobody invented beside given files: a number of theirs must not meet a made-up record.
+            arguments.append("--nobody")
         for file in self.files.get(name, ()):
             arguments += ["--file", str(file.absolute())]
         self._urls[name] = (await self._spawn(name, arguments))["url"]

@@ -68,8 +68,8 @@ async def tour_of_files(files: Mapping[str, Iterable[Path]], show: Show) -> bool
     """Whether every file was a patient's record and every exchange held. Raises `StepFailed`."""
     timer = Timer(show)
     found = read_files({name: tuple(files.get(name, ())) for name in ("gp", "hospital", "specialist")})
-    whole = _refused_files(found, timer)
     turns = rounds(found)
+    whole = _refused_files(found, timer)
     for number, turn in enumerate(turns):
         whole &= await _round(turn, timer, number)
     if not turns:
@@ -123,7 +123,7 @@ def _refused_files(found: Mapping[str, list[Served]], timer: Timer) -> bool:
     ]
     if rows:
         columns = ("file", "given as", "reason")
-        timer.done(Step("Files that are no patient's record", "", columns, shortened(rows), failed=True))
+        timer.done(Step("Files that are not served", "", columns, shortened(rows), failed=True))
     return not rows
 
 
@@ -156,7 +156,7 @@ def _answers(file: Served) -> str:
 
 def _skipped(served: list[Served]) -> str:
     lines = sum(one.given.skipped for one in served)
-    return f"{lines} lines stand before the first message and belong to none" if lines else ""
+    return f"{lines} line(s) before the first message belong to none" if lines else ""
 
 
 async def _first_questions(runtime: Runtime, client: CarepactClient, served: list[Served]) -> None:
@@ -169,14 +169,14 @@ async def _first_questions(runtime: Runtime, client: CarepactClient, served: lis
         for part in file.parts:
             part.told = "not asked for: no identifier that its source can be asked by"
         for system, value in file.candidates():
-            told = ""
+            told = "another file answers for the same identifier"
             if (system, value) not in asked:
                 asked.add((system, value))
                 told = await _ask_first(client, system, value, file.provider)
             settle([file], await _kept(runtime))
             for part in file.parts:
                 part.told = told
-            if all(part.kept is not None for part in file.parts):
+            if all(part.stored for part in file.parts):
                 break
 
 
@@ -218,7 +218,12 @@ async def _people(runtime: Runtime) -> list[Found]:
 async def _exchange(runtime: Runtime, client: CarepactClient, person: Found, name: str, timer: Timer) -> bool:
     """One person: permit, ask, open, verify; resources per type."""
     if person.identifier is None:
-        timer.done(Step(f"{name}: no identifier of hers leads to her alone, so nobody can ask", failed=True))
+        timer.done(
+            Step(
+                f"{name}: every identifier is a placeholder or shared with others, so nobody can ask",
+                failed=True,
+            )
+        )
         return False
     try:
         found, answer = await _everything(runtime, client, person.person, person.identifier)

@@ -6,7 +6,7 @@ files that contradict one another need different ones. Nobody is linked, nothing
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from gateway.sandbox.mocks.kinds import label_files
 
 Files = Mapping[str, Sequence[Path]]
 MOST_ROWS = 50
-MOST_ROUNDS = 8
-"""Files that fit into none of so many are served in the last, and what is refused there is told."""
+MOST_ROUNDS = 20
+"""Files that fit into none of so many are named, not served."""
+_CONTRADICTS = "its numbers or ids are those of too many other files here: give it in a demo of its own"
 _READERS: Mapping[str, Callable[[Path], GivenFile]] = {
     "gp": given_bundle,
     "hospital": given_messages,
@@ -34,7 +35,7 @@ _READERS: Mapping[str, Callable[[Path], GivenFile]] = {
 }
 _WORDS = {
     "no-patient": "it names no patient",
-    "wrong-patient": "it is about somebody else than was asked for",
+    "wrong-patient": "it is about somebody else than its number leads to here",
     "unreadable": "it cannot be read as its format",
     "test": "marked as a test",
     "control-reused": "its control id was that of an earlier message with other content",
@@ -94,9 +95,7 @@ def read_files(files: Files) -> dict[str, list[Served]]:
     for provider, paths in files.items():
         labelled = label_files((_READERS[provider](path) for path in paths), paths)
         found[provider] = [
-            Served(
-                provider, path.absolute(), n, given, _parts(provider, given), claims_of(provider, given.parts)
-            )
+            Served(provider, path.absolute(), n, given, _parts(provider, given), claims_of(provider, given))
             for n, (path, given) in enumerate(zip(paths, labelled, strict=True))
         ]
     return found
@@ -115,25 +114,30 @@ def _digest(provider: str, body: bytes) -> bytes:
 
 
 def rounds(found: Mapping[str, list[Served]]) -> list[dict[str, list[Served]]]:
-    """Each file in the first round where nothing contradicts it; what is no record is left out."""
+    """Each file in the first round where nothing contradicts it; what is no record is left out.
+
+    A file for which `MOST_ROUNDS` are not enough is marked as refused.
+    """
     made: list[dict[str, list[Served]]] = []
     for provider, served in found.items():
         for one in served:
-            if one.given.refused is not None:
-                continue
-            turn = _round_for(one, made)
-            held = turn.setdefault(provider, [])
-            one.index = len(held)
-            held.append(one)
+            turn = None if one.given.refused is not None else _round_for(one, made)
+            if turn is not None:
+                held = turn.setdefault(provider, [])
+                one.index = len(held)
+                held.append(one)
+            elif one.given.refused is None:
+                one.given = replace(one.given, refused=_CONTRADICTS)
     return made
 
 
-def _round_for(one: Served, made: list[dict[str, list[Served]]]) -> dict[str, list[Served]]:
+def _round_for(one: Served, made: list[dict[str, list[Served]]]) -> dict[str, list[Served]] | None:
     for turn in made:
         if not any(contradict(one.claims, other.claims) for other in turn.get(one.provider, ())):
             return turn
-    if len(made) < MOST_ROUNDS:
-        made.append({})
+    if len(made) >= MOST_ROUNDS:
+        return None
+    made.append({})
     return made[-1]
 
 

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--today", type=_day, required=True, help="the day of the sandbox, YYYY-MM-DD")
     parser.add_argument("--records", type=_count, help="also make patient_with_<N>_records")
     parser.add_argument("--file", type=Path, nargs="+", default=[], action="extend", help="serve these")
+    parser.add_argument("--nobody", action="store_true", help="serve no synthetic patient")
     parser.add_argument("--node-mllp", type=_target, help="HOST:PORT of the node's feed (hospital)")
     parser.add_argument("--ready-file", type=Path)
     parser.add_argument("--parent", type=int, help="end when this process is gone")
@@ -86,7 +87,7 @@ def _target(text: str) -> tuple[str, int]:
 
 
 def _provider_from_options(options: argparse.Namespace) -> Provider:
-    population = Population(options.seed, options.today, records=options.records)
+    population = Population(options.seed, options.today, records=options.records, nobody=options.nobody)
     if options.kind == "gp":
         return GPMock(population, port=options.port, files=options.file)
     if options.kind == "specialist":

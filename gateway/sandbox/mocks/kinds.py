@@ -14,6 +14,7 @@ MOST_BYTES = 256 * 1024 * 1024
 _HEAD = 4096
 _ELEMENT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)")
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
+_LINES = re.compile(rb"\}[ \t]*\r?\n\{")
 _MAGIC = (
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -58,7 +59,7 @@ def name_kind(body: bytes) -> str | None:
     if head[:1] == b"<":
         return _name_xml(head)
     if head[:1] == b"{":
-        return _name_json(head)
+        return "several JSON values, one a line" if _LINES.search(body) else _name_json(head)
     return "not a text" if b"\0" in head else None
 
 

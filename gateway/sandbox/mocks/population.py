@@ -23,14 +23,15 @@ _CITIES = ("Greenfield", "Northshire", "St Brides", "Harbour Town")
 class Population:
     """Everybody that the providers know, by label and by NHS number.
 
-    `records`: also make `patient_with_<n>_records`, with n facts at each of the three providers.
+    `records`: also make `patient_with_<n>_records`, with n facts at each of the three providers. `nobody`: none,
+    for a provider beside others that serve given files.
     """
 
-    def __init__(self, seed: int, today: date, *, records: int | None = None) -> None:
+    def __init__(self, seed: int, today: date, *, records: int | None = None, nobody: bool = False) -> None:
         self.seed = seed
         self.today = today
         days = Days(today)
-        outlines = list(describe_patients(days))
+        outlines = [] if nobody else list(describe_patients(days))
         if records is not None:
             outlines.append(describe_records(records, days))
         self.patients = tuple(self._patient_from_outline(outline) for outline in outlines)
