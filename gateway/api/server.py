@@ -1,8 +1,11 @@
 """The ASGI server: uvicorn, quiet, without its access log (it would print paths and queries)."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -39,6 +42,26 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """Ends serving on a signal, and not the process with it, as uvicorn would by raising it once more: what
+    listens beside it and the database are still to be closed in order.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
 async def run(app: ASGIApp, settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain within `limits.drain`. `ready` is called once listening."""
     limits = settings.limits
@@ -57,7 +80,7 @@ async def run(app: ASGIApp, settings: Settings, listener: socket.socket, ready: 
         ssl_certfile=settings.serve.tls_cert,
         ssl_keyfile=settings.serve.tls_key,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not task.done():
         await asyncio.sleep(0.01)

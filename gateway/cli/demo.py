@@ -1,7 +1,9 @@
 """`carepact demo`: the tour, shown as it happens. Last line `demo: ok`, exit 0 only if every step held."""
 
 import asyncio
+import signal
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,9 @@ app = typer.Typer(
     epilog="With your own files: carepact demo --gp record.json --hospital adt.hl7 --hospital oru.hl7 "
     "--specialist ccd.xml. They stay in a temporary folder that ends with the demo.",
 )
+
+_ENDED = 143
+"""What a shell calls a command that SIGTERM ended."""
 
 
 @app.callback(invoke_without_command=True)
@@ -45,14 +50,24 @@ def demo(
 
     try:
         run = tour_of_files(files, show) if any(files.values()) else tour(show)
-        whole = asyncio.run(run)
+        whole = asyncio.run(_ended_by_signals(run))
     except StepFailed as failed:
         warn(f"carepact: a step of the demo did not hold: {failed}")
         _end(as_json, False)
         raise typer.Exit(Exit.CHECK_FAILED) from None
+    except asyncio.CancelledError:
+        raise typer.Exit(_ENDED) from None
     _end(as_json, whole)
     if not whole:
         raise typer.Exit(Exit.CHECK_FAILED)
+
+
+async def _ended_by_signals(run: Coroutine[Any, Any, bool]) -> bool:
+    """A closed terminal or a SIGTERM ends it as Ctrl-C does: nothing keeps running and no file stays."""
+    task = asyncio.ensure_future(run)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await task
 
 
 def _plain(step: Any) -> dict[str, Any]:

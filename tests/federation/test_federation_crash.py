@@ -226,3 +226,36 @@ def test_a_restarted_node_is_the_one_on_record(new_sandbox):
     state = json.loads((sandbox.federation.folder / "state.json").read_text("utf-8"))
     (pid,) = (one["pid"] for one in state["processes"] if one["name"] == "greenfield")
     os.kill(pid, 0)
+
+
+@pytest.mark.promise("P1")
+def test_U_6_sigterm_ends_the_node_in_order(new_sandbox):
+    """Questions in flight are still answered, messages in flight acknowledged or not taken; exit code 0."""
+    sandbox = new_sandbox()
+    sandbox.send(PATIENT)
+    sandbox.permit(PATIENT)
+    id = sandbox.known_id(PATIENT)
+    sandbox.faults("gp", {"kind": "latency", "ms": 1000})
+    process = sandbox.federation._running["greenfield"]
+    port = feed_port(sandbox)
+
+    async def stop_while_busy():
+        async with client_of(sandbox.federation) as client:
+            await client.everything(id)
+            asked = [asyncio.create_task(client.everything(id)) for _ in range(3)]
+            acks, stop = {}, asyncio.Event()
+            sending = [asyncio.create_task(_hammer(port, 90_000 + n, acks, stop)) for n in range(2)]
+            await asyncio.sleep(0.5)
+            process.terminate()
+            answers = await asyncio.gather(*asked)
+            await asyncio.gather(*sending)
+            return answers, acks, await asyncio.to_thread(process.wait, 30)
+
+    answers, acks, code = sandbox.run(stop_while_busy())
+    assert code == 0
+    assert all(answer.complete for answer in answers)
+    sandbox.clear()
+    sandbox.run(sandbox.federation.start_node())
+    assert {code_of(ack) for ack in acks.values()} == {"AA"}
+    assert not acks.keys() - stored(sandbox)[0]
+    assert sandbox.verified().finding is None

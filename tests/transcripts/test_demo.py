@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -294,3 +295,34 @@ def test_the_numbers_of_these_files_are_of_the_test_range():
     """No number of a real person can stand here: 999 range, right check digit."""
     for given in (PATHOLOGIST, RETIRED, VISITOR):
         assert given == number(given[:9]) and given.startswith("999")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_that_is_ended_leaves_nothing_behind(tmp_path, number):
+    """Ctrl-C, SIGTERM, a closed terminal: no temporary folder (it may hold given files), no process, no trace."""
+    command = [sys.executable, "-u", "-m", "gateway", "demo"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    running = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    assert running.stdout.readline().startswith("* A node")
+    assert len(processes_under(tmp_path)) == 4
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode in (130, 143)
+    assert "demo: ok" not in out
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+    assert processes_under(tmp_path) == []
+
+
+def processes_under(folder):
+    """Processes whose command line names a folder."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if str(folder).encode() in line.read_bytes():
+                found.append(int(line.parent.name))
+        except OSError:
+            continue
+    return found
