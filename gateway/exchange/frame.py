@@ -36,6 +36,6 @@ def _acting_person(ask: Ask, subject: Subject, register: Register) -> str | None
     identifier = ask.caller.person
     if identifier is None:
         return None
-    if subject.acting is not None and subject.acting == subject.person:
-        return subject.person
+    if subject.is_self:
+        return subject.person or NOBODY
     return register.people.get(identifier, "RelatedPerson/-")

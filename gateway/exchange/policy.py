@@ -4,6 +4,7 @@
    between is then found by the release, never missed.
 2. Everything that is committed, whatever its instant says: a withdrawal binds from its commit on, also one
    that was recorded after the question was asked, or by a clock ahead of ours.
+3. The instant of disclosure is now, not when it was asked: a suspension in between is in force.
 """
 
 from dataclasses import dataclass, replace
@@ -67,8 +68,9 @@ def read_policy(
         consents = SQLConsentRegistry(connection, vault or node.room(connection).vault)
         stored = consents.of_subjects((person,), as_of=_EVER)
     views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
-    as_of = max((request.at, node.clock(), *_instants(known, stored)))
-    return Policy(replace(request, as_of=as_of), views, _readable(known), epochs)
+    now = max(request.at, node.clock())
+    as_of = max((now, *_instants(known, stored)))
+    return Policy(replace(request, at=now, as_of=as_of), views, _readable(known), epochs)
 
 
 def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredConsent, ...]) -> list[datetime]:

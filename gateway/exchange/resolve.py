@@ -6,14 +6,12 @@ answer for an identifier. An emergency token, and that of a person herself, serv
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from adapters.interface import Identifier
 from adapters.terminology.tables import system_from_oid
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
-from gateway.records.interface import Resolved
+from gateway.records.interface import PatientIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,34 +20,33 @@ class Subject:
 
     person: str | None
     identifiers: tuple[Identifier, ...]
-    acting: str | None = None
-    """Whom the identifier of a self or proxy token means here: exactly one person, or None."""
+    is_self: bool = False
+    """The identifier of a self token is hers, and leads to nobody else."""
 
 
 async def resolve(node: Node, ask: Ask) -> Subject:
     """Raises `not_available` for an id that is nobody's here, and for a token that is for somebody else."""
-    subject, bound = await node.database.read(lambda connection: _read(connection, node, ask))
-    if bound is not None and (subject.person is None or subject.person != bound.person):
-        raise Problem("not_available")
-    return subject
+    return await node.database.read(lambda connection: _read(node.room(connection).index, ask))
 
 
-def _read(connection: Connection, node: Node, ask: Ask) -> tuple[Subject, Resolved | None]:
-    index = node.room(connection).index
-    only, own = _bound_to(ask), _split(ask.caller.person)
-    bound = index.resolve([only]) if only is not None else None
-    acting = index.resolve([own]).person if own is not None else None
-    if isinstance(ask.subject, Identifier):
-        asked = canonical(ask.subject)
-        found = index.resolve([asked])
-        if found.person is None:
-            return Subject(None, (asked,), acting), bound
-        known = index.identifiers(found.person)
-        return Subject(found.person, tuple(dict.fromkeys((asked, *known))), acting), bound
-    person = index.person_of(f"Patient/{ask.subject}")
-    if person is None:
+def _read(index: PatientIndex, ask: Ask) -> Subject:
+    asked = canonical(ask.subject) if isinstance(ask.subject, Identifier) else None
+    person = index.resolve([asked]).person if asked else index.person_of(f"Patient/{ask.subject}")
+    if asked is None and person is None:
         raise Problem("not_available")
-    return Subject(person, index.identifiers(person), acting), bound
+
+    def is_hers(identifier: Identifier | None) -> bool:
+        """Said in the question itself, also where nobody is known by it yet; or known to be this person's."""
+        if identifier is None:
+            return False
+        return identifier == asked or (person is not None and index.resolve([identifier]).person == person)
+
+    emergency = ask.caller.emergency
+    if emergency is not None and not is_hers(_split(emergency.patient)):
+        raise Problem("not_available")
+    known = index.identifiers(person) if person is not None else ()
+    identifiers = tuple(dict.fromkeys(((asked,) if asked else ()) + tuple(known)))
+    return Subject(person, identifiers, is_hers(_split(ask.caller.person)))
 
 
 def canonical(identifier: Identifier) -> Identifier:
@@ -60,12 +57,6 @@ def canonical(identifier: Identifier) -> Identifier:
         if system.startswith("urn:oid:")
         else identifier
     )
-
-
-def _bound_to(ask: Ask) -> Identifier | None:
-    """The one patient of an emergency token, `system|value`."""
-    emergency = ask.caller.emergency
-    return None if emergency is None else _split(emergency.patient)
 
 
 def _split(text: str | None) -> Identifier | None:

@@ -441,6 +441,7 @@ async def test_an_agreement_suspended_between_decision_and_release_wins(known, m
     async def releasing(*given):
         if not done:
             done.append(1)
+            known.clock.ahead += 2  # later than the question: the disclosure is later still
             signers = signers_from_store(known.runtime.keys, at=known.clock.seconds)
             await Agreements(known.node).state(
                 ("greenfield-to-northshire", 1), signers, known.act(), action="suspend",
@@ -454,18 +455,138 @@ async def test_an_agreement_suspended_between_decision_and_release_wins(known, m
     assert sources == {"st-brides.example", "harbour.example"}
 
 
+async def as_person(standing, number, **more):
+    if not more:
+        await standing.register(
+            "portal", ["system/*.rs"], ["PATRQT"], organisation=standing.node.member, roles=[]
+        )
+    return {"client": "portal", "scope": "system/*.rs", "code": "PATRQT", "role": None} | {
+        "practitioner": f"{standing.nhs}#{number}"
+    }
+
+
 async def test_a_person_herself_reads_her_own_record_and_nobody_elses(known):
     """A `PATRQT` token serves the person whose identifier it carries (self-access), no one else."""
-    await known.register("portal", ["system/*.rs"], ["PATRQT"], organisation=known.node.member, roles=[])
-    said = {"client": "portal", "scope": "system/*.rs", "code": "PATRQT", "role": None}
-    herself = said | {"practitioner": f"{known.nhs}#{known.number()}"}
-    other = said | {"practitioner": f"{known.nhs}#{known.number('patient_with_exact_decimals')}"}
-    by_mrn = said | {"practitioner": "https://nowhere.example#1"}
-    for caller in (other, by_mrn):
+    herself = await as_person(known, known.number())
+    other = herself | {"practitioner": f"{known.nhs}#{known.number('patient_with_exact_decimals')}"}
+    nobody = herself | {"practitioner": "https://nowhere.example#1"}
+    for caller in (other, nobody):
         reply = await known.find(**caller)
         assert reply.status_code in (200, 403, 504)
-        assert "match" not in reply.text
-    await known.find(**herself)
+        assert '"match"' not in reply.text
+    assert len(matches(await known.find(**herself))) > 0
+
+
+async def test_a_person_is_asked_for_although_the_node_did_not_know_her(standing):
+    """Her own first question: she is herself by what the token proves, so her sources are asked."""
+    herself = await as_person(standing, standing.number())
+    reply = await standing.find(**herself)
+    assert reply.status_code == 200
+    assert len(matches(reply)) > 0
+    assert states(standing, reply)["letters"][0] == "answered"
+
+
+async def test_an_identifier_that_leads_to_two_people_makes_nobody_herself(known):
+    """Where a number also stands on another person's record, it opens neither."""
+    from adapters.interface import Identifier
+
+    mine = Identifier("https://shared.example", "1")
+
+    def share(connection):
+        index = known.node.room(connection).index
+        one = {"resourceType": "Patient", "name": [{"family": "A"}], "birthDate": "1950-01-01"}
+        for n, source in enumerate(("s1", "s2")):
+            patient = one | {"id": f"shared{n}", "identifier": [{"system": mine.system, "value": mine.value}]}
+            index.link(patient, custodian=f"c{n}.example", source=source, at=known.clock())
+        return index.resolve([mine]).state
+
+    assert await known.runtime.database.write(share) == "ambiguous"
+    herself = (await as_person(known, known.number())) | {"practitioner": f"{mine.system}#{mine.value}"}
+    reply = await known.find(**herself)
+    assert '"match"' not in reply.text
+
+
+async def test_an_emergency_about_somebody_new_asks_the_sources(standing):
+    """Break-glass for a patient whom the node never saw: her sources are asked, and the answer says so."""
+    await standing.register("ambulance", ["system/*.rs"], ["ETREAT"], may_declare_emergency=True)
+    number = standing.number("patient_known_only_to_gp")
+    said = {
+        "client": "ambulance", "scope": "system/*.rs", "code": "ETREAT", "practitioner": "urn:staff#7",
+        "emergency": {"reason": "found unconscious at home", "patient": f"{standing.nhs}|{number}"},
+    }  # fmt: skip
+    reply = await standing.find("patient_known_only_to_gp", **said)
+    assert reply.status_code in (200, 504)
+    assert reply.status_code == 504 or len(statement(standing, reply)["sources"]) == 3
+    assert (await standing.find(**said)).status_code == 404
+
+
+async def test_a_disguised_record_of_somebody_else_does_not_leave(known):
+    """The practice files another person under her number: what is not certainly hers is not shown as hers."""
+    other = known.population.other_than(known.population.find(known.full), "gp")
+    await known.find()
+    faults(known.gp, {"kind": "wrong_patient", "disguised": True})
+    reply = await known.everything(await known.patient_id(source="adt"))
+    assert reply.status_code == 200
+    assert other.person.family not in reply.text
+    assert states(known, reply)["gp"][0] != "answered" or not any(
+        ":gp#" in r.get("meta", {}).get("source", "") for r in matches(reply)
+    )
+
+
+async def test_a_missing_document_makes_a_partial_answer(known):
+    """One of two letters cannot be fetched: what came is shown, cut short is said, and there is no total."""
+    key = known.specialist._every[0].key
+    own = [d for d in known.specialist._every if d.owner == known.full]
+    key = own[0].key
+    faults(known.specialist, {"kind": "http", "status": 500, "match": {"path": f"/documents/{key}"}})
+    reply = await known.find()
+    rows = {row["source"]: row for row in statement(known, reply)["sources"]}
+    assert rows["letters"]["state"] == "answered"
+    assert rows["letters"]["truncated"] == 1
+    assert statement(known, reply)["status"] == "partial"
+    assert "partial" in issue_states(reply)
+    assert "total" not in reply.json()
+
+
+async def test_several_questions_at_once_are_several_exchanges(known):
+    """Five callers at once: each its answer, its leaf, and a log that verifies."""
+    import asyncio
+
+    await known.headers()
+    before = (await known.ledger()).leaves
+    replies = await asyncio.gather(*(known.find() for _ in range(5)))
+    assert {reply.status_code for reply in replies} == {200}
+    assert {len(matches(reply)) for reply in replies} == {3}
+    report = await known.ledger()
+    assert (report.leaves, report.finding) == (before + 5, None)
+
+
+async def test_an_expired_members_list_stops_everything(known):
+    """Without fresh trust nothing is exchanged: 503 with a time to come back."""
+    known.clock.ahead += 366 * 86_400
+    reply = await known.find()
+    assert reply.status_code == 503
+    assert reply.headers["retry-after"]
+    assert reply.json()["resourceType"] == "OperationOutcome"
+
+
+async def test_a_broken_log_stops_everything(known):
+    """Evidence comes first: a log that contradicts what was signed before means 503, and nothing leaves."""
+    from sqlalchemy import text
+
+    await known.find()
+    await known.find()
+
+    def break_it(connection):
+        tables = connection.execute(text("select name from sqlite_master where type='table'")).scalars()
+        name = next(one for one in tables if "checkpoint" in one)
+        connection.execute(text(f"update {name} set root = zeroblob(32)"))
+
+    await known.runtime.database.write(break_it)
+    known.clock.ahead += 5
+    reply = await known.find()
+    assert reply.status_code == 503
+    assert known.number() not in reply.text
 
 
 async def test_a_receipt_names_what_was_decided_not_what_was_said(known):
