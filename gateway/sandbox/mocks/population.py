@@ -23,7 +23,7 @@ _CITIES = ("Greenfield", "Northshire", "St Brides", "Harbour Town")
 class Population:
     """Everybody that the providers know, by label and by NHS number.
 
-    `records`: also make `patient_with_<n>_records`, with n facts at each of the three providers. `nobody`: none,
+    `records`: also make `patient_with_<n>_records`, with n facts at each of the providers. `nobody`: none,
     for a provider beside others that serve given files.
     """
 
