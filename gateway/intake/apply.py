@@ -3,6 +3,8 @@
 1. Quarantined by its normaliser: nothing of it enters a record.
 2. Asked about somebody (a pull): each Patient in it must be that person by the certain rule, else the whole
    original is quarantined `wrong-patient`, before the index has seen it.
+   A feed is asked about nobody: there the same number of the hospital with no name in common and another
+   birth date is another person's record, filed under the wrong number.
 3. Patients are linked, which gives the persons and the keys that records are sealed under.
 4. Contributions are stored; the store folds by resource.
 5. What a hospital's messages say of one resource is folded: what a later message does not mention stays, and
@@ -11,6 +13,7 @@ A unit that fails by a defect of ours is undone alone and quarantined; a databas
 """
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +27,8 @@ from adapters.times import instant
 from gateway.intake.interface import Digest
 from gateway.intake.prepare import Piece, Prepared
 from gateway.logs import log
-from gateway.records.interface import Contribution, KeyErased, Record
+from gateway.records import match
+from gateway.records.interface import JSON, Contribution, KeyErased, Record
 from gateway.records.room import Room
 
 _MOST = 2**63 - 1
@@ -91,6 +95,9 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         expected = room.index.person_of(expected)
         if any(room.index.preview(one, **where) != expected for one in taken.prepared.patients):
             return Effect("wrong-patient")
+    elif any(_is_mixed_up(room, one, where) for one in taken.prepared.patients):
+        log.error("wrong_patient", source=source.id, intake=taken.intake)
+        return Effect("wrong-patient")
     persons = {
         f"Patient/{one['id']}": room.index.link(one, **where, at=taken.at).person
         for one in taken.prepared.patients
@@ -102,6 +109,14 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         if piece.ref in before and piece.ref not in put.created:
             _fold(room, taken, piece, None if piece.ref in put.older else before[piece.ref], digest)
     return Effect(None, tuple(dict.fromkeys(persons.values())))
+
+
+def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str]) -> bool:
+    held = room.records.current(f"Patient/{patient['id']}")
+    if held is None:
+        return False
+    before = match.features_from_patient(codec.decode_own(held.body), **where)
+    return match.is_somebody_else(before, match.features_from_patient(patient, **where))
 
 
 def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str]) -> Contribution:

@@ -132,6 +132,17 @@ def compare(a: Features, b: Features, *, allow_test_patients: bool = False) -> M
     return Match("possible" if national else None, "number-alone" if national else "nothing-shared", fields)
 
 
+def is_somebody_else(held: Features, said: Features) -> bool:
+    """Whether what a source says of one record of its own cannot be the person that it said before.
+
+    No name in common and a birth date off in two parts or more. What stood for nobody may become anybody.
+    """
+    if _stands_for_nobody(held) or _stands_for_nobody(said):
+        return False
+    names = {_names(held.family, said.family), _names(held.given, said.given)}
+    return names == {"differing"} and _births(held.birth, said.birth) == "two-parts"
+
+
 def partition(people: Sequence[Features], *, allow_test_patients: bool = False) -> list[list[int]]:
     """Groups of indexes that are one person each: joined by certain matches, however far.
 

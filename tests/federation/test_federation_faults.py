@@ -203,3 +203,20 @@ def test_V_4_unknown_and_denied_look_the_same(free_of_faults, by_source):
     with pytest.raises(Refused) as refused:
         sandbox.ask(lambda c: c.everything("0123456789abcdef"))
     assert (refused.value.status, refused.value.category) == (404, "not_available")
+
+
+@pytest.mark.promise("P5")
+def test_F_3_results_of_another_patient_under_her_number_stay_out_of_her_record(free_of_faults, complete):
+    """The hospital mixes two people up: not accepted as hers, named as such, nothing of it in an answer."""
+    sandbox = free_of_faults
+    sandbox.faults("hospital", {"kind": "wrong_patient"})
+    lines = sandbox.send(PATIENT)
+    sandbox.clear()
+    mixed = [line for line in lines if "wrong_patient" in line["faults"]]
+    assert mixed
+    assert {(line["code"], line["error"]) for line in mixed} == {("AE", "204")}
+    answer = sandbox.everything(PATIENT)
+    text = answer.raw.decode("utf-8")
+    assert not [word for word in names_of_others(sandbox, PATIENT) if word in text]
+    kept = {(r["resourceType"], r["id"]) for r in complete.resources}
+    assert {(r["resourceType"], r["id"]) for r in answer.resources} == kept
