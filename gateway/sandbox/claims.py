@@ -18,6 +18,8 @@ from gateway.sandbox.mocks.files import GivenFile
 Claim = tuple[str, str]
 """Birth date and name as compared, or one hash for what must be the same bytes."""
 Claims = Mapping[str, Claim]
+_OWNED = {"PV1": 19, "ORC": 3, "OBR": 3}
+"""Where the number of a visit or of an order stands."""
 _SHARED = frozenset("Organization Practitioner PractitionerRole Location Medication Device".split())
 
 
@@ -78,20 +80,28 @@ def _of_document(body: bytes) -> Iterable[tuple[str, Claim]]:
 
 
 def _of_message(body: bytes) -> Iterable[tuple[str, Claim]]:
-    """PID-3 belongs to PID-5 and PID-7; the control id of a sender to one content."""
+    """PID-3 belongs to PID-5 and PID-7; a control id to one content; a visit or an order to one PID-3.
+
+    Unless the message itself moves them to another patient (MRG).
+    """
     text = b"\r".join(split_messages(body)).decode("utf-8", "replace")
     mark, part, repeat = text[3:4] or "|", text[4:5] or "^", text[5:6] or "~"
-    for line in text.split("\r"):
-        fields = line.split(mark)
-        if fields[0] == "MSH" and len(fields) > 9 and fields[9]:
+    lines = [[*line.split(mark), *[""] * 20] for line in text.split("\r")]
+    moves = any(fields[0] == "MRG" for fields in lines)
+    whose: Claim = ("", "")
+    for fields in lines:
+        if fields[0] == "MSH" and fields[9]:
             yield f"control {fields[2]}|{fields[3]}|{fields[9]}", _same(text.encode())
-        if fields[0] == "PID" and len(fields) > 3:
-            name = fields[5].split(repeat)[0].split(part)[:2] if len(fields) > 5 else []
-            who = (fields[7][:8] if len(fields) > 7 else "", _folded("".join(name)))
+        if fields[0] == "PID" and fields[3]:
+            whose = (fields[3], fields[3])
+            who = (fields[7][:8], _folded("".join(fields[5].split(repeat)[0].split(part)[:2])))
             for one in fields[3].split(repeat):
-                cx = [*one.split(part), "", "", "", ""]
+                cx = [*one.split(part), *[""] * 4]
                 if cx[0]:
                     yield f"{cx[3]}|{cx[0]}", who
+        number = fields[_OWNED.get(fields[0], 0)] if not moves and fields[0] in _OWNED else ""
+        if number:
+            yield f"{fields[0]} {number}", whose
 
 
 def _same(body: bytes) -> Claim:

@@ -21,20 +21,11 @@ from gateway.client.answer import Answer
 from gateway.client.errors import ClientError
 from gateway.client.session import CarepactClient
 from gateway.errors import Problem
-from gateway.intake.interface import Kept
-from gateway.intake.losses import losses_of, sum_losses
 from gateway.records.tables import patient_link
 from gateway.sandbox.decisions import reasons_of
 from gateway.sandbox.federation import Federation
-from gateway.sandbox.given_files import (
-    Served,
-    problems,
-    read_files,
-    rounds,
-    settle,
-    shortened,
-    told_from_line,
-)
+from gateway.sandbox.given_fates import kept_of, tell_fates
+from gateway.sandbox.given_files import Served, read_files, rounds, settle, shortened, told_from_line
 from gateway.sandbox.tour import (
     Show,
     Step,
@@ -49,8 +40,6 @@ from gateway.sandbox.tour import (
 )
 
 _TABLE = ("source", "state", "records", "verified", "decision")
-_EVERY = 1_000_000
-"""Originals of one source: more than any tour sends."""
 _NOT_ANSWERED = ("failed", "timed-out")
 _MIXED = "subject-mismatch"
 """Something that a source says of two people under one id: withheld, and never unnoticed."""
@@ -91,7 +80,7 @@ async def _round(turn: Mapping[str, list[Served]], timer: Timer, number: int) ->
                 people = await _people(runtime)
                 for n, person in enumerate(people, 1):
                     whole &= await _exchange(runtime, client, person, f"Person {n} of {len(people)}", timer)
-                whole &= await _fates(runtime, served, timer)
+                whole &= await tell_fates(runtime, served, timer)
                 if not people:
                     timer.done(Step("No person was found in the files", failed=True))
                     whole = False
@@ -173,7 +162,7 @@ async def _first_questions(runtime: Runtime, client: CarepactClient, served: lis
             if (system, value) not in asked:
                 asked.add((system, value))
                 told = await _ask_first(client, system, value, file.provider)
-            settle([file], await _kept(runtime))
+            settle([file], await kept_of(runtime))
             for part in file.parts:
                 part.told = told
             if all(part.stored for part in file.parts):
@@ -189,14 +178,6 @@ async def _ask_first(client: CarepactClient, system: str, value: str, provider: 
     kinds = {"gp": "gp", "specialist": "letters"}
     row = next((one for one in answer.sources if one["source"] == kinds[provider]), {})
     return " ".join(str(row[name]) for name in ("state", "reason") if name in row)
-
-
-async def _kept(runtime: Runtime) -> dict[str, tuple[Kept, ...]]:
-    """All originals of each kind of source."""
-    return {
-        bound.source.kind: await runtime.node.intake.newest(bound.source.id, limit=_EVERY)
-        for bound in runtime.node.sources
-    }
 
 
 async def _people(runtime: Runtime) -> list[Found]:
@@ -258,47 +239,3 @@ async def _everything(
     answer = await client.everything(ids[0], accept_partial=True)
     verify_evidence(answer)
     return found, answer
-
-
-async def _fates(runtime: Runtime, served: list[Served], timer: Timer) -> bool:
-    """What became of every value, per source and per file; what entered no record makes the tour fail."""
-    settle(served, await _kept(runtime))
-    sums = [row for bound in runtime.node.sources if (row := await _sums(runtime, bound.source.id))]
-    columns = ("source", "originals", "total", "mapped", "kept", "lost", "most")
-    words = "mapped, kept as it came, or lost with a line"
-    if sums:
-        timer.done(Step("What became of every value", words, columns, sums))
-    per_file = ("file", "parts", "stored", "total", "mapped", "kept", "lost")
-    rows = [one.row() for one in served]
-    timer.done(Step("What became of every file", "", per_file, shortened(rows)))
-    named = problems(served, await _positions(runtime, served))
-    if named:
-        title = "Messages and documents that entered no record"
-        reasons = ("file", "part", "answer", "reason")
-        timer.done(Step(title, "", reasons, shortened(named), failed=True))
-    return not named
-
-
-async def _positions(runtime: Runtime, served: list[Served]) -> dict[str, str]:
-    """Where the reading of each original that entered no record failed."""
-    lost = [part.kept.intake for one in served for part in one.parts if part.kept and not part.stored]
-
-    def read(connection: Connection) -> dict[str, str]:
-        found = {}
-        for intake in lost:
-            lines = losses_of(connection, intake)
-            found[intake] = next((x.position for x in lines if x.disposition in ("failed", "rejected")), "")
-        return found
-
-    return await runtime.database.read(read)
-
-
-async def _sums(runtime: Runtime, source: str) -> dict[str, Any]:
-    """One row of sums of a source; empty if nothing came from it."""
-    kept = await runtime.node.intake.newest(source, limit=_EVERY)
-    if not kept:
-        return {}
-    counts = {name: sum(one.counts[name] for one in kept) for name in ("total", "mapped", "kept", "lost")}
-    lines = await runtime.database.read(lambda connection: sum_losses(connection, source))
-    most = ", ".join(f"{line.key} {line.items}" for line in lines[:4])
-    return {"source": source, "originals": len(kept), **counts, "most": most}

@@ -132,6 +132,18 @@ def test_messages_that_reuse_a_control_id_are_served_apart_and_those_of_one_pati
     assert names(turns, "hospital") == [["admitted", "corrected", "again"], ["reused"]]
 
 
+def test_a_visit_that_two_patients_claim_is_served_apart_unless_it_is_moved(tmp_path):
+    """One visit number is one visit of one patient; a message that moves it says so itself."""
+    visit = b"PV1|1|I" + b"|" * 17 + b"V7\r"
+    files = [
+        write(tmp_path, "first", message("1") + visit),
+        write(tmp_path, "second", message("2", mrn="M2", name="Roe^Al", born="19800101") + visit),
+        write(tmp_path, "moved", message("3", mrn="M3") + b"MRG|M1^^^HOSP^MR\r" + visit),
+    ]
+    turns = rounds(read_files({"hospital": files}))
+    assert names(turns, "hospital") == [["first", "moved"], ["second"]]
+
+
 def test_too_many_contradicting_files_are_named(tmp_path):
     """The time that a demo may take ends somewhere: what is not served is refused in words."""
     paths = [write(tmp_path, f"{n}", bundle(note=f"{n}")) for n in range(MOST_ROUNDS + 1)]
