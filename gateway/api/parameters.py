@@ -13,7 +13,7 @@ from gateway.errors import Problem
 
 _ALWAYS = frozenset({"_format", "_pretty"})
 FORM = "application/x-www-form-urlencoded"
-_ESCAPED = re.compile(r"\\([\\|,$])")
+_SPECIAL = re.compile(r"\\([\\|,$])|[|,]")
 _MAX_CHARS = 512
 
 
@@ -37,10 +37,18 @@ def identifier_from(parameter: str, text: str) -> Identifier:
 
     A comma means OR, which is not offered: taken as part of a value it would find nobody, and say so.
     """
-    system, *rest = re.split(r"(?<!\\)\|", text)
-    if len(rest) != 1 or re.search(r"(?<!\\),", text):
+    parts, last = [""], 0
+    for special in _SPECIAL.finditer(text):
+        parts[-1] += text[last : special.start()] + (special.group(1) or "")
+        last = special.end()
+        if special.group() == "|":
+            parts.append("")
+        elif special.group() == ",":
+            raise Problem("invalid", expression=parameter, hint="use system|value")
+    parts[-1] += text[last:]
+    if len(parts) != 2:
         raise Problem("invalid", expression=parameter, hint="use system|value")
-    return business_identifier(parameter, _ESCAPED.sub(r"\1", system), _ESCAPED.sub(r"\1", rest[0]))
+    return business_identifier(parameter, parts[0], parts[1])
 
 
 def business_identifier(element: str, system: object, value: object) -> Identifier:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 _XHTML = "http://www.w3.org/1999/xhtml"
+_DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
 def div(*blocks: str, lang: str = "en") -> str:
@@ -22,20 +23,26 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def concept_text(concept: Mapping[str, Any] | None) -> str:
-    """What a clinician reads of a CodeableConcept: its text, else a display, else a code."""
+    """What a clinician reads of a CodeableConcept: its text, else a display, else a code, else why not."""
     if not concept:
         return ""
     codings = concept.get("coding", [])
     shown = [c["display"] for c in codings if c.get("display")] + [
         c["code"] for c in codings if c.get("code")
     ]
-    return str(concept.get("text") or next(iter(shown), ""))
+    return str(concept.get("text") or next(iter(shown), "") or _absent(concept))
 
 
 def quantity_text(quantity: Mapping[str, Any]) -> str:
     """`< 1.10 mmol/L`: comparator, the digits that came, unit."""
     parts = (quantity.get("comparator"), quantity.get("value"), quantity.get("unit") or quantity.get("code"))
-    return " ".join(str(part) for part in parts if part not in (None, ""))
+    return " ".join(str(part) for part in parts if part not in (None, "")) or _absent(quantity)
+
+
+def _absent(element: Mapping[str, Any]) -> str:
+    """`(masked)`, `(unknown)`: an element that says why it is empty never reads as nothing at all."""
+    reasons = (e.get("valueCode") for e in element.get("extension", []) if e.get("url") == _DATA_ABSENT)
+    return next((f"({reason})" for reason in reasons if reason), "")
 
 
 def value_text(observation: Mapping[str, Any]) -> str:

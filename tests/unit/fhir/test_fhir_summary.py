@@ -178,6 +178,18 @@ def test_a_result_says_its_status_unless_final_and_why_a_value_is_missing():
     }
 
 
+def test_what_was_masked_reads_as_masked_not_as_nothing():
+    """A redacted code or value leaves a word behind: a blank cell could be read as `none`."""
+    masked = {
+        "extension": [
+            {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "masked"}
+        ]
+    }
+    found = sections(document(allergy() | {"code": masked}, result("o", valueQuantity=masked)))
+    assert rows_of(found["48765-2"])[0][0] == "(masked)"
+    assert rows_of(found["30954-2"])[0][1] == "(masked)"
+
+
 def test_the_newest_results_come_first_and_the_rest_is_counted():
     """At most five results, the newest; the narrative says how many more exist."""
     many = [result(f"o{n}", valueInteger=n, effectiveDateTime=f"2026-01-{n + 1:02}") for n in range(8)]
