@@ -221,8 +221,6 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     def after(prefix: str, text: str) -> str:
         return f"{prefix}{under(Path(text.removeprefix(prefix)))}" if text.startswith(prefix) else text
 
-    pack = settings.floor.pack
-
     return settings.model_copy(
         update={
             "node": settings.node.model_copy(update={"state": under(settings.node.state)}),
@@ -233,9 +231,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             "database": settings.database.model_copy(
                 update={"url": after("sqlite:///", settings.database.url)}
             ),
-            "floor": settings.floor.model_copy(
-                update={"pack": str(under(Path(pack))) if _is_file_name(pack) else pack}
-            ),
+            "floor": settings.floor.model_copy(update={"pack": _pack(settings.floor.pack, folder)}),
             "directory": settings.directory.model_copy(
                 update={
                     "members": under(settings.directory.members),
@@ -246,6 +242,6 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     )
 
 
-def _is_file_name(pack: str) -> bool:
-    """A shipped pack's name has neither a folder nor a suffix."""
-    return "/" in pack or pack.endswith(".json")
+def _pack(pack: str, folder: Path) -> str:
+    """A shipped pack's name has neither a folder nor a suffix; anything else is a file."""
+    return str((folder / pack).absolute()) if "/" in pack or pack.endswith(".json") else pack
