@@ -73,7 +73,7 @@ class Answer:
 
     def _identities(self, excluded: set[int]) -> Identities:
         """Ids for every resource that will be there, the patient and the ended allergies among them."""
-        ids = Identities(self._source)
+        ids = Identities(self._source, self._whose())
         self._mapped = [entry for entry in self._mapped if id(entry.resource) not in excluded]
         for entry in self._mapped:
             target = MAPS[entry.resource["resourceType"]].target
@@ -89,6 +89,14 @@ class Answer:
             self._stubs = self._patients_not_sent(ids)
         record.mark_ended(self._mapped, ids)
         return ids
+
+    def _whose(self) -> str:
+        """The patient's own id, else her identifiers, else what was asked for."""
+        people = subject.patients(entry.resource for entry in self._mapped)
+        if len(people) == 1 and isinstance(people[0].get("id"), str):
+            return f"Patient/{people[0]['id']}"
+        named = subject.identifiers_of(people[0]) if len(people) == 1 else ()
+        return repr(sorted(named or ((i.system, i.value) for i in self._asked)))
 
     def _patients_not_sent(self, ids: Identities) -> list[JSON]:
         """Patients that the answer speaks of and does not hold: what is known is what was asked for.

@@ -14,8 +14,10 @@ from adapters.interface import Source
 class Identities:
     """Ids and references of one input; knows only resources that will be in the answer."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, whose: str = "") -> None:
+        """`whose`: what the input calls its patient, for Lists that name neither themselves nor her."""
         self._source = source
+        self._whose = whose
         self._ids: dict[int, str] = {}
         self._targets: dict[str, str] = {}
         self._contained: dict[tuple[int, str], str] = {}
@@ -33,7 +35,7 @@ class Identities:
         kind = str(resource.get("resourceType"))
         original = resource.get("id")
         own = isinstance(original, str) and bool(original)
-        name = f"{kind}/{scope}{original}" if own else _list_name(resource)
+        name = f"{kind}/{scope}{original}" if own else _list_name(resource, self._whose)
         first = name is None or name not in self._taken
         new = self._new_id(target, name if name is not None and first else _content_key(kind, resource))
         self._ids[id(resource)] = new
@@ -97,13 +99,16 @@ class Identities:
         return identity.resource_id(source.id_key, target, source.custodian, source.id, key)
 
 
-def _list_name(resource: dict[str, Any]) -> str | None:
-    """GP Connect sends its Lists without id, one a kind: the code of the kind is the key of the List."""
+def _list_name(resource: dict[str, Any], whose: str) -> str | None:
+    """GP Connect sends its Lists without id, one a kind and patient: both are the key of the List."""
     if resource.get("resourceType") != "List" or not isinstance(resource.get("code"), dict):
         return None
+    subject = resource.get("subject")
+    named = subject.get("reference") if isinstance(subject, dict) else None
+    patient = named if isinstance(named, str) and named else whose
     for coding in as_list(resource["code"].get("coding")):
         if isinstance(coding, dict) and isinstance(coding.get("code"), str):
-            return f"List|{coding.get('system')}|{coding['code']}"
+            return f"List|{coding.get('system')}|{coding['code']}|{patient}"
     return None
 
 

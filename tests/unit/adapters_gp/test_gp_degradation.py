@@ -169,6 +169,21 @@ def test_a_list_without_id_is_the_same_list_tomorrow(
     assert "no-key" not in {e.reason for e in batch.losses.entries}
 
 
+def test_lists_without_id_of_two_patients_are_two_lists(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """The kind alone would be one List for the whole practice: the last patient's would replace all others."""
+    del record[5]["id"]
+    (patient,) = (one for one in record if one["resourceType"] == "Patient")
+    text = json.dumps(record).replace(patient["id"], "someone-else")
+    mine, hers = only(normalise(*record), "List"), only(normalise(*json.loads(text)), "List")
+    assert mine["subject"] != hers["subject"] and mine["id"] != hers["id"]
+    for one in (record[5], *(other := json.loads(text))):
+        if one["resourceType"] == "List":
+            del one["subject"]
+    assert only(normalise(*record), "List")["id"] != only(normalise(*other), "List")["id"]
+
+
 @pytest.mark.parametrize("div", ["<div xmlns='http://www.w3.org/1999/xhtml'><script>x</script></div>", "<div>no namespace</div>", "<div", "<!DOCTYPE a><div xmlns='http://www.w3.org/1999/xhtml'/>", "<div xmlns='http://www.w3.org/1999/xhtml'><a href='javascript:x'>y</a></div>"])  # fmt: skip
 def test_unsafe_narrative_is_left_out_and_listed(
     normalise: Normalise, only: Only, record: list[dict[str, Any]], div: str
