@@ -33,7 +33,7 @@ from gateway.sandbox.tour import administrator, client_of
 from keys.note import key_from_vkey
 
 T = TypeVar("T")
-SHORT = "[limits]\ndeadline = 3.0\n"
+SHORT = "[limits]\ndeadline = 5.0\n"
 """Deadline of the node in most of these tests, in seconds."""
 
 
@@ -189,7 +189,7 @@ def start(new_federation: Callable[..., Federation]) -> Callable[..., Sandbox]:
 
 @pytest.fixture(scope="module")
 def sandbox(start: Callable[..., Sandbox]) -> Iterator[Sandbox]:
-    """One federation for the tests of a module, with a deadline of three seconds."""
+    """One federation for the tests of a module, with a deadline of five seconds."""
     running = start()
     yield running
     running.federation.stop()
