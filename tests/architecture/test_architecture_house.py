@@ -176,7 +176,12 @@ def test_every_nhs_number_in_tests_and_sandbox_is_of_the_test_range():
     bad = []
     for path in [*(ROOT / "tests").rglob("*.py"), *(ROOT / "gateway" / "sandbox").rglob("*.py")]:
         for found in re.findall(r"(?<![\d.\-])(\d{10})(?![\d.\-])", path.read_text("utf-8")):
-            if found[0] != "0" and not found.startswith("999") and _is_nhs_number(found) and len(set(found)) > 3:
+            if (
+                found[0] != "0"
+                and not found.startswith("999")
+                and _is_nhs_number(found)
+                and len(set(found)) > 3
+            ):
                 bad.append(f"{words(path)}: {found}")
     assert bad == []
 
