@@ -3,8 +3,8 @@
 1. Quarantined by its normaliser: nothing of it enters a record.
 2. Asked about somebody (a pull): each Patient in it must be that person by the certain rule, else the whole
    original is quarantined `wrong-patient`, before the index has seen it.
-   A feed is asked about nobody: there the same number of the hospital with no name in common and another
-   birth date is another person's record, filed under the wrong number.
+   The same record of a source with no name in common and another birth date is another person's, filed under
+   the wrong number; so is one that answers a question under another national number than it had.
 3. Patients are linked, which gives the persons and the keys that records are sealed under.
 4. Contributions are stored; the store folds by resource.
 5. What a hospital's messages say of one resource is folded: what a later message does not mention stays, and
@@ -95,7 +95,7 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         expected = room.index.person_of(expected)
         if any(room.index.preview(one, **where) != expected for one in taken.prepared.patients):
             return Effect("wrong-patient")
-    elif any(_is_mixed_up(room, one, where) for one in taken.prepared.patients):
+    if any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients):
         log.error("wrong_patient", source=source.id, intake=taken.intake)
         return Effect("wrong-patient")
     persons = {
@@ -111,12 +111,16 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
     return Effect(None, tuple(dict.fromkeys(persons.values())))
 
 
-def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str]) -> bool:
+def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str], asked: str | None) -> bool:
+    """Whether this record of the source was about somebody else before."""
     held = room.records.current(f"Patient/{patient['id']}")
     if held is None:
         return False
     before = match.features_from_patient(codec.decode_own(held.body), **where)
-    return match.is_somebody_else(before, match.features_from_patient(patient, **where))
+    now = match.features_from_patient(patient, **where)
+    # A feed may correct a number by its own messages; an answer about one person never renumbers another.
+    renumbered = asked is not None and match.has_another_number(before, now)
+    return renumbered or match.is_somebody_else(before, now)
 
 
 def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str]) -> Contribution:

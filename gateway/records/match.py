@@ -143,6 +143,12 @@ def is_somebody_else(held: Features, said: Features) -> bool:
     return names == {"differing"} and _births(held.birth, said.birth) == "two-parts"
 
 
+def has_another_number(held: Features, said: Features) -> bool:
+    """Whether a record that bore one national number now bears another of the same kind."""
+    before, now = _national(held, True), _national(said, True)
+    return any(a.system == b.system and a.value != b.value for a in before for b in now) and not before & now
+
+
 def partition(people: Sequence[Features], *, allow_test_patients: bool = False) -> list[list[int]]:
     """Groups of indexes that are one person each: joined by certain matches, however far.
 
