@@ -91,19 +91,18 @@ def _counts(view: ConsentView, patient: str, asked: Asked, as_of: Micros) -> boo
 
 
 def _newest_by_key(views: Iterable[ConsentView]) -> list[ConsentView]:
-    """Only the newest of each key stay, withdrawn ones too; of these only active ones speak."""
-    newest: dict[tuple[frozenset[str], ...], list[ConsentView]] = {}
-    kept = []
+    """Only the newest of each key stay, withdrawn ones too; of these only active ones speak.
+
+    One that says a day may be as late as its last moment: it stays beside all of that day, and so a refusal
+    dated today is not superseded by what was permitted this morning.
+    """
+    by_key: dict[tuple[frozenset[str], ...], list[ConsentView]] = {}
     for view in views:
-        if view.given is None:
-            kept.append(view)
-            continue
-        held = newest.setdefault((view.scopes, view.organizations, view.policies), [])
-        if held and held[0].given is not None and view.given > held[0].given:
-            held.clear()
-        if not held or held[0].given == view.given:
-            held.append(view)
-    kept += [view for held in newest.values() for view in held]
+        by_key.setdefault((view.scopes, view.organizations, view.policies), []).append(view)
+    kept = []
+    for held in by_key.values():
+        latest = max((view.given for view in held if view.given is not None), default=None)
+        kept += [v for v in held if v.given_until is None or latest is None or v.given_until >= latest]
     return [view for view in kept if view.status == "active"]
 
 

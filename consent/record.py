@@ -41,6 +41,8 @@ class ConsentView:
     policies: frozenset[str]
     given: Micros | None
     """`dateTime`, 1900 if absent; None if unreadable, so that it neither supersedes nor is superseded."""
+    given_until: Micros | None
+    """The end of a `dateTime` that names a day, month or year; else the same instant."""
     performers: tuple[str | None, ...]
     """Empty if none is stated; the patient as named in the document stands as the patient."""
     recorder: str | None
@@ -99,6 +101,7 @@ def consent_from_json(
     subject = patient or named
     if subject is None:
         notes.breaks("Consent.patient", "names nobody")
+    given = _given(document, notes)
     return ConsentView(
         id=id or notes.text(document, "id", "Consent"),
         version=version,
@@ -108,7 +111,8 @@ def consent_from_json(
         scopes=_scopes(document, notes),
         organizations=_organizations(document, notes),
         policies=_policies(document, notes),
-        given=_given(document, notes),
+        given=given[0] if given else None,
+        given_until=given[1] if given else None,
         performers=_performers(document, named, subject, notes),
         recorder=recorder,
         root=_root(document, notes),
@@ -183,16 +187,15 @@ def _policies(document: Mapping[str, Any], notes: Notes) -> frozenset[str]:
     return frozenset(found)
 
 
-def _given(document: Mapping[str, Any], notes: Notes) -> Micros | None:
+def _given(document: Mapping[str, Any], notes: Notes) -> tuple[Micros, Micros] | None:
     written = notes.text(document, "dateTime", "Consent")
     if "dateTime" not in document:
         notes.refuses("Consent.dateTime", "is missing")
-        return _1900
+        return _1900, _1900
     span = interval(written) if written else None
     if span is None:
         notes.breaks("Consent.dateTime", "is no date")
-        return None
-    return span[0]
+    return span
 
 
 def _performers(

@@ -21,6 +21,14 @@ def test_newest_of_a_key_supersedes(world: Any) -> None:
     assert reason(world, old, new) == reason(world, new, old) == "consent-permit"
 
 
+def test_a_refusal_dated_by_day_is_not_superseded_within_that_day(world: Any) -> None:
+    """A day may mean its last moment: the unknown counts against access. The day after, the newest stands."""
+    refusal = world.consent(DENY, id="c2", dateTime="2026-01-01")
+    same_day = world.consent(PERMIT, dateTime="2026-01-01T09:00:00Z")
+    assert reason(world, same_day, refusal) == reason(world, refusal, same_day) == "consent-deny"
+    assert reason(world, refusal, world.consent(PERMIT, dateTime="2026-01-02")) == "consent-permit"
+
+
 def test_withdrawn_newest_does_not_resurrect_an_older_one(world: Any) -> None:
     """A withdrawal supersedes and then is silent; what was entered in error, a draft or a proposal is nothing."""
     old = world.consent(PERMIT)
