@@ -4,7 +4,8 @@
 2. Asked about somebody (a pull): each Patient in it must be that person by the certain rule, else the whole
    original is quarantined `wrong-patient`, before the index has seen it.
    The same record of a source with no name in common and another birth date is another person's, filed under
-   the wrong number; so is one that answers a question under another national number than it had.
+   the wrong number; so is one that answers a question under another national number than it had, and a visit,
+   order or result that is somebody else's on record (S24).
 3. Patients are linked, which gives the persons and the keys that records are sealed under.
 4. Contributions are stored; the store folds by resource.
 5. What a hospital's messages say of one resource is folded: what a later message does not mention stays, and
@@ -98,12 +99,15 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
     if any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients):
         log.error("wrong_patient", source=source.id, intake=taken.intake)
         return Effect("wrong-patient")
+    before = {ref: room.records.current(ref) for ref in _folded_refs(taken)}
+    if _takes_over(room, taken, before, where):
+        log.error("wrong_patient", source=source.id, intake=taken.intake)
+        return Effect("wrong-patient")
     persons = {
         f"Patient/{one['id']}": room.index.link(one, **where, at=taken.at).person
         for one in taken.prepared.patients
     }
     contributions = [_contribution(room, taken, piece, persons) for piece in taken.prepared.pieces]
-    before = {ref: room.records.current(ref) for ref in _folded_refs(taken)}
     put = room.records.put(contributions, seen=instant(taken.at))
     for piece in taken.prepared.pieces:
         if piece.ref in before and piece.ref not in put.created:
@@ -121,6 +125,22 @@ def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str], asked: str
     # A feed may correct a number by its own messages; an answer about one person never renumbers another.
     renumbered = asked is not None and match.has_another_number(before, now)
     return renumbered or match.is_somebody_else(before, now)
+
+
+def _takes_over(
+    room: Room, taken: Taken, before: Mapping[str, Record | None], where: Mapping[str, str]
+) -> bool:
+    """Whether a visit, order or result that is one person's on record would become another's (S24).
+
+    Neither record is changed: which of the two is right is for a person to say. Moves say so themselves.
+    """
+    held = {
+        ref: record.patient for ref, record in before.items() if record and not ref.startswith("Patient/")
+    }
+    if not held:
+        return False
+    own = {room.index.preview(one, **where) for one in taken.prepared.patients}
+    return any(room.index.person_of(patient) not in own for patient in held.values())
 
 
 def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str]) -> Contribution:

@@ -303,7 +303,12 @@ def test_a_demo_that_is_ended_leaves_nothing_behind(tmp_path, number):
     command = [sys.executable, "-u", "-m", "gateway", "demo"]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     running = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a runner in the background ignores some
     )
     assert running.stdout.readline().startswith("* A node")
     assert len(processes_under(tmp_path)) == 4

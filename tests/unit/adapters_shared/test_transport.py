@@ -139,9 +139,8 @@ def test_a_compressed_answer_is_inflated_to_its_bytes() -> None:
         OK + b"Content-Encoding: br\r\nContent-Length: 3\r\n\r\nabc",
         OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
         OK + b"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + gzip.compress(b"x" * 50)[:12],
-        b"",
     ],
-    ids=["not-http", "short", "brotli", "not-gzip", "half-gzip", "nothing"],
+    ids=["not-http", "short", "brotli", "not-gzip", "half-gzip"],
 )
 def test_broken_answers_are_the_sources_fault(answer: bytes) -> None:
     """Whatever comes over the wire ends as one of our typed errors, none of which quotes it."""
@@ -149,6 +148,12 @@ def test_broken_answers_are_the_sources_fault(answer: bytes) -> None:
         _ask(_answers(answer))
     assert caught.value.__cause__ is None
     assert "hello" not in str(caught.value)
+
+
+def test_accepted_and_closed_is_unavailable() -> None:
+    """Nobody answered: that is not a bad answer, and worth asking again."""
+    with pytest.raises(SourceUnavailable):
+        _ask(_answers(b""))
 
 
 def test_nobody_listening_is_unavailable() -> None:

@@ -154,6 +154,23 @@ async def test_a_short_message_neither_empties_nor_lowers_a_patient(ward, send, 
     assert "CEL" in {label["code"] for label in patient["meta"]["security"]}
 
 
+@pytest.mark.promise("P5")
+async def test_S_24_a_visit_of_somebody_else_is_not_taken_over(ward, send):
+    """S24: the same visit number under another patient is AE 204; neither record changes, and it is named."""
+    await send(adt())
+    before = {ref: row.version for ref, (row, _) in (await record(ward)).items()}
+    other = adt("C2", family="Marsh", nhs="9990000034").replace(b"^Adaeze||19800517", b"^Bo||19310203")
+    ack = await send(other)
+    assert (code_of(ack), error_of(ack)) == ("AE", "204")
+    assert {ref: row.version for ref, (row, _) in (await record(ward)).items()} == before
+    found = await ward.room(lambda r: r.index.resolve((Identifier(NHS_NUMBER, "9990000034"),)))
+    assert found.state == "none"
+    assert [(k.state, k.reason) for k in await ward.intake.newest("adt")][0] == (
+        "quarantined",
+        "wrong-patient",
+    )
+
+
 async def test_discharge_ends_the_encounter(ward, send):
     """A01, A08, A03: finished."""
     for n, trigger in enumerate(("A01", "A08", "A03")):
