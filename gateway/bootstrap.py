@@ -36,6 +36,7 @@ from gateway.db import migrate
 from gateway.db.engine import open_database
 from gateway.directory.interface import Directory, DirectoryRefused
 from gateway.directory.members import MembersFile
+from gateway.directory.own import found_member
 from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
@@ -77,14 +78,19 @@ class Runtime:
 
 @asynccontextmanager
 async def open_node(
-    settings: Settings, *, clock: Clock = system_clock, entropy: Entropy = os.urandom
+    settings: Settings, *, clock: Clock = system_clock, entropy: Entropy = os.urandom, found: bool = False
 ) -> AsyncIterator[Runtime]:
-    """Open the node of these settings; close everything at the end. Raises `RefusedToStart` with one line."""
+    """Open the node of these settings; close everything at the end. Raises `RefusedToStart` with one line.
+
+    `found`: on an empty state folder make keys first, and a members file where there is none (`serve`).
+    """
     try:
         selftest.run()  # 1
         wrapper = open_kek(settings, entropy)  # 2
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
+        if found:
+            found_member(keys, settings.directory.members, settings.node.id, int(clock().timestamp()))
         members = MembersFile(settings.directory.members)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:

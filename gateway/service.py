@@ -18,6 +18,9 @@ from gateway.config import SourceSettings
 from gateway.errors import RefusedToStart
 from gateway.exchange.node import BoundSource
 from gateway.logs import log
+from keys.errors import UnknownKey
+from keys.jws import signers_from_store
+from keys.lifecycle import newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Addresses:
 async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
     """Serve until stopped. `ready` is called once when everything listens."""
     settings = runtime.settings
+    _require_keys(runtime)
     _say_what_is_unsafe(runtime)
     async with AsyncExitStack() as stack:
         bound = {one.source.id: one for one in runtime.node.sources}
@@ -51,6 +55,18 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
             ready(Addresses(http, feeds))
 
         await run(application(runtime.services), settings, listener, started)
+
+
+def _require_keys(runtime: Runtime) -> None:
+    """Nothing can be answered without live keys: better said now than at the first question."""
+    at = int(runtime.clock().timestamp())
+    try:
+        signers_from_store(runtime.keys, at=at)
+        newest(runtime.keys.public(), "log", "Ed25519", at)
+    except UnknownKey:
+        raise RefusedToStart("no live signing or log key: carepact keys list, carepact keys create") from None
+    if runtime.node.directory().trust.member(runtime.node.member) is None:
+        raise RefusedToStart(f"{runtime.node.member} is not in directory.members: carepact doctor")
 
 
 def _say_what_is_unsafe(runtime: Runtime) -> None:

@@ -53,7 +53,7 @@ def publish(node: "Runtime") -> None:
 def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
     """The lines that were published, and those of newer log keys; a record holds at most eight."""
     from gateway.cli.own_keys import log_keys
-    from gateway.exchange.checkpoint import log_origin
+    from gateway.directory.own import log_origin
     from keys.note import vkey_from_public
 
     origin = log_origin(node.node.member)

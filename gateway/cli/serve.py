@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption
 from gateway.cli.output import say
 
-app = typer.Typer(help="Run the node: HTTP API and HL7 v2 listeners, until SIGTERM or Ctrl-C.")
+app = noun("Run the node.")
 
 
-@app.callback(invoke_without_command=True)
+@app.command(epilog="Example: carepact serve --config /etc/carepact/carepact.toml")
 def serve(
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -23,7 +24,10 @@ def serve(
     ] = None,
     parent: Annotated[int | None, typer.Option(help="Stop when this process is gone.")] = None,
 ) -> None:
-    """On an empty state folder this makes keys, secrets and database first."""
+    """Run the node: HTTP API and HL7 v2 listeners, until SIGTERM or Ctrl-C.
+
+    On an empty state folder this makes keys, secrets and database first.
+    """
     from gateway.bootstrap import open_node
     from gateway.config import load
     from gateway.sandbox.state import configuration_for
@@ -44,7 +48,7 @@ def serve(
             say(f"carepact: listening on {host}:{port}; stop with Ctrl-C")
 
     async def main() -> None:
-        async with open_node(settings) as runtime:
+        async with open_node(settings, found=True) as runtime:
             if parent is None:
                 await run(runtime, ready)
                 return

@@ -2,6 +2,7 @@
 
 from gateway.audit.checkpoints import checkpoint
 from gateway.audit.interface import LedgerBroken
+from gateway.directory.own import log_origin
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from keys.errors import UnknownKey
@@ -11,11 +12,6 @@ from keys.note import sign_note
 
 EVERY = 1
 """Seconds from one signature to the next at least: a busy node does not sign and commit one per answer."""
-
-
-def log_origin(member: str) -> str:
-    """Origin line and key name of a member's log."""
-    return f"{member}/ledger"
 
 
 async def signed_checkpoint(node: Node) -> bytes:

@@ -17,19 +17,15 @@ from gateway.authn.clients import Client, client_from_registration
 from gateway.bootstrap import Runtime, open_node
 from gateway.client.session import Registration
 from gateway.config import load
+from gateway.directory.own import YEAR, make_log_key, make_signing_keys, own_record, write_first_list
 from gateway.exchange.agreements import Agreements
-from gateway.exchange.checkpoint import log_origin
 from gateway.exchange.consents import Act
 from gateway.exchange.registrations import Registrations
 from gateway.sandbox.configuration import configuration_text
 from keys.interface import KeyStore
-from keys.jwk import public_from_jwk
 from keys.jws import signers_from_store
-from keys.member import Member, member_from_store
-from keys.note import vkey_from_public
 from keys.store.file import FileKeyStore
 from keys.store.wrapper import create_kek_file, wrapper_from
-from keys.trust import trust_list, trust_list_to_json
 
 NODE = "greenfield.example"
 HOSPITAL = "st-brides.example"
@@ -37,7 +33,6 @@ CLINIC = "harbour.example"
 CALLER = "northshire.example"
 CLIENT = "clinician"
 SCOPES = "system/*.rs"
-YEAR = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +77,11 @@ async def found(places: Places, systems: Systems, now: int) -> None:
     keys = {NODE: _store(state, places.configuration.parent / "state" / "keys")}
     keys |= {org: _store(places.organisation(org)) for org in (HOSPITAL, CLINIC, CALLER)}
     for store in keys.values():
-        _signing_pair(store, now)
-    log = keys[NODE].create("log", "Ed25519", nbf=now - 60, exp=now + YEAR)
+        make_signing_keys(store, now)
+    make_log_key(keys[NODE], now)
     keys[NODE].create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
-    members = [_member(org, store, log if org == NODE else None) for org, store in keys.items()]
-    listed = trust_list_to_json(trust_list(1, now + YEAR, members, federation="sandbox"))
-    places.members.write_bytes(listed)
+    members = [own_record(store, org, federation="sandbox") for org, store in keys.items()]
+    write_first_list(places.members, members, now, federation="sandbox")
     _make_client(places, now)
     async with open_node(load(places.configuration)) as runtime:
         act = Act("sandbox", "founding", datetime.fromtimestamp(now, UTC))
@@ -117,20 +111,6 @@ def _store(folder: Path, keys: Path | None = None) -> FileKeyStore:
     if not kek.exists():
         create_kek_file(kek)
     return FileKeyStore(keys or folder / "keys", wrapper_from(f"file:{kek}"))
-
-
-def _signing_pair(store: KeyStore, now: int) -> None:
-    for alg in ("Ed25519", "ML-DSA-65"):
-        store.create("sig", alg, nbf=now - 60, exp=now + YEAR)
-
-
-def _member(org: str, store: KeyStore, log: str | None) -> Member:
-    public = {key.kid: key for key in store.public()}
-    vkeys = []
-    if log is not None:
-        raw = public_from_jwk(dict(public[log].jwk)).raw
-        vkeys.append(vkey_from_public(log_origin(org), raw))
-    return member_from_store(store, org, federation="sandbox", log_vkeys=vkeys)
 
 
 def _make_client(places: Places, now: int) -> None:

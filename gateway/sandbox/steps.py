@@ -12,7 +12,7 @@ from gateway.audit.verify import verify
 from gateway.bootstrap import Runtime
 from gateway.client.answer import Answer
 from gateway.client.session import CarepactClient
-from gateway.exchange.checkpoint import log_origin
+from gateway.directory.own import log_origin
 from gateway.exchange.consents import Act
 from gateway.sandbox import founding
 from gateway.sandbox.decisions import Reasons, reasons_of

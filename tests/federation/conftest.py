@@ -23,7 +23,7 @@ from gateway.audit.verify import Report, verify
 from gateway.bootstrap import Runtime
 from gateway.client.answer import Answer
 from gateway.client.session import CarepactClient
-from gateway.exchange.checkpoint import log_origin
+from gateway.directory.own import log_origin
 from gateway.exchange.consents import Act, Grant
 from gateway.sandbox import founding
 from gateway.sandbox.federation import Federation, control

@@ -263,7 +263,7 @@ class Standing:
     async def ledger(self) -> Any:
         """The report of a full verification of the node's ledger."""
         from gateway.audit.verify import verify
-        from gateway.exchange.checkpoint import log_origin
+        from gateway.directory.own import log_origin
         from keys.note import key_from_vkey
 
         member = self.runtime.members.current.trust.member(self.node.member)
