@@ -12,12 +12,16 @@ class NotReached(ClientError):
 
 
 class Refused(ClientError):
-    """The node refused. `category` is its word (http-api.md 7), `status` the HTTP status."""
+    """The node refused. `category` is its word (http-api.md 7), `status` the HTTP status.
 
-    def __init__(self, status: int, category: str) -> None:
-        super().__init__(f"the node refused: {category} ({status})")
+    `told`: what it says of each source, where it says so (fixed texts, organisation ids and codes).
+    """
+
+    def __init__(self, status: int, category: str, told: tuple[str, ...] = ()) -> None:
+        super().__init__("; ".join((f"the node refused: {category} ({status})", *told)))
         self.status = status
         self.category = category
+        self.told = told
 
 
 class Unverified(ClientError):

@@ -30,6 +30,8 @@ from keys.trust import TrustList
 ENVELOPE = "application/vnd.carepact.envelope"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _WORD = re.compile(r"[a-z_-]{1,64}\Z")
+_STATES = frozenset(("failed", "timed-out", "not-asked"))
+_LINE = re.compile(r"[ -~]{1,200}\Z")
 _MAX_BYTES = 96 * 1024 * 1024
 
 
@@ -198,12 +200,17 @@ def search_token(system: str, value: str) -> str:
 
 
 def _refusal(status: int, reply: bytes) -> Refused:
+    """The node's word, and what it says of each source; anything that is not of that form is `unknown`."""
     try:
-        category = _json(reply)["issue"][0]["details"]["coding"][0]["code"]
+        issues = [(i["details"]["coding"][0]["code"], i["details"]["text"]) for i in _json(reply)["issue"]]
+        category, told = (
+            issues[0][0],
+            tuple(t for code, t in issues[1:] if code in _STATES and _LINE.match(t)),
+        )
     except (LookupError, TypeError):
-        category = "unknown"
+        category, told = "unknown", ()
     known = isinstance(category, str) and _WORD.match(category)
-    return Refused(status, category if known else "unknown")
+    return Refused(status, category if known else "unknown", told)
 
 
 def _id(patient: str) -> str:

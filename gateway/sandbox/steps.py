@@ -140,7 +140,9 @@ async def _difference(runtime: Runtime, before: Answer, after: Answer, timer: Ti
     words = await _why(runtime, after.exchange)
     held = [r for r in after.resources if _is_psychiatry(r)]
     require(not held, "something labelled psychiatry was released after the withdrawal")
-    timer.done(Step(f"{denied} resources are withheld now", words, ("type", "before", "after"), rows))
+    gone = sum(row["before"] - row["after"] for row in rows)
+    name = f"{denied} resources are denied now; {gone} fewer leave, what only they referred to included"
+    timer.done(Step(name, words, ("type", "before", "after"), rows))
 
 
 def _is_psychiatry(resource: Mapping[str, Any]) -> bool:
