@@ -140,8 +140,8 @@ async def _difference(runtime: Runtime, before: Answer, after: Answer, timer: Ti
     words = await _why(runtime, after.exchange)
     held = [r for r in after.resources if _is_psychiatry(r)]
     require(not held, "something labelled psychiatry was released after the withdrawal")
-    gone = sum(row["before"] - row["after"] for row in rows)
-    name = f"{denied} resources are denied now; {gone} fewer leave, what only they referred to included"
+    gone = sum(was.values()) - sum(now.values())
+    name = f"{denied} resources are denied now, {gone} fewer leave (what only those referred to stays too)"
     timer.done(Step(name, words, ("type", "before", "after"), rows))
 
 
