@@ -17,13 +17,14 @@ _NOUNS = {
     "demo": "the tour: one real exchange, every step shown and checked",
     "sandbox": "a node with mock providers on this machine: up, status, fault, down",
     "serve": "run the node: HTTP API and HL7 v2 listeners",
-    "exchange": "ask as a registered client; list and show what was exchanged",
-    "consent": "record, withdraw, list, show patients' consents",
-    "agreement": "sharing agreements: new, sign, list, show, suspend, terminate",
-    "client": "health systems that may ask: add, list, show, enable, disable",
+    "exchange": "pull as a registered client; list and show what was exchanged",
+    "consent": "patients' consents: grant, withdraw, list, show, explain",
+    "agreement": "sharing agreements: new, add, sign, statement, list, show, suspend, resume, terminate",
+    "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "audit": "verify the ledger; who saw a patient's record",
     "source": "what sources sent, and what became of every value of it",
-    "keys": "the node's keys: list, jwks",
+    "directory": "organisations whose statements are believed: list, add, remove",
+    "keys": "the node's keys: list, jwks, member, create",
     "db": "upgrade and check the database",
     "doctor": "check the node and say the next step for each thing that is wrong",
 }
@@ -117,6 +118,9 @@ def _spread(arguments: Sequence[str]) -> list[str]:
 
 def _foreign(error: Exception) -> int:
     """Usage errors of the parser speak for themselves; anything else is our failure, told without values."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        warn(str(error))  # its message is the whole help: nothing goes before it
+        return Exit.USAGE
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         context = getattr(error, "ctx", None)
         if context is not None:

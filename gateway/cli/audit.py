@@ -55,7 +55,7 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None, as_node: As
     async def act(node: "Runtime") -> "Report":
         from gateway.audit.verify import verify as recompute
         from gateway.cli.own_keys import log_keys
-        from gateway.exchange.checkpoint import log_origin
+        from gateway.directory.own import log_origin
 
         origin = log_origin(node.node.member)
         keys = log_keys(node.keys, origin)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now, decline, instant_from_seconds, read_file
+from gateway.cli.client_keypair import DAY, keypair
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
-from gateway.cli.output import emit_json, emit_rows, say, warn
+from gateway.cli.organisation import NOBODY, is_known
+from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 _EXAMPLES = """Examples:
 
 \b
-  carepact client add ward --org east.example --jwks ward.jwks.json \\
+  carepact client keypair ward
+  carepact client add ward --org east.example --jwks ward/jwks.json \\
       --scope 'system/Patient.rs system/Observation.rs' --purpose TREAT --role doctor \\
-      --enc-jwk ward.enc.json --reason 'contract 12'
+      --enc-jwk ward/enc.jwk --reason 'contract 12'
   carepact client disable ward --reason 'laptop stolen'
 
 A key file holds public keys only. Disabling a client ends its tokens at once.
@@ -32,7 +35,8 @@ app = noun("Health systems that may ask.", _EXAMPLES)
 
 _COLUMNS = ("id", "status", "organisation", "purposes", "roles", "sealed", "may", "scopes")
 _MAY = ("emergency", "record-consent")
-DAY = 86_400
+
+app.command(epilog="Example: carepact client keypair ward")(keypair)
 
 
 @app.command(epilog="Example: see carepact client --help")
@@ -64,11 +68,13 @@ def add(
     keys = read_file(jwks, "--jwks")
     enc = None if enc_jwk is None else read_file(enc_jwk, "--enc-jwk")
 
-    async def act(node: "Runtime") -> tuple["Client", bool]:
+    async def act(node: "Runtime") -> "Client":
         from gateway.authn.clients import client_from_registration
         from gateway.authn.errors import ClientExists, RegistrationRefused
         from gateway.exchange.registrations import Registrations
 
+        if not is_known(node, org):
+            raise Problem("invalid", expression="--org", hint=NOBODY)
         try:
             client = client_from_registration(
                 id,
@@ -85,13 +91,11 @@ def add(
         except RegistrationRefused as refused:
             raise Problem("invalid", hint=str(refused)) from None
         try:
-            return await Registrations(node.node).add(client, act_now(node, reason)), _known(node, org)
+            return await Registrations(node.node).add(client, act_now(node, reason))
         except ClientExists:
             decline(Exit.CONFLICT, f"a client {id} is registered already: carepact client show {id}")
 
-    client, known = with_node(config, as_node, act)
-    if not known:
-        warn(f"carepact: {org} is neither a member nor in the register: no agreement will cover it yet")
+    client = with_node(config, as_node, act)
     _told(client, as_json, f"client {client.id} of {client.organisation} is registered")
 
 
@@ -99,12 +103,6 @@ def _enc_keys(data: bytes | None, now: int, days: int) -> "tuple[PublicKey, ...]
     from gateway.authn.client_keys import enc_key_from_jwk
 
     return () if data is None else (enc_key_from_jwk(data, nbf=now, exp=now + days * DAY),)
-
-
-def _known(node: "Runtime", org: str) -> bool:
-    directory = node.node.directory()
-    tree = directory.register.consent.org_parent
-    return directory.is_member(org) or org in tree or org in tree.values() or org in node.node.organisations
 
 
 @app.command("list", epilog="Example: carepact client list --json")

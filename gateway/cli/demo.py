@@ -9,29 +9,44 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.noun import noun
 from gateway.cli.output import emit_json, emit_rows, say, warn
 from gateway.errors import Exit
 
-app = typer.Typer(
-    help="One real exchange, end to end: a node, three providers, a health system, on this machine alone.",
-    epilog="With your own files: carepact demo --gp record.json --hospital adt.hl7 --hospital oru.hl7 "
-    "--specialist ccd.xml. They stay in a temporary folder that ends with the demo.",
-)
+_EXAMPLES = """With your own files:
+
+\b
+  carepact demo --gp record.json --hospital adt.hl7 oru.hl7 --specialist ccd.xml
+
+They stay in a temporary folder that ends with the demo.
+
+Exit codes: 0 every step held, 2 a file cannot be used, 10 a step did not hold."""
+
+app = noun("One real exchange, end to end, on this machine alone.")
 
 _ENDED = 143
 """What a shell calls a command that SIGTERM ended."""
 
 
-@app.callback(invoke_without_command=True)
+@app.command(epilog=_EXAMPLES)
 def demo(
     gp: Annotated[
-        list[Path] | None, typer.Option("--gp", help="GP Connect structured record, FHIR STU3 JSON.")
+        list[Path] | None,
+        typer.Option("--gp", metavar="FILE", help="GP Connect structured record, FHIR STU3 JSON."),
     ] = None,
-    hospital: Annotated[list[Path] | None, typer.Option("--hospital", help="HL7 v2 messages.")] = None,
-    specialist: Annotated[list[Path] | None, typer.Option("--specialist", help="CDA documents.")] = None,
+    hospital: Annotated[
+        list[Path] | None,
+        typer.Option("--hospital", metavar="FILE...", help="HL7 v2 messages; several files at once."),
+    ] = None,
+    specialist: Annotated[
+        list[Path] | None, typer.Option("--specialist", metavar="FILE", help="CDA documents.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a step.")] = False,
 ) -> None:
-    """Without files: synthetic patients. With files: one exchange for each person found in them."""
+    """One real exchange, end to end: a node, three providers, a health system, on this machine alone.
+
+    Without files: synthetic patients. With files: one exchange for each person found in them.
+    """
     from gateway.sandbox.given import tour_of_files
     from gateway.sandbox.steps import tour
     from gateway.sandbox.tour import Step, StepFailed

@@ -1,10 +1,12 @@
 """`carepact keys`: the node's keys and their life (envelope.md 12). No private key ever leaves its store."""
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import act_now, instant_from_seconds
+from gateway.cli.act import act_now, instant_from_seconds, write_file
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
@@ -19,11 +21,12 @@ _EXAMPLES = """Examples:
 \b
   carepact keys list
   carepact keys jwks > north.jwks.json
+  carepact keys member --out north.member.json
   carepact keys create --use sig --reason 'yearly change'
 
 A key that others must verify or seal by is published in the members file when it is made."""
 
-app = noun("The node's keys: list, jwks, create.", _EXAMPLES)
+app = noun("The node's keys: list, jwks, member, create.", _EXAMPLES)
 
 _COLUMNS = ("use", "alg", "state", "from", "until", "published", "kid")
 _ALGORITHMS = {"sig": ("Ed25519", "ML-DSA-65"), "log": ("Ed25519",), "enc": ("HPKE-9-KE",)}
@@ -56,6 +59,25 @@ def jwks(config: ConfigOption = None, as_node: AsOption = None) -> None:
         ]
 
     emit_json({"keys": with_node(config, as_node, act)})
+
+
+@app.command(epilog="Example: carepact keys member --out north.member.json")
+def member(
+    out: Annotated[Path, typer.Option(help="Write it here, - for stdout.")] = Path("-"),
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """This node's own member record, for another node's `carepact directory add`. Public keys only."""
+
+    async def act(node: "Runtime") -> dict[str, Any]:
+        from gateway.cli.published import own_record
+
+        return own_record(node)
+
+    data = json.dumps(with_node(config, as_node, act), indent=1, sort_keys=True).encode("ascii")
+    write_file(out, data + b"\n", "--out")
+    if str(out) != "-":
+        say(f"{out}: hand it over; there: carepact directory add {out.name} --reason …")
 
 
 @app.command(epilog="Example: carepact keys create --use sig --reason 'yearly change'")

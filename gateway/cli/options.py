@@ -20,7 +20,7 @@ ConfigOption = Annotated[
     typer.Option("--config", help="Configuration file; else CAREPACT_CONFIG, else ./carepact.toml."),
 ]
 AsOption = Annotated[str | None, typer.Option("--as", help="Use this node of a running sandbox.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines; of a list one object a line.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
 PatientOption = Annotated[
     str, typer.Option("--patient", help="SYSTEM|VALUE, or the name of a sandbox patient.")
@@ -50,7 +50,9 @@ def identifier_from_text(text: str) -> Identifier:
     found = identifier_of(text)
     if found is None:
         raise Problem(
-            "invalid", expression="--patient", hint="use 'SYSTEM|VALUE' or a sandbox patient's name"
+            "invalid",
+            expression="--patient",
+            hint="use 'SYSTEM|VALUE', or a name that carepact sandbox status --patients shows",
         )
     return Identifier(*found)
 

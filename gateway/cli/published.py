@@ -6,12 +6,13 @@ workers take it at their next exchange. Retired keys stay in: old evidence must 
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
+    from keys.member import Member
 
 
 def require_publishable(node: "Runtime") -> None:
@@ -28,8 +29,26 @@ def require_publishable(node: "Runtime") -> None:
 
 def publish(node: "Runtime") -> None:
     """Our record with every usable key, in the next version of the file."""
-    from keys.member import member_from_store
     from keys.trust import trust_list, trust_list_to_json
+
+    now = node.node.directory().trust
+    mine = _record(node)
+    members = [mine if one.id == mine.id else one for one in now.members.values()]
+    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
+    replace_file(node, trust_list_to_json(new))
+
+
+def own_record(node: "Runtime") -> dict[str, Any]:
+    """Our record as it stands in the members file; one with every usable key where it is not there."""
+    from keys.trust import json_from_member
+
+    held = node.node.directory().trust.member(node.node.member)
+    return json_from_member(held or _record(node))
+
+
+def _record(node: "Runtime") -> "Member":
+    """Our record with every usable key, and with what the one before said of us."""
+    from keys.member import member_from_store
 
     now = node.node.directory().trust
     old = now.member(node.node.member)
@@ -43,11 +62,7 @@ def publish(node: "Runtime") -> None:
         log_vkeys=_log_vkeys(node, old.log_vkeys if old else ()),
         previous=old,
     )
-    if old is not None:
-        mine = replace(mine, rest=old.rest)
-    members = [mine if one.id == mine.id else one for one in now.members.values()]
-    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
-    _replace(node, trust_list_to_json(new))
+    return mine if old is None else replace(mine, rest=old.rest)
 
 
 def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
@@ -61,7 +76,8 @@ def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys((*known, *own)))[-8:]
 
 
-def _replace(node: "Runtime", data: bytes) -> None:
+def replace_file(node: "Runtime", data: bytes) -> None:
+    """The members file, replaced whole. Raises `no_store`."""
     path = node.settings.directory.members
     temporary = path.with_name(f".{path.name}.{node.entropy(6).hex()}")
     try:
@@ -73,5 +89,5 @@ def _replace(node: "Runtime", data: bytes) -> None:
         temporary.replace(path)
     except OSError:
         raise Problem(
-            "no_store", hint="directory.members was not written; the key is not published"
+            "no_store", hint="directory.members was not written: nothing in it has changed"
         ) from None

@@ -58,10 +58,37 @@ def test_a_client_is_disabled_and_enabled(home: Any, jwks: Path) -> None:
 
 
 def test_an_unknown_organisation_is_named(home: Any, jwks: Path) -> None:
-    """The client is kept, with a warning that no agreement will cover it."""
+    """Nobody of that name is known: refused with the place to look, and nothing is kept."""
     said = add(home, jwks, "--org", "far.example")
-    assert said.code == 0
-    assert "far.example" in said.err
+    assert said.code == 2
+    assert "--org" in said.err
+    assert "carepact directory list" in said.err
+    assert home("client", "list", "--json").out == ""
+
+
+def test_a_keypair_is_registered_as_it_is_made(home: Any, carepact: Any, tmp_path: Path) -> None:
+    """What `keypair` makes `add` takes; the private files are their owner's alone, the public ones public."""
+    folder = tmp_path / "ward"
+    made = carepact("client", "keypair", str(folder), "--days", "30")
+    assert made.code == 0, made.err
+    assert "carepact client add" in made.out
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes["ward"] == modes["keys"] == 0o700
+    assert modes["signing.jwk"] == modes["kek"] == 0o600
+    public = (folder / "jwks.json").read_text() + (folder / "enc.jwk").read_text()
+    assert json.loads((folder / "signing.jwk").read_text())["d"] not in public
+    assert not {"d", "priv"} & json.loads((folder / "enc.jwk").read_text()).keys()
+    added = add(home, folder / "jwks.json", "--enc-jwk", str(folder / "enc.jwk"), "--sealed", "required")
+    assert added.code == 0, added.err
+    assert added.json["sealed"] == "required"
+
+
+def test_a_keypair_is_never_made_beside_something(carepact: Any, tmp_path: Path) -> None:
+    """A folder that holds anything is refused and left as it is."""
+    (tmp_path / "old").write_text("kept")
+    assert carepact("client", "keypair", str(tmp_path)).code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert carepact("client", "keypair", str(tmp_path / "old")).code == 2
 
 
 @pytest.mark.parametrize(

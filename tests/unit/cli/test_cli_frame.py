@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-NOUNS = ("exchange", "consent", "agreement", "client", "audit", "source", "keys", "db", "doctor")
+NOUNS = (
+    "demo", "sandbox", "serve", "exchange", "consent", "agreement", "client", "audit", "source", "directory",
+    "keys", "db", "doctor",
+)  # fmt: skip
 HEAVY = ("sqlalchemy", "starlette", "httpx", "cryptography", "fhir", "lxml", "structlog")
 
 
@@ -42,6 +45,28 @@ def test_a_noun_loads_nothing_heavy_for_its_help(noun: str) -> None:
     )
     assert done.returncode == 0
     assert done.stderr.strip().endswith("[]")
+
+
+def test_bare_carepact_shows_its_help_once() -> None:
+    """Without a command the help is shown, once, with exit 2."""
+    said = carepact()
+    assert said.returncode == 2
+    assert (said.stdout + said.stderr).count("Usage:") == 1
+    assert "carepact demo" in said.stderr
+
+
+@pytest.mark.parametrize("noun", ["keys", "agreement", "client", "consent", "directory"])
+def test_the_first_help_names_every_verb(noun: str) -> None:
+    """`carepact --help` says of these nouns all that they can do."""
+    line = (
+        carepact("--help")
+        .stdout.replace("\n             ", " ")
+        .partition(f"\n  {noun}")[2]
+        .partition("\n")[0]
+    )
+    verbs = carepact(noun, "--help").stdout.partition("Commands:")[2].partition("\n\n")[0]
+    for verb in (row.split()[0] for row in verbs.splitlines() if row[:2] == "  " and row[2] != " "):
+        assert verb in line
 
 
 @pytest.mark.parametrize("noun", NOUNS)
