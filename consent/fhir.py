@@ -174,12 +174,18 @@ def withdrawn(document: Mapping[str, Any]) -> dict[str, Any]:
 def narrowed(document: Mapping[str, Any], item: Excepted) -> dict[str, Any]:
     """The next version of a permit that no longer covers some data: one more exception, for everybody.
 
+    Equal to the document where that is excepted already.
     Raises `Uncomputable` for a consent that is not a permit: there is nothing to narrow.
     """
     root = document.get("provision", {})
     if root.get("type") != "permit":
         raise Uncomputable("Consent.provision.type", "only a permit can be withdrawn in part")
-    exceptions = [*root.get("provision", []), _exception(item, ())]
+    held = root.get("provision", [])
+    told = _exception(item, ())
+    # The desk writes an exception for the same recipients as its permit: that leaves out the same.
+    if told in held or (root.get("actor") and {**told, "actor": root["actor"]} in held):
+        return dict(document)
+    exceptions = [*held, told]
     return {**document, "provision": {**root, "provision": exceptions}}
 
 

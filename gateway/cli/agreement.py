@@ -185,4 +185,4 @@ def _told_added(row: dict[str, Any], as_json: bool, *, quiet: bool = False) -> N
         emit_json(row)
     elif not quiet:
         id = row["id"]
-        say(f"agreement {id} version {row['version']} is kept; next: carepact agreement sign {id}")
+        say(f"agreement {id} version {row['version']} is kept; next: carepact agreement sign {id} --reason …")

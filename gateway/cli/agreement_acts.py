@@ -10,7 +10,7 @@ import typer
 
 from gateway.cli.act import act_now, decline, operator, write_file
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
-from gateway.cli.output import emit_json, say
+from gateway.cli.output import emit_json, say, warn
 from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
@@ -108,14 +108,17 @@ def _run(
     config: Path | None,
     as_node: str | None,
 ) -> None:
-    async def act(node: "Runtime") -> "StoredStatement":
-        return await _stated(node, said, reason)
+    async def act(node: "Runtime") -> "tuple[StoredStatement, tuple[str, ...]]":
+        made = await _stated(node, said, reason)
+        return made, await _awaited(node, made) if made.action == "resume" else ()
 
-    stored = with_node(config, as_node, act)
+    stored, awaited = with_node(config, as_node, act)
     if out is not None:
         write_file(out, stored.jws, "--out")
     if str(out) != "-":
         told_statement(stored, as_json)
+    if awaited:
+        warn(f"carepact: it stays suspended until {', '.join(awaited)} resumes too, whoever suspended it")
 
 
 async def _stated(node: "Runtime", said: _Statement, reason: str) -> "StoredStatement":
@@ -123,6 +126,8 @@ async def _stated(node: "Runtime", said: _Statement, reason: str) -> "StoredStat
     from gateway.exchange.agreements import Agreements
 
     act = act_now(node, reason)
+    org = said.org or node.settings.node.id
+    await _require_party(node, said, org)
     signers = statement_signers(_keys(node, said), int(act.at.timestamp()))
     with refusing():
         return await Agreements(node.node).state(
@@ -130,9 +135,41 @@ async def _stated(node: "Runtime", said: _Statement, reason: str) -> "StoredStat
             signers,
             act,
             action=said.action,
-            org=said.org or node.settings.node.id,
+            org=org,
             by=said.by or operator(),
             effective=_seconds(said.effective),
+        )
+
+
+async def _awaited(node: "Runtime", made: "StoredStatement") -> tuple[str, ...]:
+    """Signatories whose resumption is still missing once this one counts."""
+    from consent.agreement import agreement_from_stored
+    from consent.instants import micros
+    from gateway.exchange.agreements import Agreements
+
+    held = await Agreements(node.node).get(made.agreement, made.version, at=node.clock())
+    agreement, at = agreement_from_stored(held), micros(made.at)
+    if not agreement.standing(at).suspended:
+        return ()
+    stops = max(one.at for one in agreement.statements if one.action == "suspend")
+    resumed = {one.org for one in agreement.statements if one.action == "resume" and one.at > stops}
+    return tuple(sorted(agreement.standing(at).signed - resumed))
+
+
+async def _require_party(node: "Runtime", said: _Statement, org: str) -> None:
+    """What a stranger states counts for nothing: it is never made."""
+    from consent.agreement import agreement_from_bytes
+    from gateway.exchange.agreements import Agreements
+
+    held = await Agreements(node.node).get(said.id, said.version, at=node.clock())
+    agreement = agreement_from_bytes(held.document)
+    parties = sorted(agreement.providers | agreement.recipients)
+    if org not in parties:
+        decline(
+            Exit.BAD_PROOF,
+            f"{org} is no party of {agreement.ref} ({', '.join(parties)}): "
+            "state it for one of them with --org … --keys … --kek …, or take in its statement: "
+            "carepact agreement statement FILE --reason …",
         )
 
 

@@ -26,6 +26,9 @@ SOON = 30 * 86_400
 LEAST_DISK = 1 << 30
 
 
+_OWN = "carepact keys member --out own.json; carepact directory add own.json --reason …"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line. `next`: the command or change that helps; empty where nothing is to do."""
@@ -46,7 +49,7 @@ def examine(file: Path) -> tuple[Check, ...]:
     try:
         settings = load(file)
     except RefusedToStart as refused:
-        return (Check("configuration", "failed", str(refused), f"edit {file}"),)
+        return (Check("configuration", "failed", str(refused), f"correct {file}"),)
     found = [Check("configuration", "ok", str(file)), *_checked(settings)]
     if any(check.state == "failed" for check in found):
         return (*found, Check("the rest", "skipped", "the node cannot be opened as it is"))
@@ -115,12 +118,19 @@ def _keys_and_members(settings: "Settings") -> Iterator[Check]:
 
     def stored() -> Check:
         nonlocal keys
+        if not place.is_dir():
+            return Check("keys", "failed", f"there are no keys yet in {place}", "carepact serve makes them")
         keys = _stored_keys(settings)
         return _live_keys(keys, int(system_clock().timestamp()))
 
-    yield _guarded("keys", "restore the KEK and the key folder from a backup", stored)
-    yield _guarded("members", "repair directory.members", lambda: _members(settings, keys, system_clock()))
-    yield _guarded("register", "repair directory.register", lambda: _register(settings))
+    place = settings.node.state / "keys"
+    yield _guarded("keys", f"restore {place} and its KEK from a backup", stored)
+    file = settings.directory.members
+    yield _guarded(
+        "members", f"repair {file} (directory.members)", lambda: _members(settings, keys, system_clock())
+    )
+    named = settings.directory.register_file
+    yield _guarded("register", f"repair {named} (directory.register)", lambda: _register(settings))
 
 
 def _stored_keys(settings: "Settings") -> "tuple[PublicKey, ...]":
@@ -130,10 +140,7 @@ def _stored_keys(settings: "Settings") -> "tuple[PublicKey, ...]":
     from keys.store.file import FileKeyStore
     from keys.store.wrapper import wrapper_from
 
-    folder = settings.node.state / "keys"
-    if not folder.is_dir():
-        raise RefusedToStart("there are no keys yet: carepact serve makes them")
-    return FileKeyStore(folder, wrapper_from(settings.kek), os.urandom).public()
+    return FileKeyStore(settings.node.state / "keys", wrapper_from(settings.kek), os.urandom).public()
 
 
 def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:
@@ -153,7 +160,9 @@ def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:
     if end - at < SOON:
         step = f"carepact keys create --use {use} --reason …"
         return Check("keys", "warning", f"the newest {use} key ends in {days} days", step)
-    return Check("keys", "ok", f"{len(keys)} keys open; the first of those in use ends in {days} days")
+    return Check(
+        "keys", "ok", f"{len(keys)} keys open; of those that sign the {use} key ends first, in {days} days"
+    )
 
 
 def _members(settings: "Settings", keys: "tuple[PublicKey, ...]", now: "datetime") -> Check:
@@ -161,22 +170,26 @@ def _members(settings: "Settings", keys: "tuple[PublicKey, ...]", now: "datetime
 
     trust = MembersFile(settings.directory.members).current.trust
     at = int(now.timestamp())
-    step = "write directory.members anew, with a higher version"
+    file = settings.directory.members
+    step = f"write {file} anew, with a higher version"
     if trust.expires <= at:
         return Check("members", "failed", "the list has expired: nothing is sealed or opened", step)
     mine = trust.member(settings.node.id)
     if mine is None:
-        return Check("members", "failed", "this node is not in it: nobody can verify its answers", step)
+        return Check("members", "failed", "this node is not in it: nobody can verify its answers", _OWN)
     if unpublished := _unpublished(trust, settings.node.id, keys, at):
         said = f"{unpublished} of this node's live signing keys are not in it"
         return Check("members", "failed", said, step)
     if trust.disabled:
         named = "; ".join(f"{who}: {why}" for who, why in trust.disabled)
-        return Check("members", "warning", f"disabled: {named}", step)
+        again = "carepact directory add FILE --reason …, with a good record of theirs"
+        return Check("members", "warning", f"disabled: {named}", again)
     if trust.expires - at < SOON:
         said = f"the list expires in {(trust.expires - at) // 86_400} days"
         return Check("members", "warning", said, step)
-    return Check("members", "ok", f"{len(trust.members)} members, version {trust.version}")
+    count = len(trust.members)
+    said = f"{count} member{'' if count == 1 else 's'}, version {trust.version}"
+    return Check("members", "ok", said)
 
 
 def _unpublished(trust: "TrustList", me: str, keys: "tuple[PublicKey, ...]", at: int) -> int:

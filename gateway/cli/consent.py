@@ -77,7 +77,7 @@ def grant(
     identifier = identifier_from_text(patient)
 
     async def act(node: "Runtime") -> dict[str, Any]:
-        from consent.fhir import excepted_from_text
+        from gateway.cli.consent_options import excepted_from_option, require_given
         from gateway.cli.person import canonical
         from gateway.exchange.consents import Grant
 
@@ -85,13 +85,14 @@ def grant(
             permit=tuple(permit or ()),
             deny=tuple(deny or ()),
             to=tuple(to or ()),
-            excepted=tuple(excepted_from_text(text) for text in excepted or ()),
+            excepted=tuple(excepted_from_option("--except", text) for text in excepted or ()),
             custodians=tuple(custodian or ()),
             data_from=data_from,
             data_to=data_to,
             until=until,
             id=id,
         )
+        await require_given(node, given)
         about = canonical(identifier)
         return _row(await node.consents.grant(about, given, act_now(node, reason), dry_run=dry_run))
 
@@ -113,13 +114,16 @@ def withdraw(
     """Withdraw a consent, whole or in part. It binds the next resource that is decided on."""
 
     async def act(node: "Runtime") -> dict[str, Any]:
-        from consent.fhir import excepted_from_text
+        from gateway.cli.consent_options import excepted_from_option
 
-        part = None if only is None else excepted_from_text(only)
+        part = None if only is None else excepted_from_option("--only", only)
         held = _row(await node.consents.get(id))
         if held["status"] != "active":
             decline(Exit.CONFLICT, f"consent {held['id']} is {held['status']} already: nothing was changed")
-        return _row(await node.consents.withdraw(id, act_now(node, reason), only=part, dry_run=dry_run))
+        row = _row(await node.consents.withdraw(id, act_now(node, reason), only=part, dry_run=dry_run))
+        if row["version"] == held["version"]:
+            decline(Exit.CONFLICT, f"consent {id} leaves {only} out already: nothing was changed")
+        return row
 
     _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
 

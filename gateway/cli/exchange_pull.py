@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli.act import write_file
 from gateway.cli.options import AsOption, JsonOption, PatientOption, identifier_from_text
 from gateway.cli.output import emit_json, emit_rows, say, warn
-from gateway.errors import Exit, Problem
+from gateway.errors import Exit, Problem, RefusedToStart
 
 if TYPE_CHECKING:
     from gateway.client.answer import Answer
@@ -46,6 +47,8 @@ def pull(
     from gateway.client.errors import ClientError, NotReached, Refused, Unverified
 
     identifier = identifier_from_text(patient)
+    if out is not None:
+        _require_writable(out)
     given = (url, client_id, key, member, members)
     if all(given):
         registration, trust = _registered(url, client_id, key, keys, kek, member, members, scope)
@@ -57,7 +60,7 @@ def pull(
     try:
         answer = asyncio.run(_ask(registration, trust, asked, identifier.system, identifier.value, summary))
     except Refused as refused:
-        warn(f"carepact: {refused}")
+        warn(f"carepact: {refused}{_next(refused.category, registration.client_id)}")
         raise typer.Exit(_exit_of(refused.category)) from None
     except NotReached as failed:
         warn(f"carepact: {failed}: is it running? carepact sandbox status, or carepact serve")
@@ -93,14 +96,14 @@ def _show(answer: "Answer", out: Path | None, as_json: bool) -> None:
             "source": f"{row['org']}/{row['source']}",
             "state": row["state"],
             "records": sum(row.get("counts", {}).values()),
-            "verified": "end to end" if answer.evidence else "statement only",
+            "verified": _verified(row, answer),
             "as_of": _time(row.get("as_of")),
             "reason": row.get("reason", ""),
         }
         for row in answer.sources
     ]
     if out is not None:
-        out.write_bytes(answer.raw)
+        write_file(out, answer.raw, "--out")
     if as_json:
         counts = answer.counts()
         emit_json(
@@ -117,14 +120,45 @@ def _show(answer: "Answer", out: Path | None, as_json: bool) -> None:
         raise typer.Exit(Exit.NOT_AVAILABLE)
 
 
+def _verified(row: dict[str, Any], answer: "Answer") -> str:
+    """How what a source sent was verified; nothing was, where it sent nothing."""
+    if row["state"] != "answered":
+        return ""
+    return "end to end" if answer.evidence else "statement only"
+
+
+def _require_writable(out: Path) -> None:
+    """Before anything is asked: an answer that cannot be kept would be a disclosure for nothing."""
+    folder = out.parent
+    place = out if out.exists() else folder
+    if out.is_dir() or not folder.is_dir() or not os.access(place, os.W_OK):
+        raise Problem("invalid", expression="--out", hint="this file cannot be written; nothing was asked")
+
+
 def _time(seconds: int | None) -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else ""
 
 
+_NEXT = {
+    "invalid_request": "--purpose, --role or --scope is not of its form: carepact exchange pull --help",
+    "unauthorized_client": "what this client may name: carepact client show {}",
+    "invalid_client": "whether it is enabled, and its keys: carepact client show {}",
+    "invalid_scope": "what this client may ask for: carepact client show {}",
+}
+
+
+def _next(category: str, client: str) -> str:
+    hint = _NEXT.get(category)
+    return f"; {hint.format(client)}" if hint else ""
+
+
 def _exit_of(category: str) -> int:
     from gateway.errors import CATEGORIES
+
+    if category in ("invalid_request", "unsupported_grant_type"):
+        return Exit.USAGE
 
     if category in ("invalid_client", "invalid_scope", "unauthorized_client"):
         return Exit.DENIED
@@ -138,7 +172,7 @@ def _of_sandbox(as_node: str | None) -> tuple["Registration", "TrustList"]:
 
     state = read(default_folder())
     if state is None or (as_node is not None and as_node not in state.nodes):
-        raise Problem("not_found", hint="no such sandbox: carepact sandbox up, or give --url and the rest")
+        raise RefusedToStart("no such sandbox: carepact sandbox up, or give --url and the rest")
     process = state.process("greenfield")
     places = Places(state.folder)
     return registration_of(places, process.url if process else ""), MembersFile(places.members).current.trust

@@ -66,11 +66,21 @@ async def _agreements(node: "Runtime") -> list[Check]:
         chain = {custodian, *register.chain(custodian)}
         force = [one.ref for one in versions if one.in_force(micros(at)) and one.providers & chain]
         name = f"agreements of {custodian}"
-        step = f"carepact agreement new ID --provider {custodian} --recipient … --reason …"
+        stopped = [one for one in versions if one.providers & chain and one.standing(micros(at)).suspended]
+        step = (
+            f"carepact agreement resume {stopped[0].id} --reason …"
+            if stopped
+            else (f"carepact agreement new ID --provider {custodian} --recipient … --reason …")
+        )
         found.append(
             Check(name, "ok", f"in force: {', '.join(force)}")
             if force
-            else Check(name, "warning", "none is in force: nothing of it may leave", step)
+            else Check(
+                name,
+                "warning",
+                f"none is in force{' (suspended)' if stopped else ''}: nothing of it may leave",
+                step,
+            )
         )
     return found
 

@@ -103,12 +103,17 @@ class Consents:
     async def withdraw(
         self, id: str, act: Act, *, only: Excepted | None = None, dry_run: bool = False
     ) -> StoredConsent:
-        """Withdraw a consent, or (`only`) what it says about some data; binds the next resource."""
+        """Withdraw a consent, or (`only`) what it says about some data; binds the next resource.
+
+        What is withdrawn already stays the version that it is, without a leaf.
+        """
 
         def unit(connection: Connection) -> StoredConsent:
             held = self._held(connection, id)
             document = document_from_bytes(held.document)
             changed = withdrawn(document) if only is None else narrowed(document, only)
+            if changed == document:
+                return held
             return self._put(connection, id, held.subject, document_to_bytes(changed), act, held)
 
         return await self._write(unit, dry_run)

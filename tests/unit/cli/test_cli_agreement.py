@@ -42,13 +42,25 @@ def test_either_side_suspends_alone_and_both_resume(home: Any) -> None:
     act(home, "sign", *home.signed_by(home.peer))
     act(home, "suspend", *home.signed_by(home.peer))
     seen = [status(home)]
-    act(home, "resume")
+    alone = act(home, "resume")
+    assert "stays suspended until east.example resumes too" in alone.err
     time.sleep(1.1)  # statements count from the second that they name, and of one second the stop wins
     seen.append(status(home))
-    act(home, "resume", *home.signed_by(home.peer))
+    assert "suspended" not in act(home, "resume", *home.signed_by(home.peer)).err
     assert [*seen, status(home)] == ["suspended", "suspended", "active"]
     assert act(home, "terminate").code == 0
     assert status(home) == "terminated"
+
+
+def test_the_doctor_leads_back_from_a_suspension(admitted: Any) -> None:
+    """Where the only agreement of a custodian is suspended the next step is to resume it, not to draft one."""
+    assert (
+        admitted("agreement", "suspend", "D1", *admitted.signed_by(admitted.ward), "--reason", "x").code == 0
+    )
+    rows = {row["check"]: row for row in admitted("doctor", "--json").rows}
+    found = rows[f"agreements of {admitted.ward}"]
+    assert found["state"] == "warning"
+    assert "carepact agreement resume D1 --reason" in found["next"]
 
 
 def test_a_termination_in_the_future_does_not_end_it_yet(home: Any) -> None:
@@ -131,7 +143,8 @@ def test_every_write_has_its_leaf(home: Any) -> None:
     ("arguments", "code", "says"),
     [
         (("sign", "D9", "--reason", "x"), 4, "agreement list"),
-        (("sign", "D1", "--org", "far.example", "--reason", "x"), 6, "party"),
+        (("sign", "D1", "--org", "far.example", "--reason", "x"), 6, "--keys … --kek …"),
+        (("suspend", "D1", "--org", "far.example", "--reason", "x"), 6, "no party of D1@1"),
         (("sign", "D1", "--org", "east.example", "--reason", "x"), 6, "members list"),
         (("sign", "D1", "--keys", "nowhere", "--kek", "env:NONE", "--reason", "x"), 2, "no such folder"),
         (("sign", "D1", "--keys", ".", "--reason", "x"), 2, "--kek"),

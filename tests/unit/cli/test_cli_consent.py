@@ -55,6 +55,40 @@ def test_withdrawing_a_part_narrows_and_withdrawing_ends(home: Any) -> None:
     assert "already" in again.err
 
 
+@pytest.mark.parametrize("recipients", [(), ("--to", "east.example")])
+def test_a_part_is_withdrawn_once(home: Any, recipients: tuple[str, ...]) -> None:
+    """What is left out already is said so: no new version, no leaf, also where the grant left it out."""
+    grant(home, "--permit", "TREAT", "--except", "label:HIV", "--id", "c-1", *recipients)
+    part = ("consent", "withdraw", "c-1", "--reason", "by phone", "--only")
+    assert home(*part, "label:PSY").code == 0
+    leaves = home("audit", "verify", "--json").json["leaves"]
+    for again in ("label:PSY", "label:HIV"):
+        said = home(*part, again)
+        assert said.code == 5
+        assert f"leaves {again} out already" in said.err
+    assert home("consent", "show", "c-1", "--json").json["version"] == 2
+    assert home("audit", "verify", "--json").json["leaves"] == leaves
+    unknown = home(*part, "label:FOO")
+    assert (unknown.code, "(--only)" in unknown.err) == (2, True)
+
+
+def test_an_id_that_is_taken_is_named(home: Any) -> None:
+    """`--id` of a consent that is there is a conflict with the next step; the first one stays."""
+    grant(home, "--permit", "TREAT", "--id", "c-1")
+    taken = grant(home, "--deny", "TREAT", "--id", "c-1")
+    assert taken.code == 5
+    assert "--id" in taken.err
+    assert "carepact consent show c-1" in taken.err
+    assert home("consent", "show", "c-1", "--json").json["says"] == "permit TREAT"
+
+
+def test_a_name_that_no_sandbox_patient_has_says_where_names_are(home: Any) -> None:
+    """A mistyped name leads to the list of names."""
+    refused = grant(home, "--permit", "TREAT", patient="patient_with_ful_record")
+    assert refused.code == 2
+    assert "carepact sandbox status --patients" in refused.err
+
+
 def test_each_change_of_a_consent_is_a_leaf(home: Any) -> None:
     """Grant and withdrawal are in the ledger, with who did it and why, sealed in the detail."""
     grant(home, "--permit", "TREAT", "--id", "c-1")
@@ -67,17 +101,22 @@ def test_each_change_of_a_consent_is_a_leaf(home: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "says"),
     [
-        (("--permit", "EVERYTHING"), 2, "purpose"),
-        (("--permit", "TREAT", "--except", "mood:PSY"), 2, "label:CODE"),
-        (("--permit", "TREAT", "--until", "soon"), 2, "no date"),
-        (("--permit", "TREAT", "--to", "nobody.example"), 2, "resolves to nobody"),
-        ((), 2, "must name a purpose"),
+        (("--permit", "EVERYTHING"), 2, "(--permit) not a purpose"),
+        (("--deny", "EVERYTHING"), 2, "(--deny) not a purpose"),
+        (("--permit", "TREAT", "--except", "mood:PSY"), 2, "(--except) use label:CODE"),
+        (("--permit", "TREAT", "--except", "label:FOO"), 2, "(--except) not a label we know"),
+        (("--permit", "TREAT", "--until", "soon"), 2, "(--until) use a date like"),
+        (("--permit", "TREAT", "--until", "2020-01-01"), 2, "(--until) that day is over"),
+        (("--permit", "TREAT", "--data-from", "once"), 2, "(--data-from) use a date like"),
+        (("--permit", "TREAT", "--to", "nobody.example"), 2, "(--to) nobody in the members list"),
+        (("--permit", "TREAT", "--custodian", "nobody.example"), 2, "(--custodian) nobody in"),
+        ((), 2, "--permit or --deny"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(
     home: Any, options: tuple[str, ...], code: int, says: str
 ) -> None:
-    """A consent that a decision could not compute is refused with the element, and not stored."""
+    """A consent that a decision could not compute is refused with the option as typed, and not stored."""
     refused = grant(home, *options, "--id", "c-1")
     assert refused.code == code
     assert says in refused.err

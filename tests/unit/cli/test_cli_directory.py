@@ -107,6 +107,20 @@ def test_a_disabled_record_is_named_kept_and_repaired(home: Any, record: Path) -
     assert home("directory", "list", "--json").rows[-1]["state"] == "believed"
 
 
+def test_a_node_puts_itself_on_the_list(home: Any, tmp_path: Path) -> None:
+    """Without a record of its own a node makes one from its keys; `add` takes it, and the doctor is content."""
+    path = home.folder / "members.json"
+    document = json.loads(path.read_bytes())
+    document["members"] = document["members"][1:]
+    path.write_text(json.dumps(document), "utf-8")
+    told = {row["check"]: row for row in home("doctor", "--json").rows}["members"]
+    assert told["state"] == "failed"
+    assert "carepact keys member" in told["next"]
+    assert home("keys", "member", "--out", str(tmp_path / "own.json")).code == 0
+    assert add(home, tmp_path / "own.json").json["done"] == "added"
+    assert {row["check"]: row for row in home("doctor", "--json").rows}["members"]["state"] == "ok"
+
+
 def test_a_node_hands_over_its_own_record(home: Any, tmp_path: Path) -> None:
     """`keys member` is the record of the members file; another node's `add` takes it; it never loses keys."""
     out = tmp_path / "north.json"
