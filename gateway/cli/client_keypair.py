@@ -36,10 +36,9 @@ def keypair(
         return
     say(f"{folder}/jwks.json and {folder}/enc.jwk are public: hand them to the node's operator")
     say(f"{folder}/signing.jwk, {folder}/kek and {folder}/keys are private: they stay here")
-    say(
-        f"next, at the node: carepact client add ID --org ORGANISATION --jwks {folder}/jwks.json "
-        f"--enc-jwk {folder}/enc.jwk --days {days} --scope 'system/*.rs' --purpose TREAT --reason …"
-    )
+    public = f"--jwks {folder}/jwks.json --enc-jwk {folder}/enc.jwk --days {days}"
+    may = "--scope 'system/*.rs' --purpose TREAT --role doctor"
+    say(f"next, at the node: carepact client add ID --org ORGANISATION {public} {may} --reason …")
     say(
         f"then, here: carepact exchange pull --url URL --client-id ID --key {folder}/signing.jwk "
         f"--keys {folder}/keys --member NODE --members members.json --patient 'SYSTEM|VALUE'"
