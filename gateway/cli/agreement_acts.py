@@ -147,7 +147,8 @@ async def _awaited(node: "Runtime", made: "StoredStatement") -> tuple[str, ...]:
     from consent.instants import micros
     from gateway.exchange.agreements import Agreements
 
-    held = await Agreements(node.node).get(made.agreement, made.version, at=node.clock())
+    known = max(node.clock(), made.at)  # a resumption may be dated a second ahead of the clock
+    held = await Agreements(node.node).get(made.agreement, made.version, at=known)
     agreement, at = agreement_from_stored(held), micros(made.at)
     if not agreement.standing(at).suspended:
         return ()

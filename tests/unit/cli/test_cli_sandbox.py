@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +11,18 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.app import run
-
 PATIENT = ("--patient", "patient_with_full_record")
 FOLDER = "CAREPACT_SANDBOX"
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A sandbox that runs as long as the tests of this file."""
+    """A sandbox that runs as long as the tests of this file; started as from a shell, so none is our child."""
     place = Path(tempfile.mkdtemp()) / "sandbox"
-    assert run(("sandbox", "up", "--state", str(place))) == 0
+    command = [sys.executable, "-m", "gateway", "sandbox"]
+    subprocess.run([*command, "up", "--state", str(place)], check=True, capture_output=True, timeout=120)
     yield place
-    assert run(("sandbox", "down", "--state", str(place))) == 0
+    subprocess.run([*command, "down", "--state", str(place)], check=True, capture_output=True, timeout=60)
     shutil.rmtree(place.parent)
 
 
