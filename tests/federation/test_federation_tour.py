@@ -39,7 +39,7 @@ def _judge(steps):
     assert sum(r["records"] for r in after.rows) < sum(r["records"] for r in before.rows)
     assert "consent-deny" in " ".join(row["decision"] for row in after.rows)
     withheld = steps[7]
-    assert withheld.name.endswith("resources are withheld now")
+    assert "resources are denied now" in withheld.name
     assert "securityLabel=PSY" in withheld.detail
     assert all(row["before"] > row["after"] for row in withheld.rows)
 
