@@ -45,7 +45,7 @@ from gateway.exchange.node import BoundSource, Node
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
-from gateway.records.sql import sql_room
+from gateway.records.sql import require_secrets, sql_room
 from keys import selftest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
@@ -100,6 +100,7 @@ async def open_node(
     floor = open_floor(settings)  # 5
     async with AsyncExitStack() as stack:
         database = await _open_database(settings, stack)  # 6
+        await require_secrets(secrets, database)
         index_key = secrets.secret("index_key")
         own = Secrets(wrapper, entropy, index_key, settings.node.allow_test_patients)
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from adapters.interface import Identifier
+from consent.errors import Uncomputable
 from consent.fhir import (
     Excepted,
     admit,
@@ -21,6 +22,7 @@ from consent.fhir import (
     narrowed,
     withdrawn,
 )
+from consent.instants import micros
 from consent.interface import StoredConsent
 from consent.store.sql import SQLConsentRegistry
 from gateway.audit import ledger
@@ -30,6 +32,7 @@ from gateway.exchange.node import Node
 from gateway.exchange.resolve import canonical
 from gateway.records.interface import AmbiguousPatient
 
+_SKEW = 60_000_000  # microseconds that two clocks may differ
 _SHARED = "this identifier is on more than one person's record"
 
 
@@ -134,8 +137,12 @@ class Consents:
         """Every version about this patient known at an instant, oldest first; empty for an unknown one."""
 
         def unit(connection: Connection) -> tuple[StoredConsent, ...]:
-            person = self._node.room(connection).index.resolve([canonical(patient)]).person
-            return self._registry(connection).of_subjects((person,), as_of=at) if person else ()
+            index = self._node.room(connection).index
+            found = index.resolve([canonical(patient)])
+            if found.state == "ambiguous":
+                raise Problem("conflict", hint=_SHARED)
+            persons = index.persons(found.person) if found.person else ()
+            return self._registry(connection).of_subjects(persons, as_of=at)
 
         return await self._node.database.read(unit)
 
@@ -177,6 +184,8 @@ class Consents:
         node = self._node
         version, recorded = (1, act.at) if held is None else (held.version + 1, max(act.at, held.recorded))
         view = admit(document, resolves=self._resolves, subject=subject)  # 1
+        if view.given is not None and view.given > micros(recorded) + _SKEW:
+            raise Uncomputable("Consent.dateTime", "is in the future: it would not bind now")
         vault = node.room(connection).vault
         detail = {"consent": f"{id}@{version}", "status": view.status, "by": act.by, "reason": act.reason}
         entry = Entry("consent", int(act.at.timestamp()), person=subject, detail=detail)

@@ -32,6 +32,8 @@ class Epochs:
     patient: int
     agreements: int
     directory: str
+    persons: tuple[str, ...] = ()
+    """Who turned out to be this person: a refusal that was recorded for one of them binds for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def read_policy(
     stored: tuple[StoredConsent, ...] = ()
     if person is not None:
         consents = SQLConsentRegistry(connection, vault or node.room(connection).vault)
-        stored = consents.of_subjects((person,), as_of=_EVER)
+        stored = consents.of_subjects(epochs.persons, as_of=_EVER)
+        stored = tuple(replace(one, subject=person) for one in stored)
     views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
     now = max(request.at, node.clock())
     as_of = max((now, *_instants(known, stored)))
@@ -81,9 +84,11 @@ def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredCon
 
 def read_epochs(connection: Connection, node: Node, person: str | None) -> Epochs:
     """The epochs as they are now, inside the releasing transaction."""
-    consents = SQLConsentRegistry(connection, node.room(connection).vault)
-    patient = consents.epoch(person) if person is not None else 0
-    return Epochs(patient, SQLAgreementRegistry(connection).epoch(), node.directory().epoch)
+    room = node.room(connection)
+    persons = room.index.persons(person) if person is not None else ()
+    consents = SQLConsentRegistry(connection, room.vault)
+    patient = sum(consents.epoch(one) for one in persons)
+    return Epochs(patient, SQLAgreementRegistry(connection).epoch(), node.directory().epoch, persons)
 
 
 def _readable(stored: tuple[StoredAgreement, ...]) -> tuple[SharingAgreement, ...]:

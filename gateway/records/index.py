@@ -108,16 +108,16 @@ class Index:
         return self._persons_of((patient,)).get(patient)
 
     def links(self, person: str) -> tuple[Link, ...]:
-        return self._links(self._rows.links_to(self._same(person)))
+        return self._links(self._rows.links_to(self.persons(person)))
 
     def aliases(self, person: str) -> Mapping[str, str]:
-        same = self._same(person)
+        same = self.persons(person)
         current = same[0]
         found = {row.patient: current for row in self._rows.links_to(same)}
         return found | dict.fromkeys(same[1:], current)
 
     def identifiers(self, person: str) -> tuple[Identifier, ...]:
-        same = self._same(person)
+        same = self.persons(person)
         rows = self._rows.links_to(same)
         found = [named.identifier for row in rows for named in self._features(row).identifiers]
         for row in self._rows.persons(same).values():
@@ -165,7 +165,7 @@ class Index:
             if not found:
                 break
             rows |= found
-            same = [person for row in found.values() for person in self._same(row.person)]
+            same = [person for row in found.values() for person in self.persons(row.person)]
             rows |= {row.patient: row for row in self._rows.links_to(same)}
             more = {t for row in rows.values() for t in self._tokens(self._features(row))} - seen
             seen |= more
@@ -231,7 +231,7 @@ class Index:
         found |= {owner: owner for owner in owners if owner in rows and owner not in found}
         return {owner: rows[person].joined or person for owner, person in found.items()}
 
-    def _same(self, person: str) -> tuple[str, ...]:
+    def persons(self, person: str) -> tuple[str, ...]:
         """The person that it is now, then all that were joined to it."""
         row = self._rows.persons((person,)).get(person)
         current = (row.joined if row else None) or person

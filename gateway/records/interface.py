@@ -215,6 +215,10 @@ class PatientIndex(Protocol):
         """The person of a source Patient, or of a person that was joined to another."""
         ...
 
+    def persons(self, person: str) -> tuple[str, ...]:
+        """The person that it is now, then all that turned out to be the same: what was said of one holds."""
+        ...
+
     def links(self, person: str) -> tuple[Link, ...]:
         """Every link of the person, by source Patient."""
         ...

@@ -16,16 +16,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
+from gateway.errors import RefusedToStart
 from gateway.records.chunks import chunks
+from gateway.records.interface import Database
 from gateway.records.room import Room, Secrets, assemble
 from gateway.records.rows import ContributionRow, Found, MemberRow, RecordRow
 from gateway.records.sql_index import SQLIndex, SQLKeys
-from gateway.records.tables import contribution, record, record_member
+from gateway.records.tables import contribution, identifier_token, record, record_member
+from keys.store.shelf import ShelfSecretStore
 
 
 def sql_room(connection: Connection, secrets: Secrets) -> Room:
     """The room over this connection, for this unit of work."""
     return assemble(SQLKeys(connection), SQLIndex(connection), SQLRecords(connection), secrets)
+
+
+async def require_secrets(secrets: ShelfSecretStore, database: Database) -> None:
+    """A lost secret is never replaced beside data that rests on it: everybody would be unknown at once.
+
+    Raises `RefusedToStart`. A database that knows nobody may still get its first ones.
+    """
+    missing = [name for name in ("id_key", "index_key") if not secrets.has(name)]
+    used = bool(missing) and await database.read(_is_used)
+    if used:
+        raise RefusedToStart(f"the secret {missing[0]} is gone and the database rests on it: restore it")
+
+
+def _is_used(connection: Connection) -> bool:
+    return connection.execute(select(identifier_token.c.owner).limit(1)).first() is not None
 
 
 class SQLRecords:

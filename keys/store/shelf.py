@@ -132,6 +132,10 @@ class ShelfSecretStore:
         self._entropy = entropy
         self._known: dict[str, bytes] = {}
 
+    def has(self, name: str) -> bool:
+        """Whether it was made before; `secret` would make it."""
+        return self._shelf.read(name) is not None
+
     def secret(self, name: str) -> bytes:
         """The secret of that name, always the same; `KeyFault` for a wrong KEK or altered bytes."""
         if not _SECRET(name):
