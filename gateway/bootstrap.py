@@ -42,6 +42,7 @@ from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.node import BoundSource, Node
+from gateway.files import require_unshared
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
@@ -91,6 +92,7 @@ async def open_node(
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found:
             found_member(keys, settings.directory.members, settings.node.id, int(clock().timestamp()))
+        require_unshared(settings.directory.members)
         members = MembersFile(settings.directory.members)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:

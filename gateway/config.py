@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from gateway.errors import RefusedToStart
+from gateway.files import require_unshared
 
 _ENV = "CAREPACT_"
 
@@ -182,6 +183,8 @@ def locate(path: Path | None) -> Path:
 
 def load(path: Path) -> Settings:
     """Read, override from the environment, check. Raises `RefusedToStart` with element paths, no values."""
+
+    require_unshared(path)
 
     class FromFile(Settings):
         @classmethod

@@ -61,6 +61,8 @@ class Federation:
     async def start(self) -> None:
         """Start everything, wait until it is ready. Raises `RefusedToStart`, and then nothing runs."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.places.configuration.parent.exists():
+            raise RefusedToStart(f"{self.folder} has a sandbox, or is getting one: carepact sandbox status")
         try:
             await asyncio.gather(*(self._start_provider(name) for name in PROVIDERS))
             http, mllp = (first := free_port()), free_port(first)

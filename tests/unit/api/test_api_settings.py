@@ -255,3 +255,18 @@ def test_the_table_of_errors_is_closed_and_consistent():
         assert isinstance(row.exit, Exit)
         assert row.level in ("info", "warning", "error", "critical")
     assert {row.text for row in CATEGORIES.values() if row.status == 404} == {"Not available."}
+
+
+def test_a_configuration_that_everybody_can_write_is_refused(tmp_path):
+    """Whoever can write it decides whom the node trusts."""
+    import pytest
+
+    from gateway.errors import RefusedToStart
+    from gateway.files import require_unshared
+
+    path = tmp_path / "carepact.toml"
+    path.write_text("", "utf-8")
+    require_unshared(path)
+    path.chmod(0o666)
+    with pytest.raises(RefusedToStart, match="chmod o-w"):
+        require_unshared(path)
