@@ -47,11 +47,6 @@ def reason_concept(record: Record, element: Element | None) -> JSON:
     return {"coding": [{"system": DAR_SYSTEM, "code": flavor_reason(element)}]}
 
 
-def says_more(element: Element | None) -> bool:
-    """Whether a nullFlavor says more than that nobody knows."""
-    return peek(element, "nullFlavor") in ("NASK", "ASKU", "NAV", "NA", "MSK", "OTH")
-
-
 def system_uri(record: Record, root: str) -> str | None:
     """URI of an OID or UUID root; of anything else a namespace that only this source knows."""
     if not root:

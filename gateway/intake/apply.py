@@ -96,11 +96,9 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         expected = room.index.person_of(expected)
         if any(room.index.preview(one, **where) != expected for one in taken.prepared.patients):
             return Effect("wrong-patient")
-    if any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients):
-        log.error("wrong_patient", source=source.id, intake=taken.intake)
-        return Effect("wrong-patient")
     before = {ref: room.records.current(ref) for ref in _folded_refs(taken)}
-    if _takes_over(room, taken, before, where):
+    mixed_up = any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients)
+    if mixed_up or _takes_over(room, taken, before, where):
         log.error("wrong_patient", source=source.id, intake=taken.intake)
         return Effect("wrong-patient")
     persons = {

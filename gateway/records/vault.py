@@ -13,15 +13,12 @@ from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.records.interface import KeyErased, SealBroken
 from keys.interface import Entropy, KeyWrapper
+from keys.leaf import subject_keys
 
 _NONCE = 12
-_TAG_INFO = b"carepact/subject/tag\0"
-_WRAP_INFO = b"carepact/subject/wrap\0"
 _PLACE = b"carepact/subject_key\0"
 
 
@@ -73,7 +70,7 @@ class Vault:
 
     def tag_key(self, person: str) -> bytes:
         """K_tag: chains the leaves of one person in the ledger."""
-        return _derive(self._key(person, make=True), _TAG_INFO)
+        return subject_keys(self._key(person, make=True)).tag
 
     def attach(self, name: str, person: str) -> None:
         """The data key `name` is about this person: erasing her erases it."""
@@ -92,7 +89,7 @@ class Vault:
     def _cipher(self, name: str, *, make: bool) -> AESGCM:
         if name not in self._wraps:
             key = self._key(name, make=make)
-            self._wraps[name] = AESGCM(_derive(key, _WRAP_INFO) if name.startswith("Patient/") else key)
+            self._wraps[name] = AESGCM(subject_keys(key).wrap if name.startswith("Patient/") else key)
         return self._wraps[name]
 
     def _key(self, name: str, *, make: bool) -> bytes:
@@ -117,7 +114,3 @@ class Vault:
             return self._wrapper.unwrap(wrapped, _PLACE + name.encode())
         except Exception:
             raise SealBroken from None
-
-
-def _derive(key: bytes, info: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)

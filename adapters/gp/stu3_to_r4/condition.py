@@ -29,10 +29,6 @@ def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
         unit.assume("status", stu3, "clinicalStatus")
 
 
-def _has_abated(r4: JSON) -> bool:
-    return any(name.startswith("abatement") for name in r4)
-
-
 _stage = compound(one("summary", codeable), many("assessment", reference))
 _evidence = compound(many("code", codeable), many("detail", reference))
 
