@@ -1,11 +1,9 @@
 """One trace, told to the requester and to the administrator, and the receipt that is kept (consent.md 13)."""
 
-import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -75,14 +73,6 @@ def receipt(
     }
     # One for each resource of an answer: the same bytes as `_compact`, several times as fast.
     return _RECEIPT.encode(whole)
-
-
-def decision_statement(exchange: str, at: datetime, receipts: Iterable[bytes]) -> bytes:
-    """Payload of the one JWS `carepact-decision+json` per bundle: digests of the receipts, in order."""
-    digests = [
-        base64.urlsafe_b64encode(hashlib.sha256(kept).digest()).rstrip(b"=").decode() for kept in receipts
-    ]
-    return _compact({"v": 1, "exchange": exchange, "at": instant_text(at), "receipts": digests})
 
 
 _RECEIPT = msgspec.json.Encoder(order="sorted")

@@ -158,13 +158,14 @@ def _check_nodes(run: _Run, row: Row[tuple[object, ...]], stored: dict[tuple[int
 
 
 def _check_checkpoint(run: _Run, row: Row[tuple[object, ...]]) -> None:
-    """Step 3."""
+    """Step 3. A finding names the last entry that the checkpoint covers; the first bad one is not later."""
+    last = row.size - 1
     try:
         signed = verify_checkpoint(row.note, run.origin, run.keys)
     except ProofRefused:
-        raise _Bad(row.size, "checkpoint", signature=True) from None
+        raise _Bad(last, "checkpoint", signature=True) from None
     if (signed.size, signed.root) != (row.size, row.root) or signed.root != root(run.frontier):
-        raise _Bad(row.size, "fork")
+        raise _Bad(last, "fork")
     run.checkpoints += 1
 
 

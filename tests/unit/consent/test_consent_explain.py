@@ -7,7 +7,6 @@ import pytest
 
 from consent.explain import (
     Released,
-    decision_statement,
     for_administrator,
     for_requester,
     receipt,
@@ -56,15 +55,6 @@ def test_receipt_names_what_decided(world: Any) -> None:
         "layer": "L3", "value": "DENY", "consent": "c2/_history/0", "path": "provision.provision[0]",
         "matched": ["securityLabel=PSY"],
     }  # fmt: skip
-
-
-def test_statement_digests_receipts_in_order(world: Any) -> None:
-    """One statement a bundle; another order or another receipt is another statement."""
-    one, two = kept(world.scene), kept(world.scene.but(pack="opt-out"))
-    statement = decision_statement("x1", world.at, [one, two])
-    assert json.loads(statement)["at"] == "2026-03-01T09:30:00.000000Z"
-    assert len(set(json.loads(statement)["receipts"])) == 2
-    assert statement != decision_statement("x1", world.at, [two, one])
 
 
 def test_request_digest_depends_on_the_question_not_on_the_emergency_text(world: Any) -> None:
