@@ -6,10 +6,8 @@ a member
 that stands twice, makes the row an error, never a skip. A deployment adds rows of its own in its own file.
 """
 
-import csv
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,17 +92,6 @@ def read_fixtures(document: bytes) -> Fixtures:
     }  # fmt: skip
     directory = directory_from_json({key: value for key, value in found.items() if key in MEMBERS})
     return Fixtures(directory, floors)
-
-
-def read_rows(document: str) -> Iterator[Mapping[str, str]]:
-    """Rows of a case file. Raises `Uncomputable` if a column is missing or not known."""
-    rows = csv.DictReader(io.StringIO(document, newline=""), strict=True)
-    for name in rows.fieldnames or ():
-        if name not in COLUMNS:
-            raise Uncomputable("header", "has a column that is not known")
-    if set(COLUMNS) - set(rows.fieldnames or ()):
-        raise Uncomputable("header", "lacks a column")
-    return iter(rows)
 
 
 def case_from_row(row: Mapping[str, str], fixtures: Fixtures) -> Case:

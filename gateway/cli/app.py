@@ -20,6 +20,7 @@ _NOUNS = {
     "exchange": "pull as a registered client; list and show what was exchanged",
     "consent": "patients' consents: grant, withdraw, list, show, explain",
     "agreement": "sharing agreements: new, add, sign, statement, list, show, suspend, resume, terminate",
+    "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "audit": "verify the ledger; who saw a patient's record",
     "source": "what sources sent, and what became of every value of it",

@@ -1,11 +1,11 @@
 """The acceptance cases for consent and sharing agreements, where they are at hand."""
 
-import csv
 from pathlib import Path
 
 import pytest
 
-from consent.cases import Case, case_from_row, read_fixtures, read_rows
+from consent.case_file import read_rows
+from consent.cases import Case, case_from_row, read_fixtures
 from consent.decision import Decision
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
@@ -17,7 +17,6 @@ def _cases() -> list[object]:
     file = CASES / "consent_cases.csv"
     if not file.exists():
         return [pytest.param(None, marks=pytest.mark.skip(reason="../shared/cases is not here"))]
-    csv.field_size_limit(10**8)
     fixtures = read_fixtures((CASES / "consent_fixtures.json").read_bytes())
     found: list[object] = []
     for row in read_rows(file.read_text(encoding="utf-8")):

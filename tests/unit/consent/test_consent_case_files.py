@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from consent.cases import COLUMNS, case_from_row, read_fixtures, read_rows
+from consent.case_file import read_rows, try_cases
+from consent.cases import COLUMNS, case_from_row, read_fixtures
 from consent.errors import Uncomputable
 
 FIXTURES = {
@@ -79,3 +80,33 @@ def test_fixtures_that_cannot_be_computed_are_refused(members: dict[str, Any]) -
     """Directory and packs of the file load whole or not at all."""
     with pytest.raises(Uncomputable):
         read_fixtures(json.dumps(FIXTURES | members).encode())
+
+
+def csv_of(*rows: dict[str, str], columns: list[str] = COLUMNS) -> str:
+    out = io.StringIO()
+    written = csv.DictWriter(out, columns, extrasaction="ignore")
+    written.writeheader()
+    written.writerows(rows)
+    return out.getvalue()
+
+
+WORLD = read_fixtures(json.dumps(FIXTURES).encode())
+
+
+def test_every_row_of_a_file_is_tried_and_a_spoilt_one_is_an_error() -> None:
+    """A row that fails, one of another shape, one too short and an id that stands twice: each its own outcome."""
+    text = csv_of(ROW, ROW | {"id": "X2", "expect_effect": "deny"}, ROW | {"id": "X3", "request": "[1"},
+                  ROW | {"id": "X4", "request": '{"org":"a","org":"b"}'}, ROW) + "X9,short\r\n"  # fmt: skip
+    tried = list(try_cases(text, WORLD))
+    assert [one.ok for one in tried] == [True, False, False, False, False, False]
+    assert [bool(one.error) for one in tried] == [False, False, True, True, True, True]
+
+
+@pytest.mark.parametrize("text", [
+    csv_of(columns=COLUMNS[1:]), csv_of(columns=[*COLUMNS, "mood"]), csv_of(columns=[*COLUMNS, "id"]), "",
+    csv_of() + '"open quote, no end',
+])  # fmt: skip
+def test_a_file_that_is_none_is_refused_whole(text: str) -> None:
+    """A missing, unknown or repeated column, nothing at all, broken quoting."""
+    with pytest.raises(Uncomputable):
+        list(try_cases(text, WORLD))
