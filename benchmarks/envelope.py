@@ -16,11 +16,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from benchmarks.clock import ms_of, p50
 from benchmarks.report import Result
-from keys.envelope.binding import ExpectResponse
+from keys.envelope.binding import ExpectResponse, Opening
+from keys.envelope.draft import Claims, draft
+from keys.envelope.events import Opened
 from keys.envelope.manifest import FHIR_JSON
-from keys.envelope.open import Opened, Opening, open_envelope
+from keys.envelope.open import open_envelope
 from keys.envelope.recipient import Recipient, StoredKey
-from keys.envelope.seal import Claims, Sealed, draft, finish, signers_for_suite
+from keys.envelope.seal import Sealed, finish, signers_for_suite
 from keys.interface import KeyStore
 from keys.jwk import public_from_jwk
 from keys.member import member_from_store
@@ -61,7 +63,8 @@ class _Parties:
     def open(self, envelope: bytes) -> Opened:
         expect = ExpectResponse(_FROM, bytes(32), self.mine.kid, _SUITE)
         opened = open_envelope(
-            envelope, Opening(_TO, self.trust, (self.mine,), expect, MemoryReplay(), self.now)
+            envelope,
+            Opening(_TO, self.trust, (self.mine,), expect, MemoryReplay(), self.now, acknowledged=False),
         )
         assert isinstance(opened, Opened)
         return opened

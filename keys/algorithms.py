@@ -191,9 +191,19 @@ def wrap_to(public: bytes, plain: bytes, info: bytes) -> bytes:
         raise KeyRefused("not a key of this KEM") from None
 
 
+def opener_from_seed(seed: bytes) -> Callable[[bytes, bytes], bytes | None]:
+    """What opens (sealed, info) with this seed, again and again: expanding it costs as much as opening."""
+    key = hpke.MLKEM768X25519PrivateKey(*_kem_halves(seed))
+
+    def opens(sealed: bytes, info: bytes) -> bytes | None:
+        try:
+            return _hpke().decrypt(sealed, key, info)
+        except (InvalidTag, ValueError):
+            return None
+
+    return opens
+
+
 def unwrap_with(seed: bytes, sealed: bytes, info: bytes) -> bytes | None:
     """HPKE single-shot open of enc ‖ ciphertext; None if it does not open."""
-    try:
-        return _hpke().decrypt(sealed, hpke.MLKEM768X25519PrivateKey(*_kem_halves(seed)), info)
-    except (InvalidTag, ValueError):
-        return None
+    return opener_from_seed(seed)(sealed, info)

@@ -5,8 +5,9 @@ exactly `alg`, `kid`, `typ`. `jwk jku x5u x5c crit b64 zip` and anything else ar
 address and no algorithm is ever taken from the message (envelope.md 4, 13.5).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from keys.algorithms import STATEMENT_SIGNATURES, verifies
 from keys.errors import StatementRefused
@@ -61,9 +62,10 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """A JWS whose syntax holds and whose signatures nobody looked at yet."""
+    """A JWS whose syntax holds and whose signatures nobody looked at yet. `claims`: the payload, read."""
 
     payload: bytes
+    claims: Mapping[str, Any]
     signatures: tuple[Signature, ...]
 
 
@@ -93,7 +95,7 @@ def sign(typ: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
     """Sign exactly these bytes, once per signer, in order; `StatementRefused` if nobody could read them."""
     if typ not in TYPES or not 0 < len(signers) <= MAX_SIGNATURES:
         raise StatementRefused("type")
-    _require_strict(payload)
+    _strict(payload)
     body = b64u(payload)
     signatures = []
     for signer in signers:
@@ -114,8 +116,7 @@ def parse(jws: bytes, typ: str) -> Unchecked:
         signatures = tuple(_signature(entry, members["payload"], typ) for entry in entries)
     except SyntaxRefused:
         raise StatementRefused("syntax") from None
-    _require_strict(payload)
-    return Unchecked(payload, signatures)
+    return Unchecked(payload, _strict(payload), signatures)
 
 
 def require_algorithms(unchecked: Unchecked, algorithms: Sequence[str]) -> None:
@@ -168,8 +169,8 @@ def _signature(entry: object, body: str, typ: str) -> Signature:
     return Signature(alg, header["kid"], signing_input, unb64u(members["signature"]))
 
 
-def _require_strict(payload: bytes) -> None:
+def _strict(payload: bytes) -> dict[str, Any]:
     try:
-        parse_object(payload)
+        return parse_object(payload)
     except SyntaxRefused:
         raise StatementRefused("syntax") from None

@@ -15,10 +15,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from keys import algorithms
 from keys.atrest import open_at_rest, seal_at_rest
-from keys.envelope.binding import ExpectRequest
+from keys.envelope.binding import ExpectRequest, Opening
 from keys.envelope.events import Opened
 from keys.envelope.framing import FIXED, KID, SEALED_CEK
-from keys.envelope.open import Opening, open_envelope
+from keys.envelope.open import open_envelope
 from keys.envelope.recipient import ReplyKey
 from keys.envelope.replay import Unseen
 from keys.errors import EnvelopeRefused, KeyFault

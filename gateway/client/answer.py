@@ -14,9 +14,9 @@ from gateway.client.errors import Unverified
 from gateway.fhir.json import BadJSON, decode
 from gateway.fhir.outcome import STATEMENT_EXTENSION
 from keys import jws
-from keys.envelope.binding import ExpectResponse
+from keys.envelope.binding import ExpectResponse, Opening
 from keys.envelope.events import Opened
-from keys.envelope.open import Opening, open_envelope
+from keys.envelope.open import open_envelope
 from keys.envelope.recipient import kem_keys_from_store
 from keys.errors import EnvelopeRefused, NotReady, StatementRefused
 from keys.interface import KeyStore
@@ -39,11 +39,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What may be kept for good: the signed manifest, the blind, the manifest digest. Names no person."""
+    """What proves the answer: the signed manifest, the blind, and the content as it was encoded.
+
+    `jws` and `md` name no person and may be kept for good, `blind` and `content` as long as the record.
+    """
 
     jws: bytes
     blind: bytes
     md: bytes
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +99,16 @@ def answer_from_envelope(
     opened = None
     for key in held:
         expect = ExpectResponse(request.member, request.digest, key.kid, SUITE)
+        opening = Opening(request.address, trust, (key,), expect, replay, now, acknowledged=False)
         try:
-            opened = open_envelope(envelope, Opening(request.address, trust, (key,), expect, replay, now))
+            opened = open_envelope(envelope, opening)
         except (EnvelopeRefused, NotReady):
             continue
     if not isinstance(opened, Opened):
         raise Unverified("the envelope was refused")
     manifest = opened.manifest
     replay.record(manifest.iss, manifest.jti, opened.md, manifest.exp)
-    evidence = Evidence(opened.jws, opened.blind, opened.md)
+    evidence = Evidence(opened.jws, opened.blind, opened.md, opened.encoded)
     return _answer(opened.content, manifest.iss, trust, now, evidence)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
+from keys.envelope.draft import WORTH_COMPRESSING, Claims, Draft, draft
 from keys.envelope.manifest import FHIR_JSON
-from keys.envelope.seal import Claims, Draft, draft, finish, signers_for_suite
+from keys.envelope.seal import finish, signers_for_suite
 from keys.errors import EnvelopeRefused, UnknownKey
 from keys.syntax import b64u
 
@@ -44,7 +45,15 @@ def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: b
         req=b64u(ask.seal.request),
     )
     try:
-        made = draft(claims, body, [ask.seal.recipient], suite=SUITE, now=at, entropy=node.entropy)
+        made = draft(
+            claims,
+            body,
+            [ask.seal.recipient],
+            suite=SUITE,
+            now=at,
+            entropy=node.entropy,
+            encoding="zstd" if len(body) >= WORTH_COMPRESSING else "identity",
+        )
     except EnvelopeRefused:
         raise Problem("too_costly", hint="too large for one envelope; narrow it with _type") from None
     return Outgoing(body, made.md, made, at)

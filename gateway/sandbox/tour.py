@@ -30,8 +30,9 @@ from gateway.exchange.consents import Act, Grant
 from gateway.sandbox import founding
 from gateway.sandbox.federation import Federation
 from keys import jws
+from keys.envelope.evidence import content_from_evidence
 from keys.envelope.manifest import manifest_from_payload
-from keys.envelope.seal import content_matches
+from keys.errors import EnvelopeRefused
 
 
 class StepFailed(Exception):
@@ -143,8 +144,13 @@ def verify_evidence(answer: Answer) -> None:
     """What a health system keeps proves what it was given: signed manifest and blind over the exact bytes."""
     if answer.evidence is None:
         raise StepFailed("the answer was not sealed")
-    manifest = manifest_from_payload(jws.parse(answer.evidence.jws, jws.MANIFEST).payload)
-    if not content_matches(manifest, answer.evidence.blind, answer.raw):
+    kept = answer.evidence
+    manifest = manifest_from_payload(jws.parse(kept.jws, jws.MANIFEST).payload)
+    try:
+        proven = content_from_evidence(manifest, kept.blind, kept.content)
+    except EnvelopeRefused:
+        raise StepFailed("the kept evidence does not hold") from None
+    if proven != answer.raw:
         raise StepFailed("the kept evidence is not about this answer")
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keys.algorithms import LIVE_SUITES, Suite
+from keys.envelope.draft import MAX_CONTENT, MAX_LIFE
 from keys.envelope.framing import MAX_ENVELOPE, Frame, kids
 from keys.envelope.manifest import Manifest
 from keys.envelope.recipient import KemKey
 from keys.envelope.replay import ReplayView
-from keys.envelope.seal import MAX_CONTENT, MAX_LIFE
 from keys.errors import EnvelopeRefused, KeyRefused
 from keys.jwk import public_from_jwk
 from keys.syntax import b64u
@@ -68,10 +68,15 @@ class Opening:
     max_life: int = MAX_LIFE
     max_content: int = MAX_CONTENT
     max_envelope: int = MAX_ENVELOPE
+    max_recipients: int = 1
+    """More than one only where federation notices are expected, never patient data (section 7, rule 2)."""
+    acknowledged: bool = True
+    """Whether `env` is wanted, for an acknowledgement: a second hash over every byte."""
 
 
-def require_binding(frame: Frame, manifest: Manifest, me: str, mine: KemKey, trust: TrustList) -> None:
-    """Rules 1 and 2: the claims equal the frame, I am meant, and nobody else is."""
+def require_binding(frame: Frame, manifest: Manifest, mine: KemKey, held: Opening) -> None:
+    """Rules 1 and 2: the claims equal the frame, I am meant, and nobody else who should not be."""
+    me, trust = held.me, held.trust
     header = frame.header
     claimed = (manifest.hdr, manifest.rcp, manifest.aud, manifest.jti, manifest.exp)
     if claimed != (b64u(frame.ph), kids(frame.stanzas), header.to, header.mid, header.exp):
@@ -81,9 +86,13 @@ def require_binding(frame: Frame, manifest: Manifest, me: str, mine: KemKey, tru
     # Every key belongs to an address of the audience: mine does, I am in it.
     if any(kid != mine.kid and trust.owner(kid) not in manifest.aud for kid in manifest.rcp):
         raise EnvelopeRefused("binding")
-    # All three kinds carry or answer patient data: a fan-out seals once per member.
-    if len(manifest.rcp) != 1 or len(manifest.aud) != 1:
+    # A fan-out of patient data seals once per member; only a notice is for many, each under a key of its own.
+    if len(manifest.rcp) != len(manifest.aud) or len(manifest.rcp) > _most(manifest, held):
         raise EnvelopeRefused("binding")
+
+
+def _most(manifest: Manifest, held: Opening) -> int:
+    return held.max_recipients if manifest.kind == "request" else 1
 
 
 def require_conversation(frame: Frame, manifest: Manifest, expect: Expectation, trust: TrustList) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from keys.envelope.manifest import Manifest
+from keys.envelope.spool import Spool
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Everything held to the last byte. `env` = SHA-256 of the whole envelope."""
+    """Everything held to the last byte. `env` = SHA-256 of the whole envelope, empty unless it was wanted."""
 
     blind: bytes = field(repr=False)
     env: bytes
@@ -53,11 +54,30 @@ Event = ManifestVerified | Replayed | Content | Complete
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """A whole opened envelope, in spools of the caller's kind: `content` may be parsed now.
+
+    `encoded`: what the signed hash is over, to be kept as evidence or discarded; the same spool as `content`
+    where nothing was compressed.
+    """
+
+    manifest: Manifest
+    content: Spool = field(repr=False)
+    encoded: Spool = field(repr=False)
+    md: bytes
+    jws: bytes
+    blind: bytes = field(repr=False)
+    env: bytes
+    suite: int
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
-    """A whole opened envelope. Content may be parsed; `jws`, `md` and `blind` are kept as evidence."""
+    """A whole opened envelope. Content may be parsed; `jws`, `blind` and `encoded` are kept as evidence."""
 
     manifest: Manifest
     content: bytes = field(repr=False)
+    encoded: bytes = field(repr=False)
     md: bytes
     jws: bytes
     blind: bytes = field(repr=False)

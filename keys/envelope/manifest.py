@@ -5,7 +5,7 @@ Refuses with `EnvelopeRefused`: `syntax` (not strict JSON), `claims` (members, t
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -46,6 +46,7 @@ _BY_KIND = {
     "response": frozenset(("req", "src")),
     "ack": frozenset(("req", "ack")),
 }
+_OF_KIND = {kind: _ALL | own for kind, own in _BY_KIND.items()}
 _CONTENT = frozenset(("typ", "enc", "len", "raw", "sha256"))
 _ACK = frozenset(("md", "env", "result"))
 _KIND = re.compile("request|response|ack").fullmatch
@@ -134,15 +135,24 @@ def manifest_from_payload(payload: bytes) -> Manifest:
         claims = parse_object(payload)
     except SyntaxRefused:
         raise EnvelopeRefused("syntax") from None
+    return manifest_from_claims(claims)
+
+
+def manifest_from_claims(claims: Mapping[str, Any]) -> Manifest:
+    """The manifest of a payload that was read already. Refuses `claims`, `compression`."""
     try:
-        return _manifest(claims)
+        manifest = _manifest(claims)
     except SyntaxRefused:
         raise EnvelopeRefused("claims") from None
+    # A third party's text may stand beside secrets in a request: compressed, they would leak by its length.
+    if manifest.cnt.enc != "identity" and manifest.kind != "response":
+        raise EnvelopeRefused("compression")
+    return manifest
 
 
-def _manifest(claims: dict[str, Any]) -> Manifest:
+def _manifest(claims: Mapping[str, Any]) -> Manifest:
     kind = cast(Kind, require_text(claims.get("kind"), _KIND))
-    require_members(claims, _ALL | _BY_KIND[kind])
+    require_members(claims, _OF_KIND[kind])
     if require_integer(claims["v"]) != 1:
         raise SyntaxRefused
     return Manifest(
@@ -160,7 +170,7 @@ def _manifest(claims: dict[str, Any]) -> Manifest:
     )
 
 
-def _claims_of_kind(claims: dict[str, Any], kind: str) -> dict[str, Any]:
+def _claims_of_kind(claims: Mapping[str, Any], kind: str) -> dict[str, Any]:
     if kind == "request":
         return {
             "pou": require_text(claims["pou"], _PURPOSE),

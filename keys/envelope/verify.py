@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keys import jws
 from keys.algorithms import Suite
 from keys.envelope.framing import CEK, Frame, cek_info, kids
-from keys.envelope.manifest import Manifest, manifest_from_payload
+from keys.envelope.manifest import Manifest, digest, manifest_from_claims
 from keys.envelope.recipient import KemKey
 from keys.errors import EnvelopeRefused, StatementRefused, UnknownKey
 from keys.trust import TrustList
@@ -32,13 +32,16 @@ def unwrap_cek(frame: Frame, keys: Sequence[KemKey]) -> tuple[KemKey, bytes]:
     return key, cek
 
 
-def verify_manifest(signed: bytes, suite: Suite, trust: TrustList) -> Manifest:
-    """Steps 5 to 7, and again at the commit, and of kept evidence: `syntax claims issuer suite signature`."""
+def verify_manifest(signed: bytes, suite: Suite, trust: TrustList) -> tuple[Manifest, bytes]:
+    """Steps 5 to 7, and again at the commit, and of kept evidence: the manifest and its digest `md`.
+
+    Refuses `syntax claims issuer suite signature`.
+    """
     try:
         unchecked = jws.parse(signed, jws.MANIFEST)
     except StatementRefused:
         raise EnvelopeRefused("syntax") from None
-    manifest = manifest_from_payload(unchecked.payload)
+    manifest = manifest_from_claims(unchecked.claims)
     issuer = trust.member(manifest.iss)
     if issuer is None:
         raise EnvelopeRefused("issuer")
@@ -50,4 +53,4 @@ def verify_manifest(signed: bytes, suite: Suite, trust: TrustList) -> Manifest:
         jws.check(unchecked, keys)
     except StatementRefused as refused:
         raise EnvelopeRefused("issuer" if refused.reason == "issuer" else "signature") from None
-    return manifest
+    return manifest, digest(unchecked.payload)

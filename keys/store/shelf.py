@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from keys.algorithms import signer_from_seed, unwrap_with
+from keys.algorithms import opener_from_seed, signer_from_seed
 from keys.errors import KeyFault, UnknownKey
 from keys.interface import Entropy, KeyWrapper, PublicKey, Use
 from keys.store.record import (
@@ -46,6 +46,7 @@ class ShelfKeyStore:
         self._entropy = entropy
         self._seeds: dict[str, tuple[PublicKey, bytes]] = {}
         self._signers: dict[str, Callable[[bytes], bytes]] = {}
+        self._openers: dict[str, Callable[[bytes, bytes], bytes | None]] = {}
         self._records: dict[str, Record] = {}
 
     def create(self, use: Use, alg: str, *, nbf: int, exp: int) -> str:
@@ -70,8 +71,12 @@ class ShelfKeyStore:
 
     def open(self, kid: str, sealed: bytes, info: bytes) -> bytes:
         """HPKE single-shot open of enc ‖ ciphertext."""
-        public, seed = self._private(kid)
-        plain = unwrap_with(seed, sealed, info) if public.use == "enc" else None
+        if kid not in self._openers:
+            public, seed = self._private(kid)
+            if public.use != "enc":
+                raise UnknownKey("does not open with this key")
+            self._openers[kid] = opener_from_seed(seed)
+        plain = self._openers[kid](sealed, info)
         if plain is None:
             raise UnknownKey("does not open with this key")
         return plain
@@ -88,6 +93,7 @@ class ShelfKeyStore:
             self._shelf.replace(kid, record_retired(record, at, self._wrapper).data)
         self._seeds.pop(kid, None)
         self._signers.pop(kid, None)
+        self._openers.pop(kid, None)
 
     def rewrap(self, wrapper: KeyWrapper) -> None:
         """Put every key under another KEK."""

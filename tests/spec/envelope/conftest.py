@@ -14,8 +14,10 @@ import pytest
 from cryptography.cobblestone import Cobblestone256Encryptor
 
 from keys.algorithms import KEM, wrap_to
-from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse
-from keys.envelope.open import Opened, Opening, open_envelope
+from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse, Opening
+from keys.envelope.draft import Claims, Draft, draft
+from keys.envelope.events import Opened
+from keys.envelope.open import open_envelope
 from keys.envelope.recipient import (
     ReplyKey,
     kem_keys_from_store,
@@ -23,7 +25,7 @@ from keys.envelope.recipient import (
     recipient_from_request,
     recipient_from_trust,
 )
-from keys.envelope.seal import Claims, Draft, Sealed, draft, finish, signers_for_suite
+from keys.envelope.seal import Sealed, finish, signers_for_suite
 from keys.errors import EnvelopeRefused
 from keys.jwk import PublicHalf
 from keys.member import member_from_store

@@ -6,11 +6,14 @@ import os
 import pytest
 
 from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse
+from keys.envelope.draft import Claims, draft
 from keys.envelope.events import Complete, Content, ManifestVerified, Opened
+from keys.envelope.evidence import content_matches
 from keys.envelope.manifest import ACK, Acknowledgement
-from keys.envelope.open import Opener, open_envelope
+from keys.envelope.open import open_envelope
+from keys.envelope.opener import Opener
 from keys.envelope.recipient import http_request_digest, recipient_from_trust
-from keys.envelope.seal import Claims, content_matches, draft, finish
+from keys.envelope.seal import finish
 from keys.syntax import b64u
 
 

@@ -15,7 +15,8 @@ import pytest
 from keys.algorithms import KEM
 from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse
 from keys.envelope.events import Opened, Replayed
-from keys.envelope.open import Opener, open_envelope
+from keys.envelope.open import open_envelope
+from keys.envelope.opener import Opener
 from keys.envelope.recipient import kem_keys_from_store, make_reply_key, recipient_from_trust
 from keys.errors import EnvelopeRefused, NotReady
 from keys.jwk import jwk_from_public, jwk_from_seed, public_from_jwk

@@ -28,8 +28,9 @@ def token_calls(session):
 async def test_a_sealed_answer_opens_and_its_evidence_is_about_these_bytes(known):
     """The way that counts: sealed to the client's key, verified, with evidence that can be kept."""
     from keys import jws
+    from keys.envelope.evidence import content_from_evidence
     from keys.envelope.manifest import manifest_from_payload
-    from keys.envelope.seal import content_matches
+    from keys.errors import EnvelopeRefused
 
     async with known.sdk() as session:
         answer = await session.find_patients(known.nhs, known.number())
@@ -37,8 +38,11 @@ async def test_a_sealed_answer_opens_and_its_evidence_is_about_these_bytes(known
     assert answer.counts() == {"Patient": 3}
     assert {row["state"] for row in answer.sources} == {"answered"}
     manifest = manifest_from_payload(jws.parse(answer.evidence.jws, jws.MANIFEST).payload)
-    assert content_matches(manifest, answer.evidence.blind, answer.raw)
-    assert not content_matches(manifest, answer.evidence.blind, answer.raw + b" ")
+    kept = answer.evidence
+    assert manifest.cnt.enc == "zstd"
+    assert content_from_evidence(manifest, kept.blind, kept.content) == answer.raw
+    with pytest.raises(EnvelopeRefused, match="content"):
+        content_from_evidence(manifest, kept.blind, kept.content + b" ")
     assert known.number() not in str([r.url for r in session.sent.requests])
 
 

@@ -10,8 +10,9 @@ import sys
 
 from keys import algorithms
 from keys.atrest import seal_at_rest
+from keys.envelope.draft import Claims, draft
 from keys.envelope.recipient import recipient_from_trust
-from keys.envelope.seal import Claims, draft, finish, signers_for_suite
+from keys.envelope.seal import finish, signers_for_suite
 from keys.jwk import jwk_from_seed
 from keys.leaf import subject_keys
 from keys.member import member_from_store
