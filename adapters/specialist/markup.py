@@ -22,7 +22,7 @@ _ALLOWED = re.compile(r"utf-?8|us-ascii|ascii|utf-?16(le|be)?|iso[-_]?8859-\d{1,
 _MISC = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _ROOT = re.compile(r"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
 # Elements of CDA that may come without their document; any other XML without a namespace is not ours.
-_NAMES = frozenset(
+ELEMENTS = frozenset(
     "ClinicalDocument act addr assignedAuthor assignedEntity associatedEntity author authenticator "
     "authorization component componentOf consumable criterion custodian dataEnterer documentationOf "
     "effectiveTime encompassingEncounter encounter encounterParticipant entry entryRelationship "
@@ -90,7 +90,7 @@ def parse(body: bytes) -> tuple[Element, bool]:
         root, repaired = _tree(_declare(markup)), True
     if root is None:
         raise Unreadable("not well-formed XML")
-    if etree.QName(root).namespace not in (CDA, SDTC) or (repaired and local(root) not in _NAMES):
+    if etree.QName(root).namespace not in (CDA, SDTC) or (repaired and local(root) not in ELEMENTS):
         raise Unreadable("not in the namespace of CDA")
     return root, repaired
 

@@ -23,6 +23,7 @@ _NOUNS = {
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "audit": "verify the ledger; who saw a patient's record",
+    "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
     "directory": "organisations whose statements are believed: list, add, remove",
     "keys": "the node's keys: list, jwks, member, create",
