@@ -27,6 +27,7 @@ _NOUNS = {
     "source": "what sources sent, and what became of every value of it",
     "directory": "organisations whose statements are believed: list, add, remove",
     "keys": "the node's keys: list, jwks, member, create",
+    "envelope": "envelopes in files: seal, open, inspect",
     "db": "upgrade and check the database",
     "doctor": "check the node and say the next step for each thing that is wrong",
 }

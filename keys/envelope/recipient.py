@@ -76,7 +76,11 @@ class StoredKey:
 
 def make_reply_key(entropy: Entropy, *, now: int, exp: int) -> ReplyKey:
     """A fresh reply key for one request, never reused (envelope.md 9)."""
-    seed = entropy(32)
+    return reply_key_from_seed(entropy(32), now=now, exp=exp)
+
+
+def reply_key_from_seed(seed: bytes, *, now: int, exp: int) -> ReplyKey:
+    """The reply key of a seed that somebody kept: an outbox, a file."""
     jwk = jwk_from_seed(KEM, seed)
     return ReplyKey(kid_from_jwk(jwk), KEM, now, exp, jwk, seed)
 
