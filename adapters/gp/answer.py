@@ -133,8 +133,9 @@ class Answer:
             target = MAPS[entry.resource["resourceType"]].target
             unit = Unit(self._reading, ids, self._source, entry.resource, target, self._anchor, entry.parent)
             try:
-                if entry.parent is not None:
-                    unit.labels.extend(labels_of(unit, entry.parent))
+                for above in (self._reading.root, entry.parent):  # a mark covers all that is under it
+                    if above is not None and above is not entry.resource:
+                        unit.labels.extend(labels_of(unit, above))
                 built.append((unit, map_resource(unit, MAPS)))
             except UnitFailed as why:
                 failed.append(_Failure(entry, why.reason, None))

@@ -7,6 +7,9 @@ from adapters.identity import NHS_NUMBER, is_national
 from adapters.interface import Identifier
 from adapters.terminology.tables import concept_map
 
+_ABOUT = ("subject", "patient", "beneficiary")
+"""Members by which a resource says whose it is."""
+
 
 def patients(resources: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [resource for resource in resources if resource.get("resourceType") == "Patient"]
@@ -38,7 +41,7 @@ def patient_references(resources: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """All words by which resources refer to a Patient as their subject, in their order, each once."""
     found: dict[str, None] = {}
     for resource in resources:
-        for name in ("subject", "patient"):
+        for name in _ABOUT:
             target = resource.get(name)
             words = target.get("reference") if isinstance(target, dict) else None
             if isinstance(words, str) and "Patient" in words.split("/"):
@@ -53,7 +56,7 @@ def _contradicts(mine: frozenset[tuple[str, str]], wanted: set[tuple[str, str]],
 
 def _named_subjects(resources: Iterable[dict[str, Any]]) -> Iterator[frozenset[tuple[str, str]]]:
     for resource in resources:
-        for name in ("subject", "patient"):
+        for name in _ABOUT:
             target = resource.get(name)
             if isinstance(target, dict) and isinstance(target.get("identifier"), dict):
                 yield frozenset(_pairs([target["identifier"]]))

@@ -73,10 +73,10 @@ class Unit:
         """Foreseen by the mapping to have no place: `not-mapped`."""
         self.lose(holder, step, "not-mapped", reason)
 
-    def keep(self, holder: Holder, step: Step) -> None:
+    def keep(self, holder: Holder, step: Step, reason: str = "unknown-field") -> None:
         """An element without a place in R4 that must not be lost: it goes into a Basic as it came."""
         self.kept.append((self.reading.position(holder, step), holder[step]))  # type: ignore[index]
-        self.lose(holder, step, "kept", "unknown-field")
+        self.lose(holder, step, "kept", reason)
 
     def lose(self, holder: Holder, step: Step, disposition: Disposition, reason: str) -> None:
         position = self.reading.position(holder, step)

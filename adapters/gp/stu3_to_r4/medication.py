@@ -119,7 +119,7 @@ MEDICATION_REQUEST = table(
     one("context", encounter, "encounter"),
     many("supportingInformation", reference),
     one("authoredOn", p.date_time),
-    one("requester", wrapped("agent", keep=("onBehalfOf",))),
+    one("requester", wrapped("agent", "MedicationRequest.requester.onBehalfOf")),
     one("recorder", reference),
     many("reasonCode", codeable),
     many("reasonReference", reference),

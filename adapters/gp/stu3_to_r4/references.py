@@ -3,6 +3,7 @@
 from typing import Any
 
 from adapters.gp.reader import Holder, Step
+from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.elements import reference
 from adapters.gp.stu3_to_r4.fields import Convert, build, one
 from adapters.gp.unit import Unit
@@ -26,20 +27,22 @@ encounter = _narrowed("Encounter")
 """`context` of STU3: an Encounter stays, an EpisodeOfCare has no place in R4."""
 
 
-def wrapped(name: str, keep: tuple[str, ...] = ()) -> Convert:
+def wrapped(name: str, behalf: str = "") -> Convert:
     """A backbone element that R4 reduced to its one reference (`requester.agent`, `performer.actor`).
 
-    `keep`: members beside it that matter and have no place any more.
+    `behalf`: path of the STU3 member beside it that says for whom somebody acted; it stays as extension.
     """
+    rows = (one(name, reference), *((crossed(behalf, "Reference", reference),) if behalf else ()))
 
     def convert(unit: Unit, holder: Holder, step: Step) -> Any:
         raw = holder[step]  # type: ignore[index]
         if not isinstance(raw, dict):
             unit.reject(holder, step, "bad-reference")
             return None
-        for other in keep:
-            if other in raw:
-                unit.keep(raw, other)
-        return build(unit, raw, (one(name, reference),)).get(name)
+        made = build(unit, raw, rows)
+        found = made.get(name)
+        if "extension" in made:
+            found = {**(found or {}), "extension": [*(found or {}).get("extension", []), *made["extension"]]}
+        return found
 
     return convert

@@ -170,7 +170,7 @@ def _contained(unit: Unit, maps: Mapping[str, ResourceMap]) -> list[JSON]:
             continue
         local = str(inner.get("id", "")).removeprefix("#")
         if local not in unit.locals:
-            unit.drop(unit.stu3["contained"], index)
+            unit.keep(unit.stu3["contained"], index, "type-not-carried")
             continue
         made = _body(unit.inside(inner), maps[inner["resourceType"]]) | {"id": local}
         unit.take(inner, "id")

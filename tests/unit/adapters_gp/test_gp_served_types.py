@@ -1,0 +1,188 @@
+"""Types that a GP record holds less often: each is carried as R4, with its refusals and its pointers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from adapters import codec
+from adapters.interface import SourceBatch
+
+Normalise = Callable[..., SourceBatch]
+Only = Callable[[SourceBatch, str], dict[str, Any]]
+ME = {"reference": "Patient/p_1"}
+XHTML = '<div xmlns="http://www.w3.org/1999/xhtml">Seen at home</div>'
+CROSSED = "http://hl7.org/fhir/3.0/StructureDefinition/extension-"
+WORDS = {"text": "as the practice wrote it"}
+
+SERVED: dict[str, dict[str, Any]] = {
+    "CarePlan": {
+        "status": "suspended", "intent": "plan", "subject": ME, "author": [{"display": "Ada"}, {"display": "Ben"}],
+        "activity": [{"detail": {"category": WORDS, "status": "on-hold", "statusReason": "holiday", "prohibited": True}}],
+    },
+    "CareTeam": {
+        "status": "active", "subject": ME, "context": {"reference": "Encounter/e1"},
+        "participant": [{"role": WORDS, "member": {"reference": "Practitioner/dr1"}}],
+    },
+    "Composition": {
+        "status": "final", "type": WORDS, "class": WORDS, "subject": ME, "date": "2020-01-02", "author": [{"display": "Ada"}],
+        "title": "Visit", "confidentiality": "R", "attester": [{"mode": ["legal"], "time": "2020-01-02"}],
+        "section": [{"title": "Story", "text": {"status": "generated", "div": XHTML},
+                     "section": [{"title": "Inner", "entry": [{"reference": "Condition/c1"}]}, {"title": "Bare"}]}],
+    },
+    "Coverage": {
+        "status": "active", "beneficiary": ME, "payor": [{"display": "Fund"}], "sequence": "9",
+        "grouping": {"group": "G1", "groupDisplay": "Staff", "subPlanDisplay": "Dental"},
+    },
+    "Device": {"udi": {"deviceIdentifier": "0001", "name": "Inhaler"}, "status": "active", "model": "M2", "version": "7", "patient": ME},
+    "DeviceUseStatement": {
+        "status": "active", "subject": ME, "whenUsed": {"start": "2020"}, "device": {"display": "Pump"}, "indication": [WORDS],
+    },
+    "FamilyMemberHistory": {
+        "status": "partial", "notDone": True, "notDoneReason": WORDS, "patient": ME, "relationship": WORDS, "gender": "male",
+        "condition": [{"code": WORDS, "onsetString": "fifties"}],
+    },
+    "Flag": {"status": "active", "category": WORDS, "code": WORDS, "subject": ME},
+    "MedicationAdministration": {
+        "status": "completed", "notGiven": True, "reasonNotGiven": [WORDS], "medicationCodeableConcept": WORDS, "subject": ME,
+        "effectiveDateTime": "2020-01-02", "prescription": {"reference": "MedicationRequest/order1"},
+        "performer": [{"actor": {"display": "Ada"}, "onBehalfOf": {"reference": "Organization/org1"}}],
+        "dosage": {"text": "one", "rateQuantity": {"value": 1.50, "unit": "ml"}},
+    },
+    "MedicationDispense": {
+        "status": "on-hold", "notDone": True, "notDoneReasonCodeableConcept": WORDS, "medicationReference": {"reference": "Medication/m1"},
+        "subject": ME, "substitution": {"reason": [WORDS]},
+    },
+    "Provenance": {
+        "target": [{"reference": "Condition/c1"}], "period": {"start": "2020-01-02"}, "recorded": "2020-01-02T10:00:00Z",
+        "reason": [{"system": "http://snomed.info/sct", "code": "3457005"}],
+        "agent": [{"relatedAgentType": WORDS, "whoReference": {"reference": "Practitioner/dr1"}}, {"whoUri": "urn:x:1"}],
+        "entity": [{"role": "source", "whatIdentifier": {"value": "d1"}}],
+    },
+}  # fmt: skip
+"""One of each, as STU3 writes it."""
+
+
+@pytest.fixture
+def carried(normalise: Normalise, record: list[dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """The one R4 resource of a type, from a whole record that holds its STU3 form."""
+
+    def run(kind: str, **changes: Any) -> dict[str, Any]:
+        stu3 = {"resourceType": kind, "id": "x1", **SERVED[kind], **changes}
+        batch = normalise(*record, stu3)
+        assert batch.losses.balanced and batch.losses.status == "complete"
+        found = [made for made in batch.resources if made["resourceType"] == kind]
+        assert len(found) == 1
+        return found[0]
+
+    return run
+
+
+@pytest.mark.parametrize("kind", sorted(SERVED))
+def test_each_served_type_is_carried_as_valid_r4(carried: Callable[[str], dict[str, Any]], kind: str) -> None:
+    """Its R4 model takes it, no pointer is left dangling, and nothing of it is listed as lost or kept."""
+    made = carried(kind)
+    get_fhir_model_class(kind).model_validate_json(codec.encode(made))
+    assert b"Patient/p_1" not in codec.encode(made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("FamilyMemberHistory", "health-unknown"),
+        ("MedicationAdministration", "not-done"),
+        ("MedicationDispense", "declined"),
+    ],
+)
+def test_what_was_not_done_does_not_read_as_done(
+    carried: Callable[..., dict[str, Any]], kind: str, status: str
+) -> None:
+    """STU3 negates beside the status, R4 in it; a mistake stays a mistake."""
+    assert carried(kind)["status"] == status
+    assert carried(kind, status="entered-in-error")["status"] == "entered-in-error"
+
+
+def test_the_reason_why_not_stays_beside_the_status(carried: Callable[..., dict[str, Any]]) -> None:
+    """Three names of STU3 for one thing; the words come through each."""
+    assert carried("FamilyMemberHistory")["dataAbsentReason"] == WORDS
+    assert carried("MedicationAdministration")["statusReason"] == [WORDS]
+    assert carried("MedicationDispense")["statusReasonCodeableConcept"] == WORDS
+
+
+def test_a_plan_keeps_that_an_activity_is_forbidden(carried: Callable[..., dict[str, Any]]) -> None:
+    """`prohibited` turns the sense of an activity; its category has no member in R4 and is an extension."""
+    plan = carried("CarePlan")
+    detail = plan["activity"][0]["detail"]
+    assert detail["doNotPerform"] is True and plan["status"] == "on-hold"
+    assert detail["statusReason"] == {"text": "holiday"}
+    extension = {"url": CROSSED + "CarePlan.activity.detail.category", "valueCodeableConcept": WORDS}
+    assert detail["extension"] == [extension]
+    assert plan["author"] == {"display": "Ada"} and plan["contributor"] == [{"display": "Ben"}]
+
+
+def test_a_confidential_document_is_labelled(carried: Callable[..., dict[str, Any]]) -> None:
+    """What Composition.confidentiality says is a security label too: decisions read labels alone."""
+    labels = carried("Composition")["meta"]["security"]
+    assert [label["code"] for label in labels] == ["R"]
+
+
+def test_an_empty_section_of_a_document_stays(carried: Callable[..., dict[str, Any]]) -> None:
+    """Its heading says that the writer thought of it; R4 wants words in it, so an empty narrative is there."""
+    inner = carried("Composition")["section"][0]["section"]
+    assert [section["title"] for section in inner] == ["Inner", "Bare"]
+    assert inner[1]["text"]["status"] == "empty"
+
+
+def test_groups_of_an_insurance_are_coded_classes(carried: Callable[..., dict[str, Any]]) -> None:
+    """A group that has a name and no number says that its number is unknown."""
+    classes = carried("Coverage")["class"]
+    assert [(c["type"]["coding"][0]["code"], c["name"]) for c in classes] == [
+        ("group", "Staff"),
+        ("subplan", "Dental"),
+    ]
+    assert classes[0]["value"] == "G1" and "extension" in classes[1]["_value"]
+
+
+def test_for_whom_somebody_acted_stays_with_him(normalise: Normalise, record: list[dict[str, Any]]) -> None:
+    """`requester.onBehalfOf` has no member in R4: it is an extension of the requester, its pointer followed."""
+    order = next(one for one in record if one["id"] == "order1")
+    order["requester"] = {
+        "agent": {"reference": "Practitioner/dr1"},
+        "onBehalfOf": {"reference": "Organization/org1"},
+    }
+    batch = normalise(*record)
+    requester = next(r for r in batch.resources if r.get("intent") == "order")["requester"]
+    (extension,) = requester["extension"]
+    assert extension["url"] == CROSSED + "MedicationRequest.requester.onBehalfOf"
+    assert extension["valueReference"]["reference"].startswith("Organization/")
+    assert batch.losses.kept == 0
+
+
+def test_a_mark_on_the_whole_answer_covers_each_resource(
+    normalise: Normalise, record: list[dict[str, Any]]
+) -> None:
+    """A label in Bundle.meta is a label of everything in it."""
+    label = {"system": "http://hl7.org/fhir/v3/Confidentiality", "code": "R"}
+    body = {"resourceType": "Bundle", "type": "collection", "meta": {"security": [label]}}
+    body["entry"] = [{"resource": one} for one in record]
+    batch = normalise(codec.encode(body))
+    assert batch.resources
+    for made in batch.resources:
+        assert "R" in [one["code"] for one in made["meta"]["security"]]
+
+
+def test_a_contained_resource_of_another_type_is_kept(
+    normalise: Normalise, record: list[dict[str, Any]], only: Only
+) -> None:
+    """What R4 carries no type for is in a Basic as it came, and its owner says no more than what is there."""
+    record.append(
+        {
+            "resourceType": "Specimen", "id": "s1", "subject": ME, "container": [{"additiveReference": {"reference": "#sub"}}],
+            "contained": [{"resourceType": "Substance", "id": "sub", "code": WORDS}],
+        }
+    )  # fmt: skip
+    batch = normalise(*record)
+    assert ("kept", "type-not-carried") in {(e.disposition, e.reason) for e in batch.losses.entries}
+    assert "as the practice wrote it" in codec.encode(only(batch, "Basic")).decode()
+    assert "contained" not in only(batch, "Specimen")
