@@ -87,9 +87,7 @@ def _is_listed(kind: str, path: str) -> bool:
         return True
     if kind in NOT_DONE and (path in (".status",) or path.startswith(".extension.")):
         return True
-    if kind == "CarePlan" and path == ".activity.detail.extension.valueCode":
-        return True
-    return False
+    return kind == "CarePlan" and path == ".activity.detail.extension.valueCode"
 
 
 def _recall(family: str, *, listed: bool) -> float:

@@ -13,6 +13,7 @@ from adapters.terminology.tables import concept_map
 TYPES: dict[str, Convert] = {}
 """Converter of each type that may stand in an `x[x]`; filled by datatypes.py, as types need each other."""
 _HL7 = "http://terminology.hl7.org/CodeSystem/"
+_A_DAY = len("2020-01-01")
 UNRESOLVED = "urn:carepact:unresolved"
 
 
@@ -135,18 +136,31 @@ def _drop_display(unit: Unit, concept: dict[str, Any], words: str) -> None:
 
 
 def period(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
-    """A Period; one that ends before it starts (per-1) loses its end."""
+    """A Period that holds per-1: one that ends before it starts loses its end.
+
+    Two times of unlike precision that agree as far as both go cannot be compared (FHIRPath), so per-1 fails:
+    the finer one is cut. Neither may go: without its end, what has ended would read as going on.
+    """
+    raw = holder[step]  # type: ignore[index]
     made: dict[str, Any] | None = _period(unit, holder, step)
-    if made and "start" in made and "end" in made and _ends_before(made["start"], made["end"]):
+    if not made or "start" not in made or "end" not in made:
+        return made
+    start, end = made["start"], made["end"]
+    if _ends_before(start, end):
         del made["end"]
-        unit.reject(holder[step], "end", "bad-date")  # type: ignore[index]
+        unit.reject(raw, "end", "bad-date")
+        return made
+    short = min(len(start), len(end))
+    if short <= _A_DAY and len(start) != len(end) and start[:short] == end[:short]:
+        unit.alter(raw, "start" if len(start) > len(end) else "end", "precision")
+        made |= {"start": start[:short], "end": end[:short]}
     return made
 
 
 def _ends_before(start: str, end: str) -> bool:
     """At the precision of the coarser of the two."""
     short = min(len(start), len(end))
-    if short <= len("2020-01-01"):
+    if short <= _A_DAY:
         return end[:short] < start[:short]
     return times.utc_key(end) < times.utc_key(start)
 

@@ -1,5 +1,6 @@
 """What every resource has: id, meta, narrative, contained resources, and the supply of required members."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,10 @@ from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
 
+_OF_R4 = re.compile(
+    r"https?://(?:www\.)?hl7\.org/fhir/"
+    r"(?:4\.0/StructureDefinition/extension-|R4/[a-z]+-definitions\.html#)([A-Z][A-Za-z]+)\.([a-z][A-Za-z]+)\Z"
+)
 Finish = Callable[[Unit, dict[str, Any], JSON], None]
 
 
@@ -74,7 +79,7 @@ def map_resource(unit: Unit, maps: Mapping[str, ResourceMap]) -> JSON:
     plan = maps[unit.stu3["resourceType"]]
     unit.locals = _stays(unit, maps)
     made = _body(unit, plan)
-    contained = _contained(unit, maps)
+    contained = _contained(unit, maps, made)
     if contained:
         made["contained"] = contained
     _keep_original_id(unit, plan, made)
@@ -86,9 +91,26 @@ def _body(unit: Unit, plan: ResourceMap) -> JSON:
     """Members that a contained resource has too."""
     made: JSON = {"resourceType": plan.target, "extension": [], "identifier": []}
     made |= build(unit, unit.stu3, _RESOURCE) | element(unit, unit.stu3, plan.fields, root=True)
+    _adopt(plan, made)
     if plan.finish:
         plan.finish(unit, unit.stu3, made)
     return made
+
+
+def _adopt(plan: ResourceMap, made: JSON) -> None:
+    """Members of R4 that a STU3 resource carried as extensions go where R4 has them, if they are free.
+
+    FHIR R4 "Extensions for converting between versions"; some senders name the page of the specification.
+    """
+    for extension in list(made["extension"]):
+        named = _OF_R4.match(extension["url"])
+        value = extension.get("valueCodeableConcept", extension.get("valueReference"))
+        if named is None or named[1] != plan.target or value is None:
+            continue
+        row = next((row for row in plan.fields if row.target == named[2] and not row.choice), None)
+        if row is not None and row.target not in made:
+            made[row.target] = [value] if row.many_out else value
+            made["extension"].remove(extension)
 
 
 def _ordered(plan: ResourceMap, made: JSON) -> JSON:
@@ -162,9 +184,12 @@ def _stays(unit: Unit, maps: Mapping[str, ResourceMap]) -> frozenset[str]:
     )
 
 
-def _contained(unit: Unit, maps: Mapping[str, ResourceMap]) -> list[JSON]:
-    """Contained resources that stay: no meta, their local id, one account with their parent."""
-    found: list[JSON] = []
+def _contained(unit: Unit, maps: Mapping[str, ResourceMap], owner: JSON) -> list[JSON]:
+    """Contained resources that stay: no meta, their local id, one account with their parent.
+
+    One that nothing refers to means nothing there (dom-3): kept as it came.
+    """
+    found: list[tuple[int, JSON]] = []
     for index, inner in enumerate(as_list(unit.stu3.get("contained"))):
         if not isinstance(inner, dict) or unit.ids.knows(inner):
             continue
@@ -174,5 +199,20 @@ def _contained(unit: Unit, maps: Mapping[str, ResourceMap]) -> list[JSON]:
             continue
         made = _body(unit.inside(inner), maps[inner["resourceType"]]) | {"id": local}
         unit.take(inner, "id")
-        found.append(_ordered(maps[inner["resourceType"]], made))
-    return found
+        found.append((index, _ordered(maps[inner["resourceType"]], made)))
+    named = set(_local_references([owner, [one for _, one in found]])) if found else set()
+    stays = [
+        (index, one) for index, one in found if f"#{one['id']}" in named or "#" in _local_references(one)
+    ]
+    for index in {index for index, _ in found} - {index for index, _ in stays}:
+        unit.keep(unit.stu3["contained"], index)
+    return [one for _, one in stays]
+
+
+def _local_references(value: Any) -> list[str]:
+    """Words of all references into contained resources."""
+    if isinstance(value, dict):
+        own = value.get("reference")
+        here = [own] if isinstance(own, str) and own.startswith("#") else []
+        return here + [word for child in value.values() for word in _local_references(child)]
+    return [word for child in value for word in _local_references(child)] if isinstance(value, list) else []

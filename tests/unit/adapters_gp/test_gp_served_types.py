@@ -186,3 +186,60 @@ def test_a_contained_resource_of_another_type_is_kept(
     assert ("kept", "type-not-carried") in {(e.disposition, e.reason) for e in batch.losses.entries}
     assert "as the practice wrote it" in codec.encode(only(batch, "Basic")).decode()
     assert "contained" not in only(batch, "Specimen")
+
+
+def test_a_member_of_r4_that_came_as_extension_is_in_its_place(
+    normalise: Normalise, record: list[dict[str, Any]], only: Only
+) -> None:
+    """FHIR's cross-version extension for an element that R4 has is that element; a member that is there stays."""
+    condition = next(one for one in record if one["resourceType"] == "Condition")
+    condition["severity"] = {"text": "mild"}
+    condition["extension"] = [
+        {
+            "url": "http://hl7.org/fhir/4.0/StructureDefinition/extension-Condition.bodySite",
+            "valueCodeableConcept": WORDS,
+        },
+        {
+            "url": "http://hl7.org/fhir/4.0/StructureDefinition/extension-Condition.severity",
+            "valueCodeableConcept": WORDS,
+        },
+    ]
+    made = only(normalise(*record), "Condition")
+    assert made["bodySite"] == [WORDS] and made["severity"] == {"text": "mild"}
+    assert [one["url"].rpartition(".")[2] for one in made["extension"]] == ["severity"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ("2020-01-02T10:00:00Z", "2020-01-02", {"start": "2020-01-02", "end": "2020-01-02"}),
+        ("2014-02-03", "2014", {"start": "2014", "end": "2014"}),
+        ("2020-01-02", "2020-01-02T10:00:00Z", {"start": "2020-01-02", "end": "2020-01-02"}),
+        ("2020-01-02T10:00:00Z", "2021", {"start": "2020-01-02T10:00:00Z", "end": "2021"}),
+        ("2020-01-02", "2020-01-02", {"start": "2020-01-02", "end": "2020-01-02"}),
+        ("2020-01-02", "2020-01-01", {"start": "2020-01-02"}),
+    ],
+)
+def test_a_period_can_always_be_compared(
+    normalise: Normalise, record: list[dict[str, Any]], only: Only, start: str, end: str, expected: Any
+) -> None:
+    """per-1 of R4: two times that agree as far as the coarser goes are not comparable. An end never goes for it."""
+    encounter = next(one for one in record if one["resourceType"] == "Encounter")
+    encounter["period"] = {"start": start, "end": end}
+    batch = normalise(*record)
+    assert only(batch, "Encounter")["period"] == expected
+    assert batch.losses.balanced
+    assert (batch.losses.status == "partial") == ("end" not in expected)
+
+
+def test_a_contained_resource_that_nothing_points_at_is_kept(
+    normalise: Normalise, record: list[dict[str, Any]], only: Only
+) -> None:
+    """dom-3 of R4 forbids it where it is; what it says must not be lost."""
+    encounter = next(one for one in record if one["resourceType"] == "Encounter")
+    encounter["contained"] = [{"resourceType": "Location", "id": "w", "name": "Room nobody named"}]
+    batch = normalise(*record)
+    assert "contained" not in only(batch, "Encounter")
+    assert "Room nobody named" in codec.encode(only(batch, "Basic")).decode()
+    encounter["location"] = [{"location": {"reference": "#w"}}]
+    assert only(normalise(*record), "Encounter")["contained"][0]["name"] == "Room nobody named"
