@@ -21,6 +21,8 @@ MAPS = {
     "v2_allergy_category": "AllergenType[AllergyIntoleranceCategory]",
     "v2_allergy_severity": "AllergySeverity[AllergyIntolerance.reaction.severity]",
     "v2_allergy_type": "AllergyType",
+    "v2_appointment_status": "FillerStatusCodes[Appointment]",
+    "v2_completion_status": "CompletionStatus",
     "v2_confidentiality": "ConfidentialityCode",
     "v2_contact_role": "ContactRole",
     "v2_diagnosis_type": "DiagnosisType",

@@ -76,16 +76,19 @@ class Context:
 
     def add(self, draft: "Draft") -> "Draft":
         """Hand in a resource. One that is there already takes over what it did not yet say."""
-        for frame in reversed(self.frames):
-            known = frame.drafts.get(draft.reference)
-            if known is not None:
-                for name, value in draft.body.items():
-                    known.body.setdefault(name, value)
-                known.tags |= draft.tags
-                known.labels += draft.labels
-                return known
+        known = self.known(draft.reference)
+        if known is not None:
+            for name, value in draft.body.items():
+                known.body.setdefault(name, value)
+            known.tags |= draft.tags
+            known.labels += draft.labels
+            return known
         self.frames[-1].drafts[draft.reference] = draft
         return draft
+
+    def known(self, reference: str) -> "Draft | None":
+        """The resource of a `Type/id` that was handed in, in any open unit."""
+        return next((f.drafts[reference] for f in reversed(self.frames) if reference in f.drafts), None)
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""

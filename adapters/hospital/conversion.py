@@ -14,8 +14,8 @@ from adapters.hospital.groups import Person, people_of
 from adapters.hospital.kept import keep_rest
 from adapters.hospital.labels import folded, labels_of_message
 from adapters.hospital.message import Message
-from adapters.hospital.messages import adt, oru
-from adapters.hospital.messages.person import BASE, Known, person_from_group
+from adapters.hospital.messages.person import Known, person_from_group
+from adapters.hospital.messages.routes import Route, is_about_patients, route_of
 from adapters.hospital.provenance import event_time, provenance_of, take_header
 from adapters.identity import meta_source
 from adapters.interface import JSON, Source
@@ -39,14 +39,6 @@ class Unit:
     quarantine: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """What a message type maps: its segments, and the reason of the others that are kept."""
-
-    segments: frozenset[str]
-    reason: str
-
-
 def convert(
     body: bytes, source: Source, intake: str, at: datetime, *, mapping: str, charset: str | None, number: int
 ) -> Unit:
@@ -68,7 +60,7 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
     if parked:
         return _quarantined(context, *parked)
     people = people_of(message)
-    route = _route(context)
+    route = route_of(context)
     known = _map_people(context, people, route)
     if known is None:
         return _quarantined(context, "no-patient", "failed", "no-patient")
@@ -122,15 +114,7 @@ def _quarantined(context: Context, quarantine: str, disposition: Any, reason: st
     )
 
 
-def _route(context: Context) -> _Route:
-    if context.family == "ADT" and context.event in adt.EVENTS:
-        return _Route(adt.SEGMENTS, "type-not-carried")
-    if context.family == "ORU" and context.event in oru.EVENTS:
-        return _Route(oru.SEGMENTS, "type-not-carried")
-    return _Route(BASE, "message-not-mapped")
-
-
-def _map_people(context: Context, people: list[Person], route: _Route) -> list[tuple[Known, Person]] | None:
+def _map_people(context: Context, people: list[Person], route: Route) -> list[tuple[Known, Person]] | None:
     """Patient groups that could be mapped; None if the message is about patients and identifies none."""
     found: list[tuple[Known, Person]] = []
     clinical = False
@@ -142,15 +126,15 @@ def _map_people(context: Context, people: list[Person], route: _Route) -> list[t
         if known is None:
             continue
         found.append((known, person))
-        if route.segments is adt.SEGMENTS:
-            adt.map_clinical(context, person, known)
-        elif route.segments is oru.SEGMENTS:
-            oru.map_results(context, person, known)
+        if route.each is not None:
+            route.each(context, person, known)
+    if route.whole is not None and found:
+        route.whole(context, found)
     return None if clinical and not found else found
 
 
 def _is_clinical(context: Context, person: Person) -> bool:
-    return context.family in ("ADT", "ORU") or any(one.name in _CLINICAL for one in person.segments)
+    return is_about_patients(context) or any(one.name in _CLINICAL for one in person.segments)
 
 
 def _sequence(message: Message) -> int:

@@ -1,7 +1,8 @@
 """Segments of a message into groups by a cursor: what the standard would refuse is taken.
 
 PID opens a patient group; ORC, or an OBR that has no ORC waiting for it, opens an order group; OBX, SPM, NTE
-and the rest hang on what precedes them (normalisation.md 3.1, point 7).
+and the rest hang on what precedes them (normalisation.md 3.1, point 7). RXO RXE RXD RXA without an ORC open
+an order group too; TXA ends the orders of a document's message.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from dataclasses import dataclass, field
 from adapters.hospital.message import Message, Segment
 
 _ATTACHED = frozenset({"PRT", "TQ1", "TQ2", "CTD", "CTI", "ROL"})
+_OF_ORDER = frozenset({"TQ1", "TQ2", "RXR", "RXC", "RXG", "RXV", "DG1", "PRT"})
+"""What belongs to the order group that is open, if one is."""
+_OPENING = frozenset({"RXO", "RXE", "RXD", "RXA"})
+_CURSOR = frozenset({"PID", "ORC", "OBR", "OBX", "SPM", "NTE", "TXA"})
 
 
 @dataclass
@@ -31,13 +36,22 @@ class Order:
     specimens: list[Segment] = field(default_factory=list)
     specimen_of: dict[int, Segment] = field(default_factory=dict)
     """Index of an OBX to the SPM that precedes it."""
+    by_name: dict[str, list[Segment]] = field(default_factory=dict)
+    """TQ1 RXO RXE RXR RXC RXD RXA PRT DG1 of the group, in order."""
 
     @property
     def segments(self) -> list[Segment]:
-        """ORC, OBR and their notes: the unit without its results."""
+        """ORC, OBR, what is said of the order and the notes: the unit without its results."""
         found = [self.orc] if self.orc else []
         found += [self.obr.segment, *self.obr.notes] if self.obr else []
+        found += [one for name, some in self.by_name.items() if name != "DG1" for one in some]
         return found + self.notes
+
+    def first(self, name: str) -> Segment | None:
+        return next(iter(self.by_name.get(name, ())), None)
+
+    def all(self, name: str) -> list[Segment]:
+        return self.by_name.get(name, [])
 
 
 @dataclass
@@ -52,6 +66,8 @@ class Person:
     orders: list[Order] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
     """All of the group, orders and results too."""
+    notes: dict[int, list[Segment]] = field(default_factory=dict)
+    """Index of a segment outside of orders to the NTE that follow it."""
 
     def first(self, name: str) -> Segment | None:
         return next(iter(self.by_name.get(name, ())), None)
@@ -105,14 +121,30 @@ class _Cursor:
 
     def nte(self, segment: Segment) -> None:
         if self.notes is None:
-            self.other(segment)
+            self.person.by_name.setdefault("NTE", []).append(segment)
         else:
             self.notes.append(segment)
 
+    def txa(self, segment: Segment) -> None:
+        self.order, self.specimen = None, None
+        self.other(segment)
+
+    def pharmacy(self, segment: Segment) -> None:
+        """RXO RXE RXD RXA: of the order that is open; without ORC a second one is another order."""
+        if self.order is None or (self.order.orc is None and segment.name in self.order.by_name):
+            self.order = Order()
+            self.person.orders.append(self.order)
+        self.order.by_name.setdefault(segment.name, []).append(segment)
+        self.notes, self.specimen = self.order.notes, None
+
     def other(self, segment: Segment) -> None:
+        if self.order is not None and segment.name in _OF_ORDER:
+            self.order.by_name.setdefault(segment.name, []).append(segment)
+            if segment.name != "DG1":
+                return
         self.person.by_name.setdefault(segment.name, []).append(segment)
         if segment.name not in _ATTACHED:
-            self.notes = None
+            self.notes = self.person.notes.setdefault(segment.index, [])
 
 
 def people_of(message: Message) -> list[Person]:
@@ -120,11 +152,11 @@ def people_of(message: Message) -> list[Person]:
     cursor = _Cursor()
     for segment in message.segments[1:]:
         name = segment.name
-        act = (
-            getattr(cursor, name.lower())
-            if name in ("PID", "ORC", "OBR", "OBX", "SPM", "NTE")
-            else cursor.other
-        )
-        act(segment)
+        if name in _CURSOR:
+            getattr(cursor, name.lower())(segment)
+        elif name in _OPENING:
+            cursor.pharmacy(segment)
+        else:
+            cursor.other(segment)
         cursor.person.segments.append(segment)
     return cursor.people

@@ -36,6 +36,8 @@ LAST_FIELD = {
     "NTE": 9,
     "SPM": 35,
     "ARV": 7,
+    "RXA": 29,
+    "RXR": 6,
 }
 
 FORESEEN: dict[str, dict[int, str]] = {
@@ -55,4 +57,6 @@ FORESEEN: dict[str, dict[int, str]] = {
     "NTE": {1: "structural"},
     "SPM": {1: "structural"},
     "ARV": {1: "structural", 2: "structural", 6: "administrative"},
+    "RXA": {1: "structural", 2: "structural", 26: "administrative"},
+    "RXR": {5: "administrative"},
 }

@@ -129,11 +129,30 @@ def organization_from_xon(draft: Draft, element: Element) -> JSON | None:
     return draft.contain({"resourceType": "Organization", "name": name}, name) if name else None
 
 
-def location_from_pl(draft: Draft, element: Element) -> JSON | None:
+def location_from_la2(draft: Draft, element: Element) -> JSON | None:
+    """The same of an LA2 (RXA-11), whose components from the ninth on are an address."""
+    found = location_from_pl(draft, element, words_at=0)
+    if found is None:
+        return None
+    parts = {
+        "line": [line for comp in (9, 10) if (line := element.take(comp))],
+        "city": element.take(11),
+        "state": element.take(12),
+        "postalCode": element.take(13),
+        "country": element.take(14),
+    }
+    said = {name: value for name, value in parts.items() if value}
+    place = draft.context.known(found["reference"])
+    if said and place is not None:
+        place.body.setdefault("address", said)
+    return found
+
+
+def location_from_pl(draft: Draft, element: Element, words_at: int = 9) -> JSON | None:
     """Reference to a Location, keyed by facility and the places inside it."""
     context = draft.context
     parts = [(element.take(comp), kind) for comp, kind in _PLACES]
-    words = element.take(9)
+    words = element.take(words_at) if words_at else ""
     facility = element.take(4, 1) or element.take(4, 2)
     said = [(text, kind) for text, kind in parts if text]
     if not said and not words and not facility:

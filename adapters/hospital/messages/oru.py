@@ -5,9 +5,9 @@ from functools import partial
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
-from adapters.hospital.labels import labels_of_field
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
+from adapters.hospital.messages.order import map_orders
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.obr import effective_from_obr, fill_report, report_key, status_from_obr
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
@@ -21,12 +21,7 @@ SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM"}
 def map_results(context: Context, person: Person, known: Known) -> None:
     """All order groups of a patient, each a unit; the rest as in ADT."""
     map_clinical(context, person, known)
-    for order in person.orders:
-        before, defects = set(context.drafts), context.defects
-        context.attempt(order.segments, partial(_order, context, order, known))
-        _mark(context, order, before)
-        if context.defects > defects:
-            known.patient.incomplete.add("section-failed")
+    map_orders(context, person, known, _order)
 
 
 def _order(context: Context, order: Order, known: Known) -> None:
@@ -104,13 +99,3 @@ def _results(
 def _observation_status(status: str | None) -> str | None:
     """A report status as that of an Observation, for an empty OBX-11."""
     return {"partial": "preliminary"}.get(status, status) if status else None
-
-
-def _mark(context: Context, order: Order, before: set[str]) -> None:
-    """ORC-28: on all of the order group."""
-    labels = labels_of_field(order.orc, 28) if order.orc else []
-    if not labels:
-        return
-    for reference, draft in context.drafts.items():
-        if reference not in before and draft.type not in ("Practitioner", "Organization", "Location"):
-            draft.labels += labels

@@ -1,11 +1,14 @@
 """Messages written for these tests, and the one way to normalise them."""
 
+import importlib
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from adapters.codec import encode
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Original, Source, SourceBatch
 
@@ -95,6 +98,39 @@ def normalise() -> Callable[..., SourceBatch]:
         return HospitalNormaliser().normalise(Original(body, "application/hl7-v2", intake="in-1"), source, AT)
 
     return run
+
+
+@pytest.fixture
+def checked(normalise) -> Callable[..., SourceBatch]:  # type: ignore[no-untyped-def]
+    """`normalise`, and what comes out is R4, closed, and its ledger adds up."""
+
+    def run(message: Lines | bytes, **changes: object) -> SourceBatch:
+        batch: SourceBatch = normalise(message, **changes)
+        assert batch.losses.balanced
+        assert "mapping-defect" not in {entry.reason for entry in batch.losses.entries}
+        ids = {f"{one['resourceType']}/{one['id']}" for one in batch.resources}
+        for one in (*batch.resources, *([batch.provenance] if batch.provenance else [])):
+            kind = one["resourceType"]
+            model = getattr(importlib.import_module(f"fhir.resources.R4B.{kind.lower()}"), kind)
+            text = encode(one).decode()
+            model.model_validate_json(text)
+            assert not re.search(r'""|\[\]|\{\}|null', re.sub(r'"valueString":"(?:[^"\\]|\\.)*"', "0", text))
+            assert set(re.findall(r'"reference":"([^"#][^"]*)"', text)) <= ids
+        return batch
+
+    return run
+
+
+@pytest.fixture
+def reasons() -> Callable[[SourceBatch], set[tuple[str, str]]]:
+    """Disposition and reason of every line of a ledger."""
+    return lambda batch: {(entry.disposition, entry.reason) for entry in batch.losses.entries}
+
+
+@pytest.fixture
+def marks() -> Callable[[dict], set[str]]:  # type: ignore[type-arg]
+    """Codes in `meta.security`."""
+    return lambda resource: {one["code"] for one in resource["meta"].get("security", ())}
 
 
 @pytest.fixture

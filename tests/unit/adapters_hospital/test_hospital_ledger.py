@@ -6,15 +6,7 @@ from adapters.codec import encode
 from adapters.hospital.messages import adt
 
 
-def reasons(batch):
-    return {(entry.disposition, entry.reason) for entry in batch.losses.entries}
-
-
-def marks(resource):
-    return {one["code"] for one in resource["meta"].get("security", ())}
-
-
-def test_z_segment_is_kept_raw(normalise, admission, only):
+def test_z_segment_is_kept_raw(normalise, admission, only, marks):
     """A Z segment is whole in a Basic, restricted, with one line over all of its values."""
     batch = normalise([*admission, "ZPI|1|VIP club^gold"])
     basic = only(batch, "Basic")
@@ -26,9 +18,9 @@ def test_z_segment_is_kept_raw(normalise, admission, only):
     assert line.resource == f"Basic/{basic['id']}"
 
 
-def test_unmapped_message_keeps_patient_and_the_rest(normalise, admission, only):
+def test_unmapped_message_keeps_patient_and_the_rest(normalise, admission, only, reasons):
     """Any other message: Patient and Encounter, everything else raw, and the status says partial."""
-    lines = [admission[0].replace("ADT^A01^ADT_A01", "SIU^S12"), *admission[2:], "SCH|1|2"]
+    lines = [admission[0].replace("ADT^A01^ADT_A01", "DFT^P03"), *admission[2:], "PR1|1|2"]
     batch = normalise(lines)
     only(batch, "Patient")
     only(batch, "Encounter")
@@ -37,7 +29,7 @@ def test_unmapped_message_keeps_patient_and_the_rest(normalise, admission, only)
     assert batch.losses.status == "partial"
 
 
-def test_merge_is_never_half_done(normalise, admission):
+def test_merge_is_never_half_done(normalise, admission, reasons):
     """A40 is kept for later, not applied: MRG raw, nothing merged."""
     lines = [line.replace("^A01^ADT_A01", "^A40") for line in admission] + ["MRG|4712^^^RXX^MR"]
     batch = normalise(lines)
@@ -45,7 +37,7 @@ def test_merge_is_never_half_done(normalise, admission):
     assert not any("link" in one for one in batch.resources)
 
 
-def test_message_without_patient_identifier_is_parked(normalise, admission):
+def test_message_without_patient_identifier_is_parked(normalise, admission, reasons):
     """S35: nobody is identified, so nothing enters a record, and the ledger says why."""
     batch = normalise([line.replace("9990001006^^^NHS^NH~4711^^^RXX^MR", "") for line in admission])
     assert (batch.quarantine, batch.resources, batch.provenance) == ("no-patient", (), None)
@@ -81,7 +73,7 @@ def test_what_is_no_message_is_unreadable(normalise):
         assert batch.losses.status == "error" and batch.losses.balanced
 
 
-def test_message_without_control_id(normalise, admission):
+def test_message_without_control_id(normalise, admission, reasons):
     """Without MSH-10 the message is mapped, has no control key, and says so."""
     batch = normalise([admission[0].replace("ADM-1", ""), *admission[1:]])
     assert batch.control == "" and batch.resources
@@ -138,14 +130,14 @@ def test_reference_to_a_failed_unit_becomes_logical(normalise, result, monkeypat
     assert batch.losses.balanced and text
 
 
-def test_confidential_message_marks_everything(normalise, admission):
+def test_confidential_message_marks_everything(normalise, admission, marks):
     """MSH-26 covers all resources of the message."""
     header = admission[0] + "|" * 14 + "V"
     batch = normalise([header, *admission[1:]])
     assert all("V" in marks(one) for one in batch.resources)
 
 
-def test_marks_on_patient_and_encounter(normalise, admission, only):
+def test_marks_on_patient_and_encounter(normalise, admission, only, marks):
     """PD1-12, PV1-16, PV2-22 and ARV-3 are on Patient and Encounter; the highest confidentiality wins."""
     lines = list(admission)
     lines[3] = "PD1||||||||||||Y"
@@ -171,7 +163,7 @@ def test_marks_on_patient_and_encounter(normalise, admission, only):
         ("?", {"R"}),
     ],
 )
-def test_order_marks(code, wanted, normalise, result):
+def test_order_marks(code, wanted, normalise, result, marks):
     """ORC-28 is on the whole order group; a code that we do not know restricts rather than vanishes."""
     fields = result[3].split("|") + [""] * 30
     fields[28] = code
@@ -183,7 +175,7 @@ def test_order_marks(code, wanted, normalise, result):
             assert marks(one) == set()
 
 
-def test_fields_past_the_end_are_kept(normalise, admission, only):
+def test_fields_past_the_end_are_kept(normalise, admission, only, reasons):
     """A field that the standard does not know is kept raw, with a warning."""
     lines = list(admission)
     lines[6] = lines[6] + "|" * 4 + "surprise"
@@ -192,7 +184,7 @@ def test_fields_past_the_end_are_kept(normalise, admission, only):
     assert "surprise" in encode(only(batch, "Basic")).decode()
 
 
-def test_batch_is_one_state_and_one_ledger(normalise, admission):
+def test_batch_is_one_state_and_one_ledger(normalise, admission, reasons):
     """Several messages in one body: units numbered, sums added, the newest state, one Provenance a message."""
     later = [
         line.replace("ADM-1", "ADM-2").replace("20260115141500", "20260116141500", 1) for line in admission

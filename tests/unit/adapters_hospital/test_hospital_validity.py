@@ -1,8 +1,6 @@
 """Every message of these tests becomes valid R4, closed, with a ledger that adds up."""
 
-import importlib
 import json
-import re
 
 import pytest
 
@@ -31,45 +29,31 @@ VARIANTS = (
 )
 
 
-def checked(batch):
-    """Shape by fhir.resources, closed references, the law of the ledger."""
-    assert batch.losses.balanced
-    ids = {f"{one['resourceType']}/{one['id']}" for one in batch.resources}
-    for one in (*batch.resources, *([batch.provenance] if batch.provenance else [])):
-        kind = one["resourceType"]
-        module = importlib.import_module(f"fhir.resources.R4B.{kind.lower()}")
-        text = encode(one).decode()
-        getattr(module, kind).model_validate_json(text)
-        assert not re.search(r'""|\[\]|\{\}|null', re.sub(r'"valueString":"(?:[^"\\]|\\.)*"', "0", text))
-        assert set(re.findall(r'"reference":"([^"#][^"]*)"', text)) <= ids
-    return batch
-
-
 @pytest.mark.parametrize(
     "event", ["A01", "A03", "A04", "A05", "A08", "A11", "A13", "A21", "A28", "A31", "A40"]
 )
-def test_every_adt_event_is_valid_r4(event, normalise, admission):
+def test_every_adt_event_is_valid_r4(event, checked, admission):
     """Whatever the event, the same segments give valid resources and one Provenance over all of them."""
     lines = [
         line.replace("ADT^A01^ADT_A01", f"ADT^{event}").replace("EVN|A01", f"EVN|{event}")
         for line in admission
     ]
-    batch = checked(normalise(lines))
+    batch = checked(lines)
     targets = {target["reference"] for target in batch.provenance["target"]}
     assert targets == {f"{one['resourceType']}/{one['id']}" for one in batch.resources}
 
 
-def test_result_is_valid_r4(normalise, result):
+def test_result_is_valid_r4(checked, result):
     """An ORU gives report, observations, specimen and request that pass the R4 shape."""
-    kinds = {one["resourceType"] for one in checked(normalise(result)).resources}
+    kinds = {one["resourceType"] for one in checked(result).resources}
     assert {"DiagnosticReport", "Observation", "Specimen", "ServiceRequest", "Patient", "Encounter"} <= kinds
 
 
 @pytest.mark.parametrize("obx", VARIANTS)
-def test_every_value_type_is_valid_r4(obx, normalise, result):
+def test_every_value_type_is_valid_r4(obx, checked, result):
     """No value type, nor a bad value in it, yields an invalid Observation."""
     kind, rest = obx.split("|", 1)
-    checked(normalise([*result[:5], f"OBX|1|{kind}|{rest}" + "|" * (6 - rest.count("|")) + "|||F"]))
+    checked([*result[:5], f"OBX|1|{kind}|{rest}" + "|" * (6 - rest.count("|")) + "|||F"])
 
 
 def test_same_input_gives_the_same_bytes(normalise, admission, result):

@@ -1,0 +1,33 @@
+"""Order groups of any family: each is a unit that fails alone, marked by its ORC-28."""
+
+from collections.abc import Callable
+from functools import partial
+
+from adapters.hospital.context import Context
+from adapters.hospital.groups import Order, Person
+from adapters.hospital.labels import labels_of_field
+from adapters.hospital.messages.person import Known
+
+_NOBODYS = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location"})
+
+
+def map_orders(
+    context: Context, person: Person, known: Known, build: Callable[[Context, Order, Known], None]
+) -> None:
+    """Run `build` over the order groups of a patient; a defect in one tags the Patient, the rest goes on."""
+    for order in person.orders:
+        before, defects = set(context.drafts), context.defects
+        context.attempt(order.segments, partial(build, context, order, known))
+        _mark(context, order, before)
+        if context.defects > defects:
+            known.patient.incomplete.add("section-failed")
+
+
+def _mark(context: Context, order: Order, before: set[str]) -> None:
+    """ORC-28: on all of the order group."""
+    labels = labels_of_field(order.orc, 28) if order.orc else []
+    if not labels:
+        return
+    for reference, draft in context.drafts.items():
+        if reference not in before and draft.type not in _NOBODYS:
+            draft.labels += labels

@@ -1,0 +1,47 @@
+"""Which message maps what: family and event to the mapping and the segments that it reads.
+
+A message that is not here gives Patient and Encounter; the rest of it is kept, `message-not-mapped`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.hospital.context import Context
+from adapters.hospital.groups import Person
+from adapters.hospital.messages import adt, oru, vxu
+from adapters.hospital.messages.person import BASE, Known
+
+Found = list[tuple[Known, Person]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`each` maps one patient group, `whole` the message once all of its patients are known."""
+
+    segments: frozenset[str] = BASE
+    reason: str = "message-not-mapped"
+    """Why segments that this message does not map are kept."""
+    events: frozenset[str] | None = None
+    """None: every event of the family."""
+    each: Callable[[Context, Person, Known], None] | None = None
+    whole: Callable[[Context, Found], None] | None = None
+
+
+_OTHER = Route()
+_KEPT = "type-not-carried"
+_ROUTES = {
+    "ADT": Route(adt.SEGMENTS, _KEPT, adt.EVENTS, adt.map_clinical),
+    "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
+    "VXU": Route(vxu.SEGMENTS, _KEPT, None, vxu.map_immunizations),
+}
+
+
+def route_of(context: Context) -> Route:
+    """The route of a message by MSH-9."""
+    found = _ROUTES.get(context.family, _OTHER)
+    return found if found.events is None or context.event in found.events else _OTHER
+
+
+def is_about_patients(context: Context) -> bool:
+    """Messages of these families are parked when they identify nobody, whatever their event."""
+    return context.family in _ROUTES
