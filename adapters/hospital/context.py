@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from adapters.codec import encode
+from adapters.hospital.header import control_key, message_event
 from adapters.hospital.message import Element, Message, Segment
 from adapters.identity import resource_id
 from adapters.interface import JSON, Source
@@ -223,21 +224,6 @@ def _in_words(rows: Mapping[tuple[str, str], Concept], code: str) -> Concept | N
     """A sender that writes the meaning (`Female`, `SEVERE`) where its table has a code."""
     word = code.casefold()
     return next((c for c in rows.values() if c.code and word in (c.code, c.display.casefold())), None)
-
-
-def control_key(header: Segment) -> str:
-    """MSH-3, 4, 10 joined by US, as the sender wrote them; empty without MSH-10."""
-    if not header.text(10):
-        return ""
-    return "\x1f".join((header.raw_field(3), header.raw_field(4), header.text(10)))
-
-
-def message_event(message: Message) -> str:
-    """Trigger event of a message whose MSH-9.2 is empty: EVN-1, else the event of its structure."""
-    for segment in message.named("EVN"):
-        return segment.text(1).upper()
-    structure = message.header.text(9, 3)
-    return structure.partition("_")[2].upper()
 
 
 def _place(error: BaseException) -> str:

@@ -38,8 +38,9 @@ def _order(repeated: frozenset[str], context: Context, order: Order, known: Know
     made: Draft | None = None
     for rxa in shots:
         given = attempt_in(context, known.patient, rxa, partial(immunization_from_rxa, context, rxa, shot))
-        for rxr in order.all("RXR") if given is not None else ():
-            route_from_rxr(given, rxr)
+        if given is not None:
+            for rxr in order.all("RXR"):
+                route_from_rxr(given, rxr)
         made = made or given
     _observations(context, order, known, made)
 
