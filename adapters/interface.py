@@ -50,6 +50,8 @@ class Source:
     zone: str | None = None
     """IANA zone of times that came without an offset; None: such a time becomes its date."""
     charset: str | None = None
+    charset_override: str | None = None
+    """HL7 v2: beats MSH-18, of a sender whose label is known to lie."""
     facility: str | None = None
     """Default assigning authority of identifiers that name none."""
     identifier_order: tuple[str, ...] = ()

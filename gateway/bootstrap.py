@@ -31,7 +31,7 @@ from consent.floor import FloorPack, floor_from_bytes, shipped_floor, shipped_pa
 from gateway.api.services import Services
 from gateway.authn.client_assertion import Limits as TokenLimits
 from gateway.authn.tokens import Endpoint
-from gateway.config import Settings, SourceSettings
+from gateway.config import Settings
 from gateway.db import migrate
 from gateway.db.engine import open_database
 from gateway.directory.interface import Directory, DirectoryRefused
@@ -47,6 +47,7 @@ from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
 from gateway.records.sql import require_secrets, sql_room
+from gateway.source_settings import SourceSettings
 from keys import selftest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
@@ -195,6 +196,7 @@ async def _bound(
         id_key=id_key,
         zone=one.zone,
         charset=one.charset,
+        charset_override=one.charset_override,
         facility=one.facility,
         identifier_order=one.identifier_order,
         authorities=one.authorities,

@@ -6,9 +6,8 @@ relative to the file that names them.
 
 import os
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,6 +17,7 @@ from pydantic_settings import (
 
 from gateway.errors import RefusedToStart
 from gateway.files import require_unshared
+from gateway.source_settings import SourceSettings, require_distinct
 
 _ENV = "CAREPACT_"
 
@@ -76,43 +76,6 @@ class FloorSettings(_Frozen):
     """`UnsafeUnsignedFloor`: no lawyer has signed the pack. Said at every start and in every receipt."""
 
 
-class SourceSettings(_Frozen):
-    """One provider's system (normalisation.md 3.6). `url` for a pull, `listen` for an MLLP feed."""
-
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    kind: Literal["gp", "hospital", "specialist"]
-    custodian: str
-    url: str | None = None
-    listen: str | None = None
-    zone: str | None = None
-    charset: str | None = None
-    facility: str | None = None
-    identifier_order: tuple[str, ...] = ()
-    authorities: dict[str, str] = Field(default_factory=dict)
-    test_messages: Literal["park", "accept", "refuse"] = "park"
-    asid_from: str = ""
-    asid_to: str = ""
-    ods: str = ""
-    unsafe_plain_mllp: bool = False
-
-    @model_validator(mode="after")
-    def _reachable(self) -> "SourceSettings":
-        if self.kind == "hospital" and not self.listen:
-            raise ValueError("a hospital feed needs `listen`")
-        if self.kind != "hospital" and not self.url:
-            raise ValueError("a pull source needs `url`")
-        return self
-
-    @field_validator("zone")
-    @classmethod
-    def _zone(cls, name: str | None) -> str | None:
-        from adapters.times import known_zone
-
-        if name is not None and not known_zone(name):
-            raise ValueError("not an IANA time zone")
-        return name
-
-
 class Limits(_Frozen):
     """Every bound by name (assurance.md 7). Bytes, seconds or counts."""
 
@@ -137,6 +100,8 @@ class Limits(_Frozen):
     source_bytes: int = 64 * 1024 * 1024
     hl7_bytes: int = 16 * 1024 * 1024
     mllp_idle: float = 60.0
+    mllp_connections: int = 64
+    mllp_per_address: int = 16
 
 
 class Settings(BaseSettings):
@@ -157,9 +122,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _distinct(self) -> "Settings":
-        ids = [source.id for source in self.sources]
-        if len(set(ids)) != len(ids):
-            raise ValueError("two sources have the same id")
+        require_distinct(self.sources)
         return self
 
     @property
@@ -234,6 +197,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             "database": settings.database.model_copy(
                 update={"url": after("sqlite:///", settings.database.url)}
             ),
+            "sources": tuple(source.under(folder) for source in settings.sources),
             "floor": settings.floor.model_copy(update={"pack": _pack(settings.floor.pack, folder)}),
             "directory": settings.directory.model_copy(
                 update={

@@ -9,14 +9,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from adapters.hospital.listener import Limits as ListenerLimits
-from adapters.hospital.listener import Listener
 from gateway.api.app import application
 from gateway.api.server import bind, run
 from gateway.bootstrap import Runtime
-from gateway.config import SourceSettings
 from gateway.errors import RefusedToStart
-from gateway.exchange.node import BoundSource
+from gateway.feeds import listen, manner_of
 from gateway.logs import log
 from keys.errors import UnknownKey
 from keys.jws import signers_from_store
@@ -37,13 +34,10 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
     _require_keys(runtime)
     _say_what_is_unsafe(runtime)
     async with AsyncExitStack() as stack:
-        bound = {one.source.id: one for one in runtime.node.sources}
-        resumed = {id: (one.source, one.normaliser) for id, one in bound.items()}
-        await runtime.node.intake.resume(resumed, runtime.clock())
-        feeds = {}
-        for source in settings.sources:
-            if source.kind == "hospital":
-                feeds[source.id] = await _listen(runtime, source, bound[source.id], stack)
+        resumed = {one.source.id: (one.source, one.normaliser) for one in runtime.node.sources}
+        manners = {source.id: manner_of(source) for source in settings.sources}
+        await runtime.node.intake.resume(resumed, runtime.clock(), manners)
+        feeds = await listen(runtime, stack)
         listener = bind(settings)
         http = listener.getsockname()[:2]
 
@@ -75,32 +69,3 @@ def _say_what_is_unsafe(runtime: Runtime) -> None:
         log.warning("UnsafeDemoKeys", member=runtime.node.member)
     if not runtime.node.floor.signed:
         log.warning("UnsafeUnsignedFloor", pack=runtime.node.floor.name)
-
-
-async def _listen(
-    runtime: Runtime, settings: SourceSettings, bound: BoundSource, stack: AsyncExitStack
-) -> tuple[str, int]:
-    host, _, port = (settings.listen or "").rpartition(":")
-    if host not in ("127.0.0.1", "::1", "localhost") and not settings.unsafe_plain_mllp:
-        raise RefusedToStart(
-            f"sources.{settings.id}.listen: MLLP without TLS is for loopback; "
-            "put a TLS proxy on this machine, or set unsafe_plain_mllp"
-        )
-    if not port.isdigit():
-        raise RefusedToStart(f"sources.{settings.id}.listen: use HOST:PORT")
-
-    async def accept(body: bytes, peer: str) -> bytes | None:
-        return await runtime.node.intake.receive_message(
-            body, bound.source, bound.normaliser, runtime.clock()
-        )
-
-    limits = ListenerLimits(
-        frame_bytes=runtime.settings.limits.hl7_bytes, idle=runtime.settings.limits.mllp_idle
-    )
-    listener = Listener(host, int(port), accept, limits, clock=runtime.clock)
-    try:
-        await listener.start()
-    except OSError:
-        raise RefusedToStart(f"sources.{settings.id}.listen: the port is taken") from None
-    stack.push_async_callback(listener.close)
-    return host, listener.port

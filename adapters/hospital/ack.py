@@ -3,10 +3,13 @@
 Original mode: `AA` durable · `AE` durable as intake and not applied · `AR` not taken. Only a failure of the
 node itself carries ERR-3 `207`, which alone asks for a resend. Nothing of the message comes back but MSH-10
 and what addresses the answer (MSH-3 to 6, 11, 12, 18).
+Enhanced mode: `CA`, `CE`, `CR` in place of AA, AE, AR as MSH-15 wants them, then AA, AE or AR as MSH-16 wants
+them. Whoever was told CE or CR waits for no application acknowledgement and gets none.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,6 +21,9 @@ from adapters.interface import SourceBatch
 
 Code = Literal["AA", "AE", "AR", "CA", "CE", "CR"]
 Severity = Literal["E", "W", "I"]
+
+NEXT_FRAME = b"\x1c"
+"""Between the acknowledgements of one message that travel in frames of their own; no frame can hold it."""
 
 ERRORS = {
     "0": "Message accepted",
@@ -62,6 +68,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a feed is answered. `mode` `auto`: as each message asks; `busy`: the code of a failure to store."""
+
+    mode: Literal["auto", "original", "enhanced"] = "auto"
+    busy: Literal["AE", "AR"] = "AE"
+
+    @property
+    def not_stored(self) -> Verdict:
+        """Nothing was kept: the only answer that asks for a resend."""
+        return Verdict(self.busy, "207")
+
+
+USUAL = Manner()
+
+
+@dataclass(frozen=True, slots=True)
 class _Header:
     """MSH of the message that is answered, raw fields by number."""
 
@@ -84,7 +106,10 @@ def acknowledgement(body: bytes, verdict: Verdict, at: datetime, control: str) -
     `at`: aware clock reading of MSH-7; `control`: our own MSH-10. A body without MSH gets the usual
     separators, version 2.5 and an empty MSA-2.
     """
-    header = _header_of(body)
+    return _rendered(_header_of(body), verdict, at, control)
+
+
+def _rendered(header: _Header, verdict: Verdict, at: datetime, control: str) -> bytes:
     marks = header.separators
     lines = [_msh(header, at, control), marks.field.join(("MSA", verdict.code, header.raw(10)))]
     if verdict.error is not None:
@@ -92,10 +117,50 @@ def acknowledgement(body: bytes, verdict: Verdict, at: datetime, control: str) -
     return ("\r".join(lines) + "\r").encode(header.codec, "replace")
 
 
+def answer(body: bytes, verdict: Verdict, at: datetime, control: str, manner: Manner = USUAL) -> bytes:
+    """What the sender is told, frames apart by `NEXT_FRAME`; empty if it wants to be told nothing.
+
+    `control`: our own control id; the two acknowledgements of enhanced mode make one each of it.
+    """
+    header = _header_of(body)
+    wanted = _wanted(header)
+    if manner.mode == "original" or (manner.mode == "auto" and not wanted.enhanced):
+        return _rendered(header, verdict, at, control)
+    commit = accept_code(verdict.code)
+    frames = []
+    condition = wanted.accept if wanted.enhanced else "AL"
+    if is_wanted(condition, commit):
+        said = Verdict("CA") if commit == "CA" else replace(verdict, code=commit)
+        frames.append(_rendered(header, said, at, f"{control[:19]}C"))
+    if is_wanted(wanted.application, verdict.code) and (commit == "CA" or not frames):
+        frames.append(_rendered(header, verdict, at, f"{control[:19]}A"))
+    return NEXT_FRAME.join(frames)
+
+
+def joined(answers: Sequence[bytes]) -> bytes:
+    """Answers to the messages of one frame: in one frame, unless any of them takes frames of its own."""
+    apart = any(NEXT_FRAME in one for one in answers)
+    return (NEXT_FRAME if apart else b"").join(one for one in answers if one)
+
+
 def wanted_of(body: bytes) -> Wanted:
     """Which acknowledgements the sender asks for."""
-    header = _header_of(body)
+    return _wanted(_header_of(body))
+
+
+def _wanted(header: _Header) -> Wanted:
     return Wanted(header.component(15, 1).upper(), header.component(16, 1).upper())
+
+
+def sender_of(body: bytes) -> tuple[str, str]:
+    """Sending application and facility: the first components of MSH-3 and MSH-4."""
+    header = _header_of(body)
+    return header.component(3, 1), header.component(4, 1)
+
+
+def processing_of(body: bytes) -> str:
+    """MSH-11: P, T or D; empty if it does not say."""
+    return _header_of(body).component(11, 1).upper()
 
 
 def is_wanted(condition: str, code: Code) -> bool:

@@ -1,4 +1,6 @@
-"""Bytes of a message to text: MSH-18, else the feed's charset, else UTF-8, else windows-1252. Never lost."""
+"""Bytes of a message to text: the feed's override, else MSH-18, else the feed's charset, else UTF-8, else
+windows-1252. Never lost.
+"""
 
 import codecs
 from dataclasses import dataclass
@@ -49,14 +51,14 @@ def codec_from_label(label: str) -> str | None:
     return found.name if getattr(found, "_is_text_encoding", True) else None
 
 
-def decode(data: bytes, stated: str, configured: str | None) -> Decoded:
+def decode(data: bytes, stated: str, configured: str | None, override: str | None = None) -> Decoded:
     """Decode one message. `stated` is the first repetition of MSH-18 (may be empty)."""
-    wanted = [label for label in (stated, configured or "", "utf-8") if label]
-    for number, label in enumerate(wanted):
+    wanted = [label for label in (override or "", stated, configured or "", "utf-8") if label]
+    for label in wanted:
         codec = codec_from_label(label)
         text = _strict(data, codec) if codec else None
         if codec and text is not None:
-            return Decoded(text, codec, number > 0 and bool(stated) and not data.isascii())
+            return Decoded(text, codec, label != stated and bool(stated) and not data.isascii())
     text = _strict(data, "cp1252")
     if text is not None:
         return Decoded(text, "cp1252", True)

@@ -45,7 +45,8 @@ def convert(
     """Convert the message `body` (from MSH on). Never raises: a defect of ours parks the message."""
     context: Context | None = None
     try:
-        context = Context(Message(body, charset=charset, unit=number), source, intake)
+        message = Message(body, charset=charset, override=source.charset_override, unit=number)
+        context = Context(message, source, intake)
         return _converted(context, at, mapping)
     except Exception:
         items = max(1, sum(1 for part in re.split(rb"[\r|^~&]", body) if part))

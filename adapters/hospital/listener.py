@@ -1,7 +1,8 @@
 """The MLLP listener: frames in, acknowledgements out, one message in work per connection, in order.
 
 What `accept` returns is sent as it is: it must be durable before it returns. Nothing of a message is logged
-or put into an exception. `close` stops listening, lets messages in work end, then drops the connections.
+or put into an exception. `close` stops listening, lets messages in work end, says "not now" to what came
+after them, then drops the connections.
 """
 
 import asyncio
@@ -9,13 +10,16 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 
-from adapters.hospital.ack import Verdict, acknowledgement
+from adapters.hospital.ack import NEXT_FRAME
+from adapters.hospital.feed import Peer
 from adapters.hospital.mllp import FrameBuffer, FrameFault, framed
 
-Accept = Callable[[bytes, str], Awaitable[bytes | None]]
-"""Body of a frame and address of the peer to the ACK to send; None: the sender wants none."""
+Accept = Callable[[bytes, Peer], Awaitable[bytes]]
+"""Body of a frame and its sender to what is answered, frames apart by `NEXT_FRAME`; empty: nothing."""
+NotNow = Callable[[bytes, Peer], bytes]
+"""What is answered when nothing was kept: the sender shall try again."""
 _CHUNK = 64 * 1024
 
 
@@ -30,6 +34,18 @@ class Limits:
     connections: int = 64
     per_address: int = 16
     drain: float = 10.0
+    handshake: float = 10.0
+
+
+def server_tls(cert: Path, key: Path, client_ca: Path | None = None) -> ssl.SSLContext:
+    """TLS 1.2 or newer; with `client_ca` only for senders with a certificate of it. Raises `OSError`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(cert, key)
+    if client_ca is not None:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 @dataclass(eq=False)
@@ -40,7 +56,7 @@ class _Connection:
 
 
 class Listener:
-    """One feed's port. `port` 0 picks a free one; read `port` after `start`."""
+    """One port with the feeds on it. `port` 0 picks a free one; read `port` after `start`."""
 
     def __init__(
         self,
@@ -49,15 +65,15 @@ class Listener:
         accept: Accept,
         limits: Limits | None = None,
         *,
-        clock: Callable[[], datetime],
+        not_now: NotNow,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`clock` gives the aware time of the acknowledgement when `accept` raised."""
+        """`not_now` answers a message on which `accept` raised, and one that comes while we are closing."""
         self._host = host
         self._port = port
         self._accept = accept
         self._limits = limits or Limits()
-        self._clock = clock
+        self._not_now = not_now
         self._tls = tls
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -78,7 +94,7 @@ class Listener:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` if the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port, ssl=self._tls)
+        self._server = await asyncio.start_server(self._serve, self._host, self._port)
 
     async def close(self) -> None:
         """Stop listening, end what is in work (at most `drain` seconds), drop the rest. Idempotent."""
@@ -109,8 +125,11 @@ class Listener:
         connection = _Connection(address, task)
         self._connections.add(connection)
         try:
-            await self._converse(connection, reader, writer)
-        except FrameFault:
+            # The caps count from here: who only knocks and never shakes hands takes a place as well.
+            if self._tls is not None:
+                await writer.start_tls(self._tls, ssl_handshake_timeout=self._limits.handshake)
+            await self._converse(connection, Peer(address, _names_of(writer)), reader, writer)
+        except (FrameFault, ssl.SSLError):
             self.faults += 1
         except (TimeoutError, ConnectionError, asyncio.CancelledError):
             pass  # idle, gone, or we are closing: nothing is owed to the peer
@@ -126,7 +145,7 @@ class Listener:
         return len(self._connections) >= self._limits.connections or of_address >= self._limits.per_address
 
     async def _converse(
-        self, connection: _Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, connection: _Connection, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         limits = self._limits
         frames = FrameBuffer(most_bytes=limits.frame_bytes, most_stray=limits.stray_bytes)
@@ -140,28 +159,39 @@ class Listener:
             was_inside = frames.inside
             bodies = frames.feed(data)
             for body in bodies:
-                if self._closing:
-                    return  # not taken, not answered: the sender asks again
-                await self._answer(connection, writer, body)
+                await self._answer(connection, peer, writer, body)
             if bodies or not (was_inside and frames.inside):
                 due = loop.time() + limits.idle
 
-    async def _answer(self, connection: _Connection, writer: asyncio.StreamWriter, body: bytes) -> None:
+    async def _answer(
+        self, connection: _Connection, peer: Peer, writer: asyncio.StreamWriter, body: bytes
+    ) -> None:
         connection.busy = True
         try:
-            try:
-                reply = await self._accept(body, connection.address)
-            except Exception:
-                self.failures += 1
-                reply = self._not_now(body)
-            if reply is not None:
-                writer.write(framed(reply))
-                async with asyncio.timeout(self._limits.idle):
-                    await writer.drain()
+            reply = await self._reply(body, peer)
+            for frame in reply.split(NEXT_FRAME):
+                if frame:
+                    writer.write(framed(frame))
+            async with asyncio.timeout(self._limits.idle):
+                await writer.drain()
         finally:
             connection.busy = False
 
-    def _not_now(self, body: bytes) -> bytes:
-        """Nothing was kept: AE with 207, the only answer that asks for a resend."""
-        at = self._clock()
-        return acknowledgement(body, Verdict("AE", "207"), at, at.strftime("%Y%m%d%H%M%S%f"))
+    async def _reply(self, body: bytes, peer: Peer) -> bytes:
+        if self._closing:
+            return self._not_now(body, peer)
+        try:
+            return await self._accept(body, peer)
+        except Exception:
+            self.failures += 1
+            return self._not_now(body, peer)
+
+
+def _names_of(writer: asyncio.StreamWriter) -> frozenset[str]:
+    """DNS and URI names of the peer's verified certificate; its common name if it has neither."""
+    certificate = writer.get_extra_info("peercert") or {}
+    names = [value for kind, value in certificate.get("subjectAltName", ()) if kind in ("DNS", "URI")]
+    subject = [pair for part in certificate.get("subject", ()) for pair in part]
+    return frozenset(
+        name.lower() for name in names or [value for kind, value in subject if kind == "commonName"]
+    )

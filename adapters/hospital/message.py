@@ -23,7 +23,9 @@ _NAME = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
 class Message:
     """One message. `body` starts with MSH; lines are separated by CR (batch.py)."""
 
-    def __init__(self, body: bytes, *, charset: str | None = None, unit: int = 1) -> None:
+    def __init__(
+        self, body: bytes, *, charset: str | None = None, override: str | None = None, unit: int = 1
+    ) -> None:
         self.body = body
         self.account = LossAccount(self.render, unit)
         self._frames: list[list[Hashable]] = [[]]
@@ -31,7 +33,7 @@ class Message:
         self._keys: list[list[Key]] = []
         lines = body.split(b"\r")
         self.separators, self.separators_assumed = separators_from_msh(lines[0])
-        decoded = decode(body, stated_charset(lines[0], self.separators), charset)
+        decoded = decode(body, stated_charset(lines[0], self.separators), charset, override)
         self.codec = decoded.codec
         self.segments: list[Segment] = []
         self._joined: list[Segment] = []

@@ -1,5 +1,6 @@
 """HL7 v2 to FHIR R4: the `Normaliser` of this adapter, over one message or a batch of them. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from adapters.hospital.batch import Batch, read_batch
@@ -40,9 +41,12 @@ class HospitalNormaliser:
             lines = [*batch.stray, *batch.envelope]
             losses = unreadable(sum(_items(line) for line in lines))
             return SourceBatch((), None, losses, self.mapping, quarantine="unreadable")
-        charset = "utf-8" if batch.wide else source.charset
+        if batch.wide:  # the bytes are UTF-8 by now, whatever the feed or the message says
+            source = replace(source, charset="utf-8", charset_override=None)
         units = [
-            convert(body, source, original.intake, at, mapping=self.mapping, charset=charset, number=number)
+            convert(
+                body, source, original.intake, at, mapping=self.mapping, charset=source.charset, number=number
+            )
             for number, body in enumerate(batch.messages, 1)
         ]
         losses = units[0].losses

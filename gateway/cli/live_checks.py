@@ -8,7 +8,7 @@ from gateway.cli.checks import Check
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
-    from gateway.config import SourceSettings
+    from gateway.source_settings import SourceSettings
 
 PATIENCE = 3.0
 """Seconds that a source has to accept a connection."""

@@ -6,9 +6,11 @@ then one unit of work writes contributions, links, digests, ledger lines, Proven
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from adapters.hospital.ack import USUAL, Manner
 from adapters.interface import Normaliser, Original, Source
 from gateway.intake.desk import Desk
 from gateway.intake.interface import Digest, Kept, Stored
@@ -61,17 +63,31 @@ class Intake:
         return await self._pulls.receive(originals, source, normaliser, at, person=person, complete=complete)
 
     async def receive_message(
-        self, body: bytes, source: Source, normaliser: Normaliser, at: datetime
+        self,
+        body: bytes,
+        source: Source,
+        normaliser: Normaliser,
+        at: datetime,
+        manner: Manner = USUAL,
     ) -> bytes:
         """Take in what a feed pushed; the acknowledgement(s) without frames, to be sent now, not earlier.
 
-        Never raises for data or for the database: that is an `AE`.
+        Where they travel in frames of their own `NEXT_FRAME` is between them (hospital/ack.py); empty: the
+        sender wants none. Never raises for data or for the database: that is an `AE`.
         """
-        return await self._messages.receive(body, source, normaliser, at)
+        return await self._messages.receive(body, source, normaliser, at, manner)
 
-    async def resume(self, sources: Mapping[str, tuple[Source, Normaliser]], at: datetime) -> int:
-        """At start: finish what a crash left. `sources`: source id to what takes it in. How many messages."""
-        return await self._messages.resume(sources, at)
+    async def resume(
+        self,
+        sources: Mapping[str, tuple[Source, Normaliser]],
+        at: datetime,
+        manners: Mapping[str, Manner] = MappingProxyType({}),
+    ) -> int:
+        """At start: finish what a crash left. `sources`: source id to what takes it in. How many messages.
+
+        `manners`: how a feed is answered, by source id, as far as not in the usual manner.
+        """
+        return await self._messages.resume(sources, at, manners)
 
     async def show(self, id: str) -> tuple[Kept, bytes]:
         """An original with its very bytes; to be audited. Raises `LookupError`, `SealBroken`."""

@@ -4,7 +4,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.hospital.ack import Verdict, acknowledgement, is_wanted, verdict_of, wanted_of
+from adapters.hospital.ack import (
+    NEXT_FRAME,
+    Manner,
+    Verdict,
+    acknowledgement,
+    answer,
+    is_wanted,
+    joined,
+    verdict_of,
+    wanted_of,
+)
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -81,3 +91,78 @@ def test_verdict_of_what_became_of_a_message(normalise, admission):
     assert verdict_of(nobody) == Verdict("AE", "101", "PID[1]-3")
     training = normalise([admission[0].replace("|P|", "|T|"), *admission[1:]])
     assert verdict_of(training).code == "AR"
+
+
+TAKEN, PARKED, REFUSED = Verdict("AA"), Verdict("AE", "101", "PID[1]-3"), Verdict("AR", "202", "MSH[1]-11")
+
+
+def codes_of(reply):
+    return [frame.decode().split("\rMSA|")[1][:2] for frame in reply.split(NEXT_FRAME) if frame]
+
+
+@pytest.mark.parametrize(
+    ("accept", "application", "verdict", "codes"),
+    [
+        ("", "", TAKEN, ["AA"]),
+        ("", "", PARKED, ["AE"]),
+        ("AL", "NE", TAKEN, ["CA"]),
+        ("AL", "AL", TAKEN, ["CA", "AA"]),
+        ("AL", "ER", TAKEN, ["CA"]),
+        ("NE", "AL", TAKEN, ["AA"]),
+        ("", "AL", TAKEN, ["AA"]),
+        ("NE", "NE", TAKEN, []),
+        ("ER", "NE", TAKEN, []),
+        ("ER", "NE", PARKED, ["CE"]),
+        ("AL", "AL", PARKED, ["CE"]),
+        ("AL", "AL", REFUSED, ["CR"]),
+        ("SU", "AL", TAKEN, ["CA", "AA"]),
+        ("SU", "AL", PARKED, ["AE"]),
+        ("NE", "ER", REFUSED, ["AR"]),
+        ("NE", "SU", REFUSED, []),
+        ("al", "ne", TAKEN, ["CA"]),
+    ],
+)
+def test_enhanced_mode_answers_as_asked(admission, accept, application, verdict, codes):
+    """MSH-15 for CA, CE, CR, then MSH-16 for AA, AE, AR; none follows a CE or CR; both empty: original mode."""
+    header = f"{admission[0]}|||{accept}|{application}" if accept or application else admission[0]
+    body = "\r".join([header, *admission[1:]]).encode()
+    assert codes_of(answer(body, verdict, AT, "OWN-1")) == codes
+
+
+def test_both_answers_have_control_ids_of_their_own(admission):
+    """A control id names one message; both echo the sender's."""
+    body = "\r".join([admission[0] + "|||AL|AL", *admission[1:]]).encode()
+    frames = answer(body, TAKEN, AT, "0123456789ABCDEFGHIJ").split(NEXT_FRAME)
+    controls = [frame.split(b"|")[9] for frame in frames]
+    assert len(set(controls)) == 2 and all(len(one) <= 20 for one in controls)
+    assert all(b"|ADM-1\r" in frame for frame in frames)
+
+
+def test_the_error_is_told_with_the_code_that_refuses(admission):
+    """CE carries ERR; CA none, though the AA behind it may warn."""
+    header = admission[0] + "|||AL|AL"
+    body = "\r".join([header, *admission[1:]]).encode()
+    assert b"\rERR|" in answer(body, PARKED, AT, "OWN-1")
+    commit, application = answer(body, Verdict("AA", "102", "OBX[1]-5", "W"), AT, "OWN-1").split(NEXT_FRAME)
+    assert b"\rERR|" not in commit and b"|W\r" in application
+
+
+def test_a_feed_may_fix_its_mode(admission):
+    """`original` whatever MSH says; `enhanced` commits also for a sender that asks for nothing."""
+    asks = "\r".join([admission[0] + "|||AL|AL", *admission[1:]]).encode()
+    assert codes_of(answer(asks, TAKEN, AT, "OWN-1", Manner("original"))) == ["AA"]
+    silent = "\r".join(admission).encode()
+    assert codes_of(answer(silent, TAKEN, AT, "OWN-1", Manner("enhanced"))) == ["CA"]
+    assert codes_of(answer(silent, REFUSED, AT, "OWN-1", Manner("enhanced"))) == ["CR"]
+
+
+def test_only_a_failure_to_store_carries_207():
+    """AE for most senders, AR for those that resend on AR only."""
+    assert Manner().not_stored == Verdict("AE", "207")
+    assert Manner(busy="AR").not_stored == Verdict("AR", "207")
+
+
+def test_answers_of_one_frame_stay_in_one_frame(admission):
+    """Original mode: the answers to a batch are one body; in enhanced mode each is a frame."""
+    assert joined([b"a\r", b"b\r"]) == b"a\rb\r"
+    assert joined([b"a" + NEXT_FRAME + b"b", b"", b"c"]).split(NEXT_FRAME) == [b"a", b"b", b"c"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.hospital.ack import Verdict, acknowledgement
+from adapters.hospital.ack import Manner, Verdict, acknowledgement, answer
 from adapters.hospital.listener import Limits, Listener
 from adapters.hospital.mllp import FrameBuffer, FrameFault, framed
 
@@ -31,7 +31,11 @@ class Keeper:
         if self.fail_on is not None and self.fail_on in body:
             raise OSError("disk full")
         self.seen.append(body)
-        return None if self.silent else acknowledgement(body, Verdict("AA"), AT, f"OWN-{len(self.seen)}")
+        return b"" if self.silent else acknowledgement(body, Verdict("AA"), AT, f"OWN-{len(self.seen)}")
+
+
+def not_now(body, peer):
+    return acknowledgement(body, Verdict("AE", "207"), AT, "OWN-0")
 
 
 async def read_frame(reader):
@@ -44,7 +48,7 @@ def served(test, **limits):
 
     async def run():
         keeper = Keeper()
-        listener = Listener("127.0.0.1", 0, keeper, Limits(**limits), clock=lambda: AT)
+        listener = Listener("127.0.0.1", 0, keeper, Limits(**limits), not_now=not_now)
         await listener.start()
         try:
             await test(listener, keeper, lambda: asyncio.open_connection("127.0.0.1", listener.port))
@@ -101,7 +105,7 @@ def test_failure_asks_for_a_resend_and_the_feed_goes_on():
 
 
 def test_sender_that_wants_no_answer_gets_none():
-    """None from `accept` sends nothing."""
+    """An empty answer sends nothing."""
 
     async def test(listener, keeper, connect):
         keeper.silent = True
@@ -197,7 +201,7 @@ def test_close_answers_what_is_in_work():
     async def run():
         keeper = Keeper()
         keeper.delay = 0.3
-        listener = Listener("127.0.0.1", 0, keeper, clock=lambda: AT)
+        listener = Listener("127.0.0.1", 0, keeper, not_now=not_now)
         await listener.start()
         port = listener.port
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -213,6 +217,49 @@ def test_close_answers_what_is_in_work():
         idle.close()
 
     asyncio.run(run())
+
+
+def test_what_came_behind_the_message_in_work_is_asked_for_again():
+    """Draining: of two messages in one write the first is answered AA, the second AE 207, then it closes."""
+
+    async def run():
+        keeper = Keeper()
+        keeper.delay = 0.3
+        listener = Listener("127.0.0.1", 0, keeper, not_now=not_now)
+        await listener.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(framed(message(1)) + framed(message(2)))
+        await asyncio.sleep(0.1)
+        closing = asyncio.create_task(listener.close())
+        assert b"MSA|AA|M-1" in await read_frame(reader)
+        second = await read_frame(reader)
+        assert b"MSA|AE|M-2" in second and b"|207^" in second
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        await closing
+        assert keeper.seen == [message(1)]
+        writer.close()
+
+    asyncio.run(run())
+
+
+def test_both_answers_of_enhanced_mode_are_frames_of_their_own():
+    """What `accept` gives apart leaves as two frames, in order, before the next message is answered."""
+
+    async def test(listener, keeper, connect):
+        async def twice(body, peer):
+            return answer(body, Verdict("AA"), AT, "OWN", Manner("enhanced"))
+
+        listener._accept = twice
+        reader, writer = await connect()
+        for number in (1, 2):
+            text = message(number).decode().replace("|2.5", "|2.5|||AL|AL")
+            writer.write(framed(text.encode()))
+        for number in (1, 2):
+            assert f"MSA|CA|M-{number}".encode() in await read_frame(reader)
+            assert f"MSA|AA|M-{number}".encode() in await read_frame(reader)
+        writer.close()
+
+    served(test)
 
 
 def test_frames_are_cut_the_same_however_they_arrive():
