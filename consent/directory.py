@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consent.errors import Uncomputable
-from consent.instants import Micros
+from consent.instants import Micros, datetime_from_micros, instant_text
 from consent.references import plain_reference
 from consent.shape import boolean, members, moment, period, text, texts
+
+UNNAMED = ""
+"""In `blocked`: a user whom the register does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Directory:
     proxies: tuple[Proxy, ...] = ()
     patient_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     blocked: frozenset[str] = frozenset()
-    """Practitioners whose next break-glass grant is blocked by a review."""
+    """Practitioners who may not break the glass: a review blocks them. `UNNAMED` is the one who asks."""
 
     def chain(self, org: str) -> tuple[str, ...]:
         """The organisation, its parent, and so on; a cycle ends where it closes."""
@@ -87,6 +90,33 @@ def directory_from_json(value: Any) -> Directory:
             for key, item in _lists(found.get("patient_flags", {}), "directory.patient_flags").items()
         },
     )  # fmt: skip
+
+
+def directory_to_json(directory: Directory) -> dict[str, Any]:
+    """The register's JSON back: `directory_from_json` of it is equal to the directory, `blocked` left out."""
+    return {
+        "org_parent": dict(directory.org_parent),
+        "practitioner_orgs": {key: list(item) for key, item in directory.practitioner_orgs.items()},
+        "groups": {key: list(item) for key, item in directory.groups.items()},
+        "births": dict(directory.births),
+        "proxies": [_proxy_to_json(item) for item in directory.proxies],
+        "patient_flags": {key: list(item) for key, item in directory.patient_flags.items()},
+    }
+
+
+def _proxy_to_json(right: Proxy) -> dict[str, Any]:
+    ends = {"start": right.start, "end": right.end}
+    period = {side: instant_text(datetime_from_micros(at)) for side, at in ends.items() if at is not None}
+    labels = right.exclude_labels
+    return {
+        "proxy": right.proxy,
+        "patient": right.patient,
+        "kind": right.kind,
+        "rights": sorted(right.rights),
+        "verified": right.verified,
+        **({"period": period} if period else {}),
+        **({} if labels is None else {"exclude_labels": sorted(labels)}),
+    }
 
 
 def proxy_from_json(value: Any, path: str) -> Proxy:

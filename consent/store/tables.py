@@ -1,8 +1,9 @@
-"""Tables of consents and agreements: versions and statements are only ever inserted, an epoch only rises."""
+"""Tables of consents, agreements and break-glass grants: rows are only ever inserted, an epoch only rises."""
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -52,3 +53,27 @@ agreement_statement = Table(
     Column("jws", LargeBinary, nullable=False),
     ForeignKeyConstraint(["agreement", "version"], ["agreement_version.id", "agreement_version.version"]),
 )
+breakglass_grant = Table(
+    "breakglass_grant",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("who", String(512), nullable=False),
+    Column("org", String(128), nullable=False),
+    Column("patient", String(128), nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Index("breakglass_grant_who", "who"),
+)
+breakglass_event = Table(
+    "breakglass_event",
+    metadata,
+    Column("grant", String(64), ForeignKey("breakglass_grant.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(512), nullable=False),
+    Column("until", BigInteger),
+    Column("verdict", String(16)),
+    Column("exchange", String(64)),
+    Column("sealed", LargeBinary),
+)
+"""`sealed`: a reason or note, under the patient's key: it may name what happened to her."""

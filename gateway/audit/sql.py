@@ -110,3 +110,21 @@ replay_watermark = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("exp", BigInteger, nullable=False),
 )
+
+decision_basis = Table(
+    "decision_basis",
+    metadata,
+    Column("exchange", String(64), primary_key=True),
+    Column("person", String(128)),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""All that the decisions of one exchange were made from, so that each can be derived again."""
+
+policy_document = Table(
+    "policy_document",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+"""Packs and registers that decisions were made under, each once, as bytes."""

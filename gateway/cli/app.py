@@ -20,6 +20,7 @@ _NOUNS = {
     "exchange": "pull as a registered client; list and show what was exchanged",
     "consent": "patients' consents: grant, withdraw, list, show, explain",
     "agreement": "sharing agreements: new, add, sign, statement, list, show, suspend, resume, terminate",
+    "breakglass": "emergency access: list, show, review, revoke, close, lift",
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "audit": "verify the ledger; who saw a patient's record",

@@ -10,6 +10,7 @@ from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOption,
     ConfigOption,
+    DryRunOption,
     JsonOption,
     PatientOption,
     ReasonOption,
@@ -39,7 +40,6 @@ Exit codes: 0 done, 2 not computable, 4 not found, 5 conflict or stale version."
 
 app = noun("Patients' consents: record, withdraw, list, show, and why a decision was as it was.", _EXAMPLES)
 
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
 
 

@@ -22,6 +22,7 @@ ConfigOption = Annotated[
 AsOption = Annotated[str | None, typer.Option("--as", help="Use this node of a running sandbox.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines; of a list one object a line.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
 PatientOption = Annotated[
     str, typer.Option("--patient", help="SYSTEM|VALUE, or the name of a sandbox patient.")
 ]

@@ -5,9 +5,9 @@
    either committed before, and is on record, or sees the new version.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -28,21 +28,15 @@ from consent.store.sql import SQLConsentRegistry
 from gateway.audit import ledger
 from gateway.audit.interface import Entry
 from gateway.errors import Problem
+from gateway.exchange.act import Act
 from gateway.exchange.node import Node
+from gateway.exchange.rehearsal import write_or_rehearse
 from gateway.exchange.resolve import canonical
 from gateway.records.interface import AmbiguousPatient
 
+__all__ = ["Act", "Consents", "Grant"]
 _SKEW = 60_000_000  # microseconds that two clocks may differ
 _SHARED = "this identifier is on more than one person's record"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Who changes something, and why; both go into the ledger's sealed detail."""
-
-    by: str
-    reason: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +151,8 @@ class Consents:
 
         return await self._node.database.read(unit)
 
-    async def _write(self, unit: Any, dry_run: bool) -> StoredConsent:
-        if not dry_run:
-            stored: StoredConsent = await self._node.database.write(unit)
-            return stored
-
-        def tried(connection: Connection) -> None:
-            raise _DryRun(unit(connection))
-
-        try:
-            await self._node.database.write(tried)
-        except _DryRun as done:
-            return done.stored
-        raise AssertionError("a dry run always ends by raising")
+    async def _write(self, unit: Callable[[Connection], StoredConsent], dry_run: bool) -> StoredConsent:
+        return await write_or_rehearse(self._node.database, unit, dry_run)
 
     def _put(
         self,
@@ -230,11 +213,3 @@ class Consents:
         return (
             id in register.groups if kind in ("Group", "CareTeam") else kind in ("Patient", "RelatedPerson")
         )
-
-
-class _DryRun(Exception):
-    """Carries what would have been stored out of a unit that is rolled back."""
-
-    def __init__(self, stored: StoredConsent) -> None:
-        self.stored = stored
-        super().__init__("dry run")

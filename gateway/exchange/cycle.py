@@ -30,6 +30,7 @@ from gateway.exchange.assemble import assemble, released, states_after
 from gateway.exchange.checkpoint import signed_checkpoint
 from gateway.exchange.completeness import Completeness, SourceState, blinded
 from gateway.exchange.decide import Decided, decide
+from gateway.exchange.emergency import BrokenGlass, who_breaks
 from gateway.exchange.frame import access_request
 from gateway.exchange.gather import gather
 from gateway.exchange.node import Node
@@ -45,6 +46,7 @@ from gateway.records.interface import Record
 from keys.errors import NotReady
 
 _OF_THE_QUESTION = frozenset(("purpose-missing-or-unknown", "btg-undeclared", "no-lawful-basis"))
+BREAK_GLASS = "break-glass"
 MAX_ROUNDS = 4
 """How often a consent may change under one answer before it is refused as `conflict`."""
 
@@ -71,7 +73,7 @@ async def exchange(node: Node, ask: Ask) -> Answer:
         raise Problem("unavailable", hint="the members list has expired") from None
     subject = await resolve(node, ask)  # 3
     request = access_request(ask, subject, node.directory().register)
-    refused = await _refused(node, request)  # 4
+    refused = await _refused(node, ask, request)  # 4
     states = await gather(node, ask, subject, refused)  # 8
     subject = await resolve(node, ask)  # the index may have learnt who it is
     request = access_request(ask, subject, node.directory().register)
@@ -90,9 +92,11 @@ async def exchange(node: Node, ask: Ask) -> Answer:
     raise Problem("conflict")
 
 
-async def _refused(node: Node, request: AccessRequest) -> dict[str, str]:
+async def _refused(node: Node, ask: Ask, request: AccessRequest) -> dict[str, str]:
     """Custodians that may not be asked at all, with the code that may be told (consent.md 12, ●)."""
-    policy = await node.database.read(lambda c: read_policy(c, node, None, request))
+    policy = await node.database.read(
+        lambda c: read_policy(c, node, None, request, who=ask.caller.practitioner)
+    )
     plan = policy.plan(node)
     found = {b.source.custodian: plan.refusal(b.source.custodian) for b in node.sources}
     refused = {custodian: deny.reason for custodian, deny in found.items() if deny is not None}
@@ -109,7 +113,7 @@ async def _decide_round(
 
     def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Record | None, Mapping[str, str]]:
         room = node.room(connection)
-        policy = read_policy(connection, node, subject.person, request, room.vault)
+        policy = read_policy(connection, node, subject.person, request, room.vault, ask.caller.practitioner)
         if subject.person is None:
             return policy, (), None, {}
         aliases = room.index.aliases(subject.person)
@@ -181,8 +185,25 @@ async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Ou
         md=out.md,
         req=ask.seal.request if ask.seal else hashlib.sha256(ask.exchange.encode()).digest(),
         detail=_detail(ask, turn),
+        breaker=who_breaks(turn.policy.request, ask.caller.practitioner),
+        glass=_broken_glass(ask, subject, turn),
     )
     await node.database.write(lambda connection: release.record(connection, node, disclosure))
+
+
+def _broken_glass(ask: Ask, subject: Subject, turn: _Round) -> BrokenGlass | None:
+    """Whether anything leaves that ordinary access would have withheld."""
+    request = turn.policy.request
+    who = who_breaks(request, ask.caller.practitioner)
+    opened = any(
+        isinstance(one.decision, Permit) and one.decision.reason == BREAK_GLASS for one in turn.leaving
+    )
+    if not opened or who is None or subject.person is None or request.emergency is None:
+        return None
+    persons = turn.policy.epochs.persons
+    return BrokenGlass(
+        who, request.org, subject.person, persons, request.emergency.reason, request.at, ask.exchange
+    )
 
 
 def _state(turn: _Round) -> str:

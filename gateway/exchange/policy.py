@@ -7,18 +7,23 @@
 3. The instant of disclosure is now, not when it was asked: a suspension in between is in force.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
 from consent.agreement import SharingAgreement, agreement_from_stored
+from consent.directory import UNNAMED
+from consent.directory import Directory as ConsentDirectory
 from consent.errors import Uncomputable
 from consent.interface import StoredAgreement, StoredConsent
 from consent.plan import Plan, plan
 from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest
+from consent.store.grants import SQLGrantRegistry
 from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
+from gateway.directory.interface import Register
+from gateway.exchange.emergency import bar, who_breaks
 from gateway.exchange.node import Node
 from gateway.records.vault import Vault
 
@@ -34,6 +39,10 @@ class Epochs:
     directory: str
     persons: tuple[str, ...] = ()
     """Who turned out to be this person: a refusal that was recorded for one of them binds for all."""
+    grants: int = 0
+    """Of the break-glass grants of the one who asks; 0 where no emergency was declared."""
+    bar: str | None = field(default=None, compare=False)
+    """Why she may not break the glass for this patient now; time alone changes it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +53,19 @@ class Policy:
     consents: tuple[ConsentView, ...]
     agreements: tuple[SharingAgreement, ...]
     epochs: Epochs
+    register: Register
 
     def plan(self, node: Node) -> Plan:
         """The request side folded once for all resources of the answer."""
-        return plan(
-            self.request, node.directory().register.consent, node.floor, self.agreements, self.consents
-        )
+        return plan(self.request, self.directory, node.floor, self.agreements, self.consents)
+
+    @property
+    def directory(self) -> ConsentDirectory:
+        """The register, and whether the one who asks is barred from breaking the glass."""
+        known = self.register.consent
+        if self.epochs.bar is None:
+            return known
+        return replace(known, blocked=known.blocked | {self.request.practitioner or UNNAMED})
 
 
 def read_policy(
@@ -58,12 +74,16 @@ def read_policy(
     person: str | None,
     request: AccessRequest,
     vault: Vault | None = None,
+    who: str | None = None,
 ) -> Policy:
     """`person`: `Patient/<index id>`, or None where nobody matched yet (then no consent speaks).
 
-    `vault`: the one of this unit of work, where the caller has it: it knows keys already.
+    `vault`: the one of this unit of work, where the caller has it: it knows keys already. `who`: the proven
+    identifier of a user, for the break-glass grants of one whom the register does not know.
     """
-    epochs = read_epochs(connection, node, person)  # 1
+    breaker = who_breaks(request, who)
+    epochs = read_epochs(connection, node, person, breaker)  # 1
+    register = node.directory().register
     known = SQLAgreementRegistry(connection).known(as_of=_EVER)  # 2
     stored: tuple[StoredConsent, ...] = ()
     if person is not None:
@@ -73,7 +93,9 @@ def read_policy(
     views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
     now = max(request.at, node.clock())
     as_of = max((now, *_instants(known, stored)))
-    return Policy(replace(request, at=now, as_of=as_of), views, _readable(known), epochs)
+    if breaker is not None:
+        epochs = replace(epochs, bar=bar(connection, node, breaker, request, now, epochs.persons))
+    return Policy(replace(request, at=now, as_of=as_of), views, _readable(known), epochs, register)
 
 
 def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredConsent, ...]) -> list[datetime]:
@@ -82,13 +104,15 @@ def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredCon
     return [*made, *(one.recorded for one in agreements), *(one.recorded for one in consents)]
 
 
-def read_epochs(connection: Connection, node: Node, person: str | None) -> Epochs:
-    """The epochs as they are now, inside the releasing transaction."""
+def read_epochs(connection: Connection, node: Node, person: str | None, breaker: str | None = None) -> Epochs:
+    """The epochs as they are now, inside the releasing transaction. `breaker`: of `who_breaks`."""
     room = node.room(connection)
     persons = room.index.persons(person) if person is not None else ()
     consents = SQLConsentRegistry(connection, room.vault)
     patient = sum(consents.epoch(one) for one in persons)
-    return Epochs(patient, SQLAgreementRegistry(connection).epoch(), node.directory().epoch, persons)
+    agreements = SQLAgreementRegistry(connection).epoch()
+    grants = SQLGrantRegistry(connection, room.vault).epoch(breaker) if breaker is not None else 0
+    return Epochs(patient, agreements, node.directory().epoch, persons, grants)
 
 
 def _readable(stored: tuple[StoredAgreement, ...]) -> tuple[SharingAgreement, ...]:

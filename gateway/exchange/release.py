@@ -2,7 +2,8 @@
 
 1. Take the ledger's head: it orders releases and changes of authority against each other, on every database.
 2. Recheck the epochs that the decisions used: a withdrawal that committed first wins, and the caller decides
-   anew. 3. Write receipts, the signed decision statement, the exchange, the ledger leaf. 4. Commit.
+   anew. 3. Write receipts, the signed decision statement, the exchange, the ledger leaf,
+   the break-glass grant if one was used. 4. Commit.
 A release that committed first is on record. Nothing leaves between.
 """
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.audit import exchanges, ledger, receipts
 from gateway.audit.interface import Appended, Entry, Exchange
+from gateway.exchange.emergency import BrokenGlass, record_use
 from gateway.exchange.node import Node
 from gateway.exchange.policy import Epochs, read_epochs
 from gateway.exchange.request import Ask
@@ -35,6 +37,10 @@ class Disclosure:
     md: bytes
     req: bytes
     detail: dict[str, object]
+    breaker: str | None = None
+    """Whose break-glass grants the decisions rested on, if an emergency was declared."""
+    glass: BrokenGlass | None = None
+    """Something leaves by the emergency."""
 
 
 def record(connection: Connection, node: Node, disclosure: Disclosure) -> Appended:
@@ -43,7 +49,7 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
     # 1. The head of the ledger is held until the commit.
     frontier = ledger.lock_head(connection)
     # 2. What the decisions rested on still stands.
-    if read_epochs(connection, node, disclosure.person) != disclosure.epochs:
+    if read_epochs(connection, node, disclosure.person, disclosure.breaker) != disclosure.epochs:
         raise Outdated
     # 3. On record, all of it or nothing.
     vault = node.room(connection).vault
@@ -76,4 +82,6 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
         ),
     )
     receipts.keep(connection, ask.exchange, disclosure.person, disclosure.receipts, vault)
+    if disclosure.glass is not None:
+        record_use(connection, node, disclosure.glass)
     return appended
