@@ -12,12 +12,14 @@ from adapters.losses import LossEntry
 from gateway.intake.interface import LossLine, LossSum
 from gateway.intake.tables import intake, loss
 
-GroupBy = Literal["reason", "position", "day", "mapping"]
+GroupBy = Literal["reason", "position", "day", "mapping", "intake"]
+_COUNTS = ("total", "mapped", "kept", "lost")
 _KEYS: Mapping[GroupBy, ColumnElement[str]] = {
     "reason": loss.c.disposition + "/" + loss.c.reason,
     "position": loss.c.position,
     "day": func.substr(intake.c.received, 1, 10),
     "mapping": intake.c.mapping,
+    "intake": loss.c.intake,
 }
 
 
@@ -81,18 +83,33 @@ def sum_losses(
     return tuple(sorted(found, key=lambda one: (-one.items, one.key)))
 
 
-def _conditions(
-    source: str, since: str, until: str, reasons: Sequence[str], position: str, id: str
-) -> list[Any]:
+def sum_originals(
+    connection: Connection, source: str, *, since: str = "", until: str = "", id: str = ""
+) -> Mapping[str, int]:
+    """`originals`, and what became of all of their values: `total = mapped + kept + lost`."""
+    columns = [func.coalesce(func.sum(intake.c[name]), 0) for name in _COUNTS]
+    query = select(func.count(), *columns).where(*_originals(source, since, until, id))
+    row = connection.execute(query).one()
+    return dict(zip(("originals", *_COUNTS), map(int, row), strict=True))
+
+
+def _originals(source: str, since: str, until: str, id: str) -> list[Any]:
     wanted: list[Any] = [intake.c.source == source]
     if since:
         wanted.append(intake.c.received >= since)
     if until:
         wanted.append(intake.c.received < until)
+    if id:
+        wanted.append(intake.c.id == id)
+    return wanted
+
+
+def _conditions(
+    source: str, since: str, until: str, reasons: Sequence[str], position: str, id: str
+) -> list[Any]:
+    wanted = _originals(source, since, until, id)
     if reasons:
         wanted.append(loss.c.reason.in_(reasons))
     if position:
         wanted.append(loss.c.position.startswith(position, autoescape=True))
-    if id:
-        wanted.append(loss.c.intake == id)
     return wanted
