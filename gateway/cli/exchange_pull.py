@@ -98,7 +98,7 @@ def _show(answer: "Answer", out: Path | None, as_json: bool) -> None:
             "records": sum(row.get("counts", {}).values()),
             "verified": _verified(row, answer),
             "as_of": _time(row.get("as_of")),
-            "reason": row.get("reason", ""),
+            "reason": row.get("reason") or ", ".join(row.get("incomplete", ())),
         }
         for row in answer.sources
     ]

@@ -18,6 +18,7 @@ from gateway.exchange.decide import Decided
 from gateway.exchange.merge import Contribution, merged
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
+from gateway.exchange.warnings import warnings_of
 from gateway.fhir.bundle import Entry, searchset
 from gateway.fhir.json import encode
 from gateway.fhir.outcome import completeness_outcome
@@ -54,19 +55,28 @@ def released(decided: Sequence[Decided], types: Sequence[str]) -> tuple[Decided,
 
 
 def states_after(
-    sources: Sequence[SourceState], leaving: Sequence[Decided], blind: bytes
+    sources: Sequence[SourceState], leaving: Sequence[Decided], blind: bytes, decided: Sequence[Decided] = ()
 ) -> tuple[SourceState, ...]:
-    """Each source as the decisions left it: `answered` only if something of it leaves."""
+    """Each source as the decisions left it: `answered` only if something of it leaves.
+
+    `decided`: all decisions, also on types that were not asked for: what a List that may leave warns of is
+    told with any part of its source's record.
+    """
     if not leaving:
         return tuple(state.released((), blind).unmatched() for state in sources)
-    return tuple(_state_after(state, leaving, blind) for state in sources)
+    warned = warnings_of((one.record.custodian, one.record.source, one.body) for one in decided)
+    return tuple(
+        _state_after(state, leaving, blind, warned.get((state.org, state.source), ())) for state in sources
+    )
 
 
-def _state_after(state: SourceState, leaving: Sequence[Decided], blind: bytes) -> SourceState:
+def _state_after(
+    state: SourceState, leaving: Sequence[Decided], blind: bytes, incomplete: tuple[str, ...]
+) -> SourceState:
     own = [one for one in leaving if (one.record.custodian, one.record.source) == (state.org, state.source)]
     newest = max((datetime.fromisoformat(one.record.seen) for one in own), default=None)
     bodies = [(one.record.type, one.body or b"") for one in own]
-    return state.released(bodies, blind, int(newest.timestamp()) if newest else None)
+    return state.released(bodies, blind, int(newest.timestamp()) if newest else None, incomplete)
 
 
 def marks(leaving: Sequence[Decided]) -> Marks:

@@ -32,14 +32,20 @@ class SourceState:
     content: str = ""
     by_question: bool = True
     """Could be asked with the identifier of the question alone, without what is known of the person here."""
+    incomplete: tuple[str, ...] = ()
+    """In which ways the source says itself that what it sent is not all (`confidential-items`, …)."""
 
     def released(
-        self, resources: Sequence[tuple[str, bytes]], blind: bytes, as_of: int | None = None
+        self,
+        resources: Sequence[tuple[str, bytes]],
+        blind: bytes,
+        as_of: int | None = None,
+        incomplete: tuple[str, ...] = (),
     ) -> "SourceState":
         """The same source after the decisions: `answered` only if it released something.
 
         `resources`: (type, bytes) of what leaves, in the order of the answer; `as_of`: when the newest
-        original that held any of them came, POSIX seconds.
+        original that held any of them came, POSIX seconds; `incomplete`: its own warnings that may leave.
         """
         if self.state in ("failed", "timed-out", "not-asked"):
             return self
@@ -52,7 +58,7 @@ class SourceState:
         return SourceState(
             self.org, self.source, "answered", None, self.asked, self.answered, as_of,
             self.truncated, dict(sorted(Counter(kind for kind, _ in resources).items())),
-            _b64u(digest.digest()), self.by_question,
+            _b64u(digest.digest()), self.by_question, incomplete,
         )  # fmt: skip
 
     def unmatched(self) -> "SourceState":
@@ -73,6 +79,7 @@ class SourceState:
         if state == "answered":
             row |= {"answered": self.answered, "counts": self.counts, "truncated": self.truncated}
             row |= {"content": self.content} | ({"as_of": self.as_of} if self.as_of is not None else {})
+            row |= {"incomplete": list(self.incomplete)} if self.incomplete else {}
         return row
 
 

@@ -133,7 +133,7 @@ async def _decide_round(
         at=int(ask.at.timestamp()),
         purpose=ask.caller.purpose,
         types=ask.types,
-        sources=states_after(states, leaving, blind),
+        sources=states_after(states, leaving, blind, decided),
         request=blinded(blind, [ask.shape.encode(), repr(ask.subject).encode()]),
         tell_withheld=node.floor.tell_withheld,
     )

@@ -21,6 +21,14 @@ _ISSUES = {
 }
 
 
+_WARNINGS = {
+    "confidential-items": "holds items back as confidential",
+    "data-in-transit": "waits for a part of the record from a former practice",
+    "data-awaiting-filing": "holds data that are not filed into the record yet",
+}
+"""What a source may say itself about its own answer."""
+
+
 def problem_outcome(problem: Problem) -> dict[str, Any]:
     """One issue of the closed table; `expression` and the hint name parameters and commands, never values.
 
@@ -47,12 +55,18 @@ def problem_outcome(problem: Problem) -> dict[str, Any]:
 def completeness_issues(
     sources: Sequence[Mapping[str, Any]], truncated: str = "partial"
 ) -> list[dict[str, Any]]:
-    """One issue per source that is not `answered` in full, and the constant `suppressed` one."""
+    """One issue per source that is not `answered` in full or warns, and the constant `suppressed` one."""
     issues = [_source_issue(source) for source in sources if source["state"] != "answered"]
     issues += [
         _issue("warning", "incomplete", truncated, f"{_name(source)}: a part of the answer is missing")
         for source in sources
         if source["state"] == "answered" and source.get("truncated")
+    ]
+    issues += [
+        _issue("warning", "incomplete", code, f"{_name(source)} {_WARNINGS[code]}")
+        for source in sources
+        for code in source.get("incomplete", ())
+        if code in _WARNINGS
     ]
     return [*issues, _issue("information", "suppressed", "suppressed", SUPPRESSED)]
 

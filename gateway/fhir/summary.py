@@ -115,16 +115,19 @@ def _with_medicine(resource: dict[str, Any], medicines: Mapping[str, dict[str, A
 
 
 def _sources_section(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    rows = [
-        (str(s["org"]), str(s.get("source", "")), str(s["state"]), _as_of(s), str(s.get("reason", "")))
-        for s in sources
-    ]
+    rows = [(str(s["org"]), str(s.get("source", "")), str(s["state"]), _as_of(s), _why(s)) for s in sources]
     note = paragraph("Information may have been withheld. Absence here is not evidence of absence.")
     return {
         "title": "Sources",
         "code": {"coding": [{"system": "urn:carepact:completeness", "code": "sources"}], "text": "Sources"},
         "text": _generated(table(("Organisation", "System", "State", "As of", "Reason"), rows), note),
     }
+
+
+def _why(source: Mapping[str, Any]) -> str:
+    """Why there is nothing of it, or what it says itself that it lacks."""
+    said = [source.get("reason"), *source.get("incomplete", ())]
+    return ", ".join(str(word) for word in said if word)
 
 
 def _as_of(source: Mapping[str, Any]) -> str:
