@@ -8,6 +8,7 @@ targets, its first stands. Never edit the tables themselves: change this file an
 """
 
 import csv
+import json
 import sys
 from pathlib import Path
 
@@ -36,6 +37,7 @@ MAPS = {
     "cda_allergy_status": "AllergyStatus",
     "cda_concern_status": "ConditionClinicalStatus",
     "cda_criticality": "Criticality",
+    "cda_encounter_status": "EncounterStatus",
     "cda_immunization_status": "ImmunizationStatus",
     "cda_medication_intent": "MedActivityMood",
     "cda_medication_status": "MedicationStatus",
@@ -50,6 +52,7 @@ MAPS = {
     "cda_severity": "Severity",
     "cda_telecom_use": "TelecomUse",
 }
+MRI = "http://hl7.org/fhir/CodeSystem/medicationrequest-intent"
 MED = "http://hl7.org/fhir/CodeSystem/medicationrequest-status"
 OBS = "http://hl7.org/fhir/observation-status"
 DRS = "http://hl7.org/fhir/diagnostic-report-status"
@@ -60,35 +63,72 @@ CAT = "http://terminology.hl7.org/CodeSystem/condition-category"
 NULL = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 DAR = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 
+REQ = "http://hl7.org/fhir/request-status"
+INTENT = "http://hl7.org/fhir/request-intent"
+PRIO = "http://hl7.org/fhir/request-priority"
+MAS = "http://terminology.hl7.org/CodeSystem/medication-admin-status"
+DUS = "http://hl7.org/fhir/device-statement-status"
+FMH = "http://hl7.org/fhir/history-status"
+MOOD = "http://terminology.hl7.org/CodeSystem/v3-ActMood"
+URGENCY = "http://terminology.hl7.org/CodeSystem/v3-ActPriority"
+
+
+def own(source: str, target: str, words: str, reason: str) -> list[tuple[str, str, str, str, str, str, str]]:
+    """Rows of `code=target` pairs; the display of a target that is a plain word is that word."""
+    pairs = (pair.partition("=") for pair in words.split())
+    return [
+        (source, code, target, to, to.replace("-", " ").title(), "wider", f"own: {reason}")
+        for code, _, to in pairs
+    ]
+
+
 OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
-    "cda_medication_status": [
-        (
-            ACT,
-            "cancelled",
-            MED,
-            "cancelled",
-            "Cancelled",
-            "equivalent",
-            "own: same word; the guide is silent",
-        ),
-        (ACT, "held", MED, "on-hold", "On Hold", "equivalent", "own: as suspended"),
-        (ACT, "new", MED, "draft", "Draft", "wider", "own: as the guide's table for immunisation requests"),
-        (ACT, "obsolete", MED, "stopped", "Stopped", "wider", "own: replaced by a newer act, so not taken"),
-    ],
-    "cda_result_status": [
-        (ACT, "nullified", OBS, "entered-in-error", "Entered in Error", "equivalent", "own: v3 meaning"),
-        (ACT, "new", OBS, "registered", "Registered", "wider", "own: as active"),
-    ],
-    "cda_report_status": [
-        (ACT, "nullified", DRS, "entered-in-error", "Entered in Error", "equivalent", "own: v3 meaning"),
-        (ACT, "new", DRS, "registered", "Registered", "wider", "own: as active"),
-    ],
-    "cda_procedure_status": [
-        (ACT, "nullified", EVT, "entered-in-error", "Entered in Error", "equivalent", "own: v3 meaning"),
-        (ACT, "new", EVT, "preparation", "Preparation", "wider", "own: not begun"),
-        (ACT, "held", EVT, "on-hold", "On Hold", "equivalent", "own: v3 meaning"),
-        (ACT, "suspended", EVT, "on-hold", "On Hold", "equivalent", "own: v3 meaning"),
-    ],
+    "cda_administration_status": own(
+        ACT,
+        MAS,
+        "completed=completed active=in-progress aborted=stopped cancelled=not-done held=on-hold "
+        "suspended=on-hold nullified=entered-in-error obsolete=stopped",
+        "v3 meaning; the guide has no medications administered",
+    ),
+    "cda_device_status": own(
+        ACT,
+        DUS,
+        "completed=completed active=active aborted=stopped cancelled=stopped held=on-hold suspended=on-hold "
+        "nullified=entered-in-error new=intended obsolete=stopped",
+        "v3 meaning; the guide has no devices",
+    ),
+    "cda_family_status": own(
+        ACT,
+        FMH,
+        "completed=completed active=partial nullified=entered-in-error",
+        "v3 meaning; the guide has no family history",
+    ),
+    "cda_medication_intent": own(MOOD, MRI, "RQO=order PRP=proposal PRMS=plan", "v3 meaning"),
+    "cda_request_status": own(
+        ACT,
+        REQ,
+        "active=active completed=completed aborted=revoked cancelled=revoked held=on-hold suspended=on-hold "
+        "new=draft nullified=entered-in-error obsolete=revoked",
+        "v3 meaning; the guide has no plan",
+    ),
+    "cda_request_intent": own(
+        MOOD, INTENT, "INT=plan PRMS=plan PRP=proposal RQO=order ARQ=order APT=plan", "v3 meaning of the mood"
+    ),
+    "cda_request_priority": own(
+        URGENCY, PRIO, "R=routine EL=routine UR=urgent A=asap S=stat EM=stat", "v3 meaning"
+    ),
+    "cda_medication_status": own(ACT, MED, "cancelled=cancelled", "same word; the guide is silent")
+    + own(ACT, MED, "held=on-hold", "as suspended")
+    + own(ACT, MED, "new=draft", "as the guide's table for immunisation requests")
+    + own(ACT, MED, "obsolete=stopped", "replaced by a newer act, so not taken"),
+    "cda_result_status": own(ACT, OBS, "nullified=entered-in-error new=registered", "v3 meaning"),
+    "cda_report_status": own(ACT, DRS, "nullified=entered-in-error new=registered", "v3 meaning"),
+    "cda_procedure_status": own(
+        ACT,
+        EVT,
+        "nullified=entered-in-error new=preparation held=on-hold suspended=on-hold",
+        "v3 meaning",
+    ),
     "cda_immunization_status": [
         (ACT, "active", "", "", "", "none", "own: given or not cannot be told"),
     ],
@@ -160,6 +200,8 @@ def value(node: etree._Element | None, name: str) -> str:
 def rows_from_guide(path: Path) -> list[Row]:
     """Rows of one ConceptMap resource; the version after `|` is no part of a system."""
     rows: dict[tuple[str, str], Row] = {}
+    if not path.exists():
+        return rows_from_json(path.with_suffix(".json"))
     for group in etree.parse(path).iterfind(".//f:group", NS):
         source, target_system = (value(group, k).partition("|")[0] for k in ("source", "target"))
         for number, element in enumerate(group.iterfind("f:element", NS), 1):
@@ -172,6 +214,19 @@ def rows_from_guide(path: Path) -> list[Row]:
             display = value(target, "display") if to else ""
             rows[source, code] = (source, code, system, to, display, relation, f"{path.name}#{number}")
     return list(rows.values())
+
+
+def rows_from_json(path: Path) -> list[Row]:
+    """The same for the guide's maps that are JSON."""
+    rows: list[Row] = []
+    for group in json.loads(path.read_text("utf-8"))["group"]:
+        source = group["source"].partition("|")[0]
+        for number, element in enumerate(group["element"], 1):
+            to = element["target"][0]
+            relation = RELATIONS[to["equivalence"]]
+            target = (group["target"].partition("|")[0], to["code"], to.get("display", ""))
+            rows.append((source, element["code"], *target, relation, f"{path.name}#{number}"))
+    return rows
 
 
 def write(name: str, rows: list[Row]) -> None:

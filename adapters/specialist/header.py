@@ -13,8 +13,9 @@ from adapters.specialist.original import document_reference
 from adapters.specialist.patient import patient_from_role, related_person
 from adapters.specialist.people import actor, authors_of, custodian_of
 from adapters.specialist.quantities import period, time
-from adapters.specialist.record import CONFIDENTIALITY, Record, sdtc
+from adapters.specialist.record import CONFIDENTIALITY, Record
 from adapters.specialist.values import absent, coding, concept, identifier, present, required_concept, string
+from adapters.specialist.visits import header_encounter
 
 JSON = dict[str, Any]
 _RELATES = {"RPLC": "replaces", "APND": "appends", "XFRM": "transforms"}
@@ -59,13 +60,14 @@ def close_document(record: Record, original: Original, sections: list[JSON]) -> 
     record.labels = record.all_labels  # both hold what every section says
     for participant in find_all(root, "participant"):
         related_person(record, participant)
-    encounter = _encounter(record)
+    encounter = header_encounter(record)
     shared = _shared(record)
     composition = _composition(record, shared, sections, encounter)
     record.add(composition, record.document_key + "|" + _own_key(root, original))
     if local(root) == "ClinicalDocument":
         reference = document_reference(record, shared, original, encounter)
         record.add(reference, record.document_key + "|" + _own_key(root, original))
+    record.settle_links()
     for name in _ADMINISTRATIVE:
         for element in find_all(root, name):
             record.doc.lose(element, "not-mapped", "administrative")
@@ -147,42 +149,3 @@ def _event(record: Record, service: Element) -> JSON:
     code = concept(record, find(service, "code"))
     span = period(record, find(service, "effectiveTime"))
     return present(code=[code] if code else None, period=span)
-
-
-def _encounter(record: Record) -> JSON | None:
-    """encompassingEncounter; status by its times, since it states none."""
-    element = find(record.doc.root, "componentOf/encompassingEncounter")
-    if element is None:
-        return None
-    span = period(record, find(element, "effectiveTime")) or {}
-    point = time(record, find(element, "effectiveTime"))
-    record.assume(element, "status")
-    kind = find(element, "code")
-    owner: JSON = {"resourceType": "Encounter"}
-    act_code = peek(kind, "codeSystem") == "2.16.840.1.113883.5.4"
-    place = find(element, "location/healthCareFacility/location/name")
-    responsible = actor(record, find(element, "responsibleParty/assignedEntity"), owner)
-    if responsible and "/Device" in f"/{responsible['reference']}":
-        responsible = None
-    discharge = concept(record, sdtc(element, "dischargeDispositionCode")) or concept(
-        record, find(element, "dischargeDispositionCode")
-    )
-    ids = [i for i in (identifier(record, e) for e in find_all(element, "id")) if i]
-    name = string(record, place)
-    members = present(
-        identifier=ids,
-        status="finished" if span.get("end") else "unknown",
-        type=[t for t in (None if act_code else concept(record, kind),) if t],
-        subject=record.subject,
-        participant=[{"individual": responsible}]
-        if responsible and "Organi" not in str(responsible)
-        else None,
-        period=span or present(start=point),
-        hospitalization=present(dischargeDisposition=discharge),
-        location=[{"location": {"display": name}}] if name else None,
-    )
-    members["class"] = (coding(record, kind) if act_code and kind is not None else None) or absent(
-        record, None
-    )
-    key = f"{ids[0].get('system')}|{ids[0]['value']}" if ids else f"{record.document_key}|encounter"
-    return record.add(owner | members, key)

@@ -7,6 +7,8 @@ elements and attributes, not filtered. Links stay only to http, https or within 
 
 from html import escape
 
+from lxml import etree
+
 from adapters.losses import LossEntry
 from adapters.specialist.markup import Element, find, local
 from adapters.specialist.reader import Document
@@ -32,6 +34,7 @@ _ATTRIBUTES = {
     "colgroup": ("span", "align", "width"),
 }
 _EMPHASIS = {"Bold": "b", "Italics": "i", "Emphasis": "em"}
+_LINES = frozenset("paragraph item tr br list table caption text".split())
 _VOID = frozenset({"br", "col"})
 _GONE = frozenset(
     {"renderMultiMedia", "script", "style", "img", "iframe", "object", "embed", "form", "input"}
@@ -67,6 +70,11 @@ class Narratives:
         passage = self._passages.get(reference.strip().removeprefix("#"))
         return (_words(passage) or None) if passage is not None else None
 
+    def lines_of(self, reference: str) -> str | None:
+        """The same with a line for each paragraph, item and row."""
+        passage = self._passages.get(reference.strip().removeprefix("#"))
+        return _lines(passage) if passage is not None else None
+
     def passage(self, reference: str) -> dict[str, str] | None:
         """Narrative of one passage; a table row comes with its header row."""
         found = self._passages.get(reference.strip().removeprefix("#"))
@@ -99,6 +107,18 @@ def _words(element: Element) -> str:
         if _has_parts(element)
         else (" ".join("".join(str(t) for t in element.itertext()).split()))
     )
+
+
+def _lines(element: Element) -> str:
+    """Text with a line for each block; cells of a row stand side by side."""
+    parts: list[str] = []
+    for event, at in etree.iterwalk(element, events=("start", "end")):
+        name = local(at)
+        parts.append("\n" if name in _LINES else " " if name in ("td", "th") else "")
+        own = at.text if event == "start" else at.tail if at is not element else None
+        parts.append(" ".join(f"|{own or ''}|".split())[1:-1])
+    lines = ("".join(parts)).split("\n")
+    return "\n".join(line for line in (" ".join(each.split()) for each in lines) if line)
 
 
 def _has_parts(element: Element) -> bool:

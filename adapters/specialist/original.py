@@ -5,6 +5,7 @@ import hashlib
 from typing import Any
 
 from adapters.interface import Original
+from adapters.specialist.attachments import attachment
 from adapters.specialist.markup import find, peek
 from adapters.specialist.people import authors_of, custodian_of
 from adapters.specialist.record import Record
@@ -47,23 +48,5 @@ def document_reference(record: Record, shared: JSON, original: Original, encount
 
 def _body_attachment(record: Record) -> list[JSON]:
     """The decoded body of a document that is not XML inside (nonXMLBody)."""
-    text = find(record.doc.root, "component/nonXMLBody/text")
-    if text is None:
-        return []
-    kind = record.doc.get(text, "mediaType") or "text/plain"
-    reference = peek(find(text, "reference"), "value")
-    if reference:
-        record.doc.get(find(text, "reference"), "value")
-        return [{"attachment": present(contentType=kind, url=reference)}]
-    if peek(text, "representation") != "B64":
-        data = base64.b64encode(record.doc.text(text).encode("utf-8")).decode("ascii")
-        return [{"attachment": {"contentType": kind, "data": data}}] if data else []
-    packed = "".join("".join(str(t) for t in text.itertext()).split())
-    try:
-        content = base64.b64decode(packed, validate=True)
-    except ValueError:
-        record.doc.lose(text, "rejected", "bad-base64")
-        return []
-    record.doc.get(text, "representation"), record.doc.text(text)
-    data = base64.b64encode(content).decode("ascii")
-    return [{"attachment": {"contentType": kind, "data": data, "size": len(content)}}] if content else []
+    found = attachment(record, find(record.doc.root, "component/nonXMLBody/text"))
+    return [{"attachment": found}] if found else []

@@ -27,10 +27,10 @@ def actor(record: Record, entity: Element | None, owner: JSON) -> JSON | None:
         held_by = None  # nothing would refer to it: its words stay in the ledger as not mapped
     organisation = organization(record, held_by, owner)
     if person is None and device is not None:
-        return _place(record, _device(record, entity, device), owner) or organisation
+        return settle(record, _device(record, entity, device), owner) or organisation
     if person is None and organisation is not None and not find_all(entity, "id"):
         return organisation
-    return _place(record, _practitioner(record, entity, person), owner) or organisation
+    return settle(record, _practitioner(record, entity, person), owner) or organisation
 
 
 def _first(element: Element, *names: str) -> Element | None:
@@ -80,7 +80,7 @@ def organization(record: Record, element: Element | None, owner: JSON) -> JSON |
         if address.get("use") == "home":
             del address["use"]  # org-2: an organisation's address can never be of use home
     resource["telecom"] = [_not_home(t) for t in resource.get("telecom", [])]
-    return _place(record, {k: v for k, v in resource.items() if v != []}, owner)
+    return settle(record, {k: v for k, v in resource.items() if v != []}, owner)
 
 
 def _not_home(telecom: JSON) -> JSON:
@@ -88,7 +88,7 @@ def _not_home(telecom: JSON) -> JSON:
     return {k: v for k, v in telecom.items() if (k, v) != ("use", "home")}
 
 
-def _place(record: Record, resource: JSON, owner: JSON) -> JSON | None:
+def settle(record: Record, resource: JSON, owner: JSON) -> JSON | None:
     """Adds a person or organisation, or grows the known one; contained without identifier."""
     kind = resource["resourceType"]
     display = _display(resource)
@@ -103,19 +103,19 @@ def _place(record: Record, resource: JSON, owner: JSON) -> JSON | None:
     if known is None:
         record.add(resource, key, person=True)
     else:
-        _grow(known, resource)
+        grow(known, resource)
     return {"reference": reference} | present(display=display)
 
 
 def _display(resource: JSON) -> str:
-    if resource["resourceType"] == "Organization":
+    if resource["resourceType"] in ("Organization", "Location"):
         return str(resource.get("name", ""))
     if resource["resourceType"] == "Device":
         return str(resource.get("deviceName", [{}])[0].get("name", ""))
     return name_text(resource.get("name", []))
 
 
-def _grow(known: JSON, other: JSON) -> None:
+def grow(known: JSON, other: JSON) -> None:
     """One person named several times: the lists are joined, the first single value stands."""
     for name, value in other.items():
         if isinstance(value, list):

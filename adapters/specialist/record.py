@@ -48,7 +48,8 @@ class Record:
         self._resources: dict[str, JSON] = {}
         self._assumed: set[str] = set()
         self._begun: set[str] = set()
-        self._ids = Counter(_own_id(e) for e in doc.root.iter() if local(e) in ACTS)
+        self._links: list[tuple[JSON, Element, str]] = []
+        self._ids = Counter(_own_id(e) for e in doc.root.iter() if local(e) in ACTS and not is_pointer(e))
         self._roots = Counter(peek(e, "root") for e in doc.root.iter("{*}id"))
         self._keys: Counter[str] = Counter()
 
@@ -111,6 +112,27 @@ class Record:
                 if {"system": system, "code": code} not in tags:
                     tags.append({"system": system, "code": code})
 
+    # -- links between entries
+
+    def link(self, resource_type: str, pointer: Element) -> JSON | None:
+        """Reference to what another entry becomes, known by the id that a bare act repeats; None without id.
+
+        Which entries there are shows at the end: `settle_links` makes a dead one logical (rule 3).
+        """
+        root, extension = _own_id(pointer)
+        if not root:
+            return None
+        reference = {"reference": self.reference(resource_type, _id_key(root, extension))}
+        self._links.append((reference, pointer, extension or root))
+        return reference
+
+    def settle_links(self) -> None:
+        for reference, pointer, value in self._links:
+            if reference["reference"] not in self._resources:
+                self.doc.remark(pointer, "altered", "dangling-reference")
+                reference.clear()
+                reference["identifier"] = {"system": "urn:carepact:unresolved", "value": value}
+
     # -- units
 
     def begin(self) -> None:
@@ -145,11 +167,9 @@ class Record:
     def key(self, act: Element, section: str, ordinal: int) -> str:
         """Business key of an entry (normalisation.md 4, "Keys")."""
         root, extension = _own_id(act)
-        if root and self._ids[root, extension] == 1:
-            if extension:
-                return f"{root}|{extension}"
-            if "-" in root or self._roots[root] == 1:
-                return root.lower()
+        telling = extension or "-" in root or self._roots[root] == 1
+        if root and telling and self._ids[root, extension] == 1:
+            return _id_key(root, extension)
         content = hashlib.sha256(etree.tostring(act, method="c14n", with_tail=False)).hexdigest()
         return "|".join((self.document_key, section, str(ordinal), content))
 
@@ -169,6 +189,22 @@ def masked_labels() -> list[JSON]:
 
 def is_masked(element: Element) -> bool:
     return any(e.get("nullFlavor") == "MSK" for e in element.iter())
+
+
+def is_pointer(act: Element) -> bool:
+    """An act that only repeats the id of another entry (C-CDA Entry Reference, the encounter of a note)."""
+    said = {local(e) for e in act} - {"templateId", "id", "statusCode", "code"}
+    return not said and not any(peek(c, "code") for c in find_all(act, "code"))
+
+
+def own_key(act: Element) -> str:
+    """The key that an act's first id makes, unique or not; empty without id."""
+    root, extension = _own_id(act)
+    return _id_key(root, extension) if root else ""
+
+
+def _id_key(root: str, extension: str) -> str:
+    return f"{root}|{extension}" if extension else root.lower()
 
 
 def _own_id(act: Element) -> tuple[str, str]:

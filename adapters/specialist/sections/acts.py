@@ -10,11 +10,13 @@ from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
 from adapters.specialist.quantities import time
 from adapters.specialist.record import ACTS, Record
-from adapters.specialist.values import coding, identifiers, present, string
+from adapters.specialist.values import coding, concept, identifiers, present, string
 
 JSON = dict[str, Any]
 SCT = "http://snomed.info/sct"
 _ANNOTATION = "2.16.840.1.113883.3.3251.1.4"
+_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
+INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _MARKINGS = "2.16.840.1.113883.3.3251.1.5"
 _SECURITY = frozenset(
     "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
@@ -58,6 +60,11 @@ def related(act: Element, *, template: str, code: str = "") -> Element | None:
 
 def is_negated(record: Record, act: Element) -> bool:
     return record.doc.get(act, "negationInd") in ("true", "1")
+
+
+def is_denied(act: Element) -> bool:
+    """The same without taking it: a denied observation is kept whole."""
+    return peek(act, "negationInd") in ("true", "1")
 
 
 def is_nullified(*acts: Element | None) -> bool:
@@ -132,6 +139,24 @@ def notes(record: Record, act: Element) -> list[JSON]:
                 record.doc.lose(code, "not-mapped", "structural")
             found.append(present(text=words, time=time(record, find(inner, "author/time"))))
     return found
+
+
+def reasons(record: Record, act: Element) -> list[JSON]:
+    """Why: the values of its indications (template, or relation RSON)."""
+    found = [
+        concept(record, find(inner, "value"))
+        for kind, inner in relations(act)
+        if _INDICATION in templates(inner) or kind == "RSON"
+    ]
+    return [c for c in found if c]
+
+
+def first_words(record: Record, act: Element, template: str) -> str | None:
+    """Text of the first related act of a template (free-text sig, instruction)."""
+    for _, inner in relations(act):
+        if template in templates(inner):
+            return string(record, find(inner, "text"))
+    return None
 
 
 def is_privacy_annotation(act: Element | None) -> bool:

@@ -1,16 +1,13 @@
 """The body of a document: every section with its narrative, every entry to its mapping or kept as it came.
 
-Which mapping: the templateId root of the entry (any extension), else the section's LOINC code, and in
-either case the shape that the mapping accepts. What none accepts becomes a Basic with its XML.
+What no mapping accepts becomes a Basic with its XML.
 """
 
 import traceback
-from collections.abc import Callable
-from collections.abc import Mapping as Table
 from typing import Any
 
 from adapters.specialist.header import confidentiality
-from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.narrative import plain
 from adapters.specialist.record import Record, is_masked, masked_labels
 from adapters.specialist.sections.acts import (
@@ -21,51 +18,12 @@ from adapters.specialist.sections.acts import (
     is_privacy_annotation,
     section_labels,
 )
-from adapters.specialist.sections.allergies import allergies
-from adapters.specialist.sections.immunizations import immunizations
+from adapters.specialist.sections.catalogue import GOAL, mapping_of
 from adapters.specialist.sections.kept import keep
-from adapters.specialist.sections.medications import medications
-from adapters.specialist.sections.problems import problems
-from adapters.specialist.sections.procedures import procedures
-from adapters.specialist.sections.results import results, social, vitals
 from adapters.specialist.values import concept, present, string
 
 JSON = dict[str, Any]
-Mapping = Callable[[Record, Element, Place], list[JSON] | None]
-"""Entry act to references of what it became; None: not a shape of this mapping."""
-
 _EMPTY = "http://terminology.hl7.org/CodeSystem/list-empty-reason"
-_CCDA = "2.16.840.1.113883.10.20.22.4."
-
-_BY_TEMPLATE: Table[str, Mapping] = {
-    _CCDA + number: mapping
-    for mapping, numbers in {
-        problems: ("3", "4", "33", "34", "80"),
-        allergies: ("30", "7"),
-        medications: ("16",),
-        results: ("1", "2"),
-        vitals: ("26", "27"),
-        immunizations: ("52",),
-        procedures: ("12", "13", "14"),
-        social: ("38", "78", "85"),
-    }.items()
-    for number in numbers
-} | {"2.16.840.1.113883.10.20.15.3.8": social}
-
-_BY_SECTION: Table[str, Mapping] = {
-    code: mapping
-    for mapping, codes in {
-        problems: ("11450-4", "11348-0", "75310-3", "46241-6", "11535-2", "29308-4"),
-        allergies: ("48765-2",),
-        medications: ("10160-0", "10183-2", "42346-7", "29549-3"),
-        results: ("30954-2",),
-        vitals: ("8716-3",),
-        immunizations: ("11369-6",),
-        procedures: ("47519-4",),
-        social: ("29762-2",),
-    }.items()
-    for code in codes
-}
 
 
 def sections_from_body(record: Record) -> list[JSON]:
@@ -120,7 +78,7 @@ def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
 
 def act_resources(record: Record, act: Element, place: Place) -> list[JSON]:
     """The mapping's resources of an act, else a Basic that keeps it."""
-    mapping = _mapping(act, place)
+    mapping = mapping_of(act, place)
     if mapping is not None:
         record.begin()
         found = mapping(record, act, place)
@@ -128,14 +86,8 @@ def act_resources(record: Record, act: Element, place: Place) -> list[JSON]:
             record.commit()
             return found
         record.rollback()
-    return [keep(record, act, place)]
-
-
-def _mapping(act: Element, place: Place) -> Mapping | None:
-    by_template = (_BY_TEMPLATE[t] for t in sorted(templates(act)) if t in _BY_TEMPLATE)
-    if local(act) == "supply":
-        return None
-    return next(by_template, None) or _BY_SECTION.get(place.code)
+    carried = "type-not-carried" if peek(act, "moodCode") == GOAL else "unknown-template"
+    return [keep(record, act, place, carried)]
 
 
 def _where(error: Exception) -> str:

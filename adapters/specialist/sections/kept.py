@@ -12,7 +12,7 @@ JSON = dict[str, Any]
 _LONGEST = 1_048_576  # FHIR R4 string
 
 
-def keep(record: Record, act: Element, place: Place) -> JSON:
+def keep(record: Record, act: Element, place: Place, reason: str = "unknown-template") -> JSON:
     """Reference to a Basic labelled R with position and raw XML; too long a one is left in the original."""
     raw = etree.tostring(act, encoding="unicode", with_tail=False)
     key = record.key(act, place.code, place.ordinal)
@@ -34,7 +34,5 @@ def keep(record: Record, act: Element, place: Place) -> JSON:
         "subject": record.subject,
     }
     added = record.add(basic, key, [{"system": CONFIDENTIALITY, "code": "R"}])
-    record.doc.lose(
-        act, "kept", "unknown-template", target="Basic", resource=added.get("reference", reference)
-    )
+    record.doc.lose(act, "kept", reason, target="Basic", resource=added.get("reference", reference))
     return added

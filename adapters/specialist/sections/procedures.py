@@ -1,16 +1,17 @@
-"""Procedures (C-CDA on FHIR, CF Procedure). Thin: devices, products and locations stay behind."""
+"""Procedures with their place and devices (C-CDA on FHIR, CF Procedure)."""
 
 from typing import Any
 
-from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.devices import product
+from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.quantities import when
 from adapters.specialist.record import Record
-from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers_or_author, relations
-from adapters.specialist.sections.results import observation
+from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers_or_author, reasons
+from adapters.specialist.sections.observations import category_of, observation
 from adapters.specialist.values import ACT_STATUS, concept, mapped, present, required_concept
+from adapters.specialist.visits import places
 
 JSON = dict[str, Any]
-_INDICATION = "2.16.840.1.113883.10.20.22.4.19"
 
 
 def procedures(record: Record, act: Element, place: Place) -> list[JSON] | None:
@@ -20,7 +21,7 @@ def procedures(record: Record, act: Element, place: Place) -> list[JSON] | None:
     value = find(act, "value")
     valued = value is not None and not peek(value, "nullFlavor") and peek(act, "negationInd") != "true"
     if local(act) == "observation" and valued:
-        return [observation(record, act, place, "procedure")]
+        return [observation(record, act, place, category_of("procedure"))]
     owner = frame(record, "Procedure", act)
     sites = [concept(record, e) for e in find_all(act, "targetSiteCode")]
     content = present(
@@ -28,9 +29,11 @@ def procedures(record: Record, act: Element, place: Place) -> list[JSON] | None:
         code=required_concept(record, find(act, "code")),
         subject=record.subject,
         performer=[{"actor": a} for a in performers_or_author(record, act, owner)],
-        reasonCode=[c for c in (_indication(record, inner) for _, inner in relations(act)) if c],
+        reasonCode=reasons(record, act),
         bodySite=[s for s in sites if s],
         note=notes(record, act),
+        location=next(iter(places(record, act, owner)), None),
+        focalDevice=[{"manipulated": device} for device in product(record, act, owner)],
     )
     content |= when(record, find(act, "effectiveTime"), "performed")
     return [record.add(owner | content, record.key(act, place.code, place.ordinal))]
@@ -41,7 +44,3 @@ def _status(record: Record, act: Element) -> str:
     if target is None:
         record.assume(act, "status")
     return target.code if target else "unknown"
-
-
-def _indication(record: Record, inner: Element) -> JSON | None:
-    return concept(record, find(inner, "value")) if _INDICATION in templates(inner) else None

@@ -177,7 +177,7 @@ def test_an_unknown_entry_is_kept_as_it_came(document, section, normalise, one):
     act = (
         '<act classCode="ACT" moodCode="RQO"><code code="1" codeSystem="1.2.3"/><text>Come back</text></act>'
     )
-    batch = normalise(document(section("18776-5", act)))
+    batch = normalise(document(section("48768-6", act)))
     basic = one(batch, "Basic")
     parts = {p["url"]: p["valueString"] for p in basic["extension"][0]["extension"]}
     assert "Come back" in parts["value"] and parts["position"].endswith("/entry[1]/act[1]")

@@ -1,0 +1,59 @@
+"""Note activities: what somebody wrote, as a DocumentReference with the words (C-CDA on FHIR, CF Notes)."""
+
+from typing import Any
+
+from adapters.specialist.attachments import attachment
+from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.people import actor
+from adapters.specialist.quantities import time
+from adapters.specialist.record import Record, unique
+from adapters.specialist.sections.acts import Place, frame, is_negated, is_nullified, relations
+from adapters.specialist.values import concept, present
+from adapters.specialist.visits import visit_time
+
+JSON = dict[str, Any]
+_DOCUMENT = {"active": "preliminary", "completed": "final", "nullified": "entered-in-error"}
+
+
+def note_documents(record: Record, act: Element, place: Place) -> list[JSON] | None:
+    """A note with words, inline or in the narrative; one without any is no document and is kept."""
+    if local(act) != "act" or peek(act, "moodCode") not in ("EVN", "") or is_negated(record, act):
+        return None
+    content = attachment(record, find(act, "text"))
+    if content is None:
+        return None
+    owner = frame(record, "DocumentReference", act)
+    authors = [actor(record, find(a, "assignedAuthor"), owner) for a in find_all(act, "author")]
+    written = time(record, find(act, "author/time")) or ""
+    state = find(act, "statusCode")
+    stage = _DOCUMENT.get(peek(state, "code"))
+    if stage:
+        record.doc.get(state, "code")
+    members = present(
+        status="entered-in-error" if is_nullified(act) else "current",
+        docStatus=stage,
+        type=concept(record, find(act, "code")),
+        category=[c for c in (concept(record, find(place.section, "code")),) if c],
+        subject=record.subject,
+        date=written if "T" in written else None,
+        author=unique([a for a in authors if a])
+        or ([record.document_author] if record.document_author else []),
+        content=[{"attachment": content | _created(written)}],
+        context=present(
+            encounter=_encounters(record, act), period=visit_time(record, find(act, "effectiveTime"))
+        ),
+    )
+    return [record.add(owner | members, record.key(act, place.code, place.ordinal))]
+
+
+def _created(written: str) -> JSON:
+    return {"creation": written} if written else {}
+
+
+def _encounters(record: Record, act: Element) -> list[JSON]:
+    """The visits that the note is of, by the ids that it repeats."""
+    found = [record.link("Encounter", inner) for _, inner in relations(act) if local(inner) == "encounter"]
+    for _, inner in relations(act):
+        for one in find_all(inner, "id") if local(inner) == "encounter" else ():
+            record.doc.get(one, "root"), record.doc.get(one, "extension")
+    return [f for f in found if f]
