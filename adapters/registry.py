@@ -1,5 +1,6 @@
 """Which kind of source is served by which adapter and normaliser. The only file here that knows all kinds."""
 
+from adapters.boundary import CheckedNormaliser
 from adapters.formats import Format
 from adapters.gp.normaliser import GPNormaliser
 from adapters.hospital.normaliser import HospitalNormaliser
@@ -7,15 +8,15 @@ from adapters.interface import Kind, Normaliser
 from adapters.specialist.normaliser import SpecialistNormaliser
 
 _NORMALISERS: dict[Kind, Normaliser] = {
-    "gp": GPNormaliser(),
-    "hospital": HospitalNormaliser(),
-    "specialist": SpecialistNormaliser(),
+    "gp": CheckedNormaliser(GPNormaliser()),
+    "hospital": CheckedNormaliser(HospitalNormaliser()),
+    "specialist": CheckedNormaliser(SpecialistNormaliser()),
 }
 _KINDS: dict[Format, Kind] = {"hl7v2": "hospital", "cda": "specialist", "gp-connect": "gp"}
 
 
 def normaliser(kind: Kind) -> Normaliser:
-    """The pure normaliser of a kind of source."""
+    """The pure normaliser of a kind of source; whatever it yields has passed the boundary check."""
     return _NORMALISERS[kind]
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import decisions, envelope, exchange, startup
+from benchmarks import boundary, decisions, envelope, exchange, startup
 from benchmarks.report import RESULTS, Result, table, write
 
 ALL: Mapping[str, Callable[[], list[Result]]] = {
@@ -15,6 +15,7 @@ ALL: Mapping[str, Callable[[], list[Result]]] = {
     "decisions": decisions.run,
     "envelope": envelope.run,
     "startup": startup.run,
+    "boundary": boundary.run,
 }
 
 

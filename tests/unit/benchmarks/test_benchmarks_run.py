@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import decisions, envelope, exchange, report, startup
+from benchmarks import boundary, decisions, envelope, exchange, report, startup
 from benchmarks.report import Result
 
 
@@ -48,6 +48,13 @@ def test_the_start_is_measured_beside_a_bare_interpreter():
     results = startup.run(rounds=1)
     require_shape(results)
     assert results[0].ratio > 1
+
+
+def test_the_boundary_check_is_measured_beside_parsing():
+    """Its cost beside that of the parser, and how many of the planted defects it sees."""
+    results = boundary.run(rounds=2)
+    require_shape(results)
+    assert results[1].passed
 
 
 def test_a_whole_run_writes_its_file(tmp_path, monkeypatch, capsys):

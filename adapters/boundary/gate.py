@@ -1,0 +1,127 @@
+"""The last step of every mapping: nothing leaves a normaliser that is not R4 (normalisation.md 1, rule 12).
+
+1 every resource is checked · 2 what is wrong with one is mended, or the resource fails · 3 references to one
+that failed become logical · 4 what was lost moves from mapped to lost in the ledger. Who fails as a Patient
+takes the whole input with her: nobody could say whose record the rest is.
+"""
+
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from adapters.boundary.mend import Line, Mended, Steps, mend
+from adapters.interface import JSON, Normaliser, Original, Source, SourceBatch
+from adapters.losses import REASONS, LossEntry, Losses
+
+UNRESOLVED = "urn:carepact:unresolved"
+
+
+class CheckedNormaliser:
+    """A `Normaliser` whose every batch has passed the boundary check."""
+
+    def __init__(self, inner: Normaliser) -> None:
+        self.inner = inner
+
+    def normalise(self, original: Original, source: Source, at: datetime) -> SourceBatch:
+        """Pure; never raises on data."""
+        return checked(self.inner.normalise(original, source, at))
+
+
+def checked(batch: SourceBatch) -> SourceBatch:
+    """The batch as it may go on: the very same if every resource is valid R4."""
+    held = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
+    results = [mend(resource) for resource in held]
+    if all(result.resource is resource for resource, result in zip(held, results, strict=True)):
+        return batch
+    account = _Account(batch.losses)
+    for resource, result in zip(held, results, strict=True):
+        account.enter(resource, result)
+    failed = {_ref(r) for r, result in zip(held, results, strict=True) if result.resource is None}
+    if any(ref.startswith("Patient/") for ref in failed):
+        return SourceBatch((), None, _nothing(batch.losses), batch.mapping, quarantine="mapping-defect")
+    kept = [_without(result.resource, failed, account) for result in results if result.resource is not None]
+    provenance = kept.pop() if batch.provenance and results[-1].resource is not None else None
+    resources = tuple(one for one in kept if one is not None)
+    return replace(batch, resources=resources, provenance=provenance, losses=account.close())
+
+
+class _Account:
+    """Lines of the check, and how many items they move from mapped to lost."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._mapped = losses.mapped
+        self._entries: list[LossEntry] = []
+
+    def enter(self, resource: JSON, result: Mended) -> None:
+        whole = result.resource is None
+        for line in result.lines:
+            items = 1 if line.assumed else min(line.items, self._mapped)
+            self._mapped -= 0 if line.assumed else items
+            self._entries.append(_entry(resource, line, items, whole))
+
+    def remark(self, resource: JSON, steps: Steps) -> None:
+        """A reference to a resource that failed."""
+        path = _path(resource["resourceType"], steps)
+        self._entries.append(LossEntry(path, 1, "altered", "dangling-reference", resource=_ref(resource)))
+
+    def close(self) -> Losses:
+        return replace(self._losses, mapped=self._mapped, entries=(*self._losses.entries, *self._entries))
+
+
+def _entry(resource: JSON, line: Line, items: int, whole: bool) -> LossEntry:
+    kind = str(resource["resourceType"])
+    position, target = _path(kind, line.steps), _path(kind, [s for s in line.steps if isinstance(s, str)])
+    if line.assumed:
+        return LossEntry(position, items, "assumed", line.reason, target, _ref(resource))
+    if whole and line.reason in REASONS["failed"]:
+        return LossEntry(position, items, "failed", line.reason, target)
+    return LossEntry(position, items, "rejected", line.reason, target, None if whole else _ref(resource))
+
+
+def _path(kind: str, steps: Iterable[str | int]) -> str:
+    """FHIRPath in the R4 resource: the check cannot see where in the input a value came from.
+
+    A member that R4 does not know may be called anything; it is the input's word and stays out.
+    """
+    words = (f"[{s}]" if isinstance(s, int) else f".{s if s.isidentifier() else '?'}" for s in steps)
+    return kind + "".join(words)
+
+
+def _ref(resource: JSON) -> str:
+    return f"{resource['resourceType']}/{resource.get('id')}"
+
+
+def _nothing(losses: Losses) -> Losses:
+    items = max(losses.total, 1)
+    return Losses(items, 0, (LossEntry("", items, "failed", "mapping-defect"),))
+
+
+def _without(resource: JSON, failed: set[str], account: _Account) -> JSON | None:
+    """The resource without literal references to what failed; None for a Provenance of nothing."""
+    if not failed or not any(one["reference"] in failed for one, _ in _references(resource, ())):
+        return resource
+    made = deepcopy(resource)
+    if made["resourceType"] == "Provenance":
+        made["target"] = [one for one in made["target"] if one.get("reference") not in failed]
+        if not made["target"]:
+            return None
+    for one, steps in list(_references(made, ())):
+        if one["reference"] in failed:
+            one["identifier"] = one.get("identifier") or {"system": UNRESOLVED, "value": one["reference"]}
+            del one["reference"]
+            account.remark(made, steps)
+    return made
+
+
+def _references(value: Any, steps: Steps) -> Iterator[tuple[dict[str, Any], Steps]]:
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            yield value, steps
+        for name, child in value.items():
+            yield from _references(child, (*steps, name))
+    elif isinstance(value, list):
+        for place, child in enumerate(value):
+            yield from _references(child, (*steps, place))
