@@ -89,6 +89,8 @@ class SourceBatch:
     """Key under which the sender repeats itself (HL7 v2: MSH-3,4,10), else empty."""
     quarantine: str | None = None
     """Set: nothing of this batch may enter a record (`wrong-patient`, `no-patient`, `unreadable`, `test`)."""
+    handed_on: tuple[Original, ...] = ()
+    """Documents inside of this one, each an original of its own (`registry.normaliser_of` says whose)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from adapters.boundary import CheckedNormaliser
 from adapters.formats import Format
 from adapters.gp.normaliser import GPNormaliser
 from adapters.hospital.normaliser import HospitalNormaliser
-from adapters.interface import Kind, Normaliser
+from adapters.interface import Kind, Normaliser, Original
 from adapters.specialist.normaliser import SpecialistNormaliser
 
 _NORMALISERS: dict[Kind, Normaliser] = {
@@ -23,3 +23,8 @@ def normaliser(kind: Kind) -> Normaliser:
 def kind_of(format: Format) -> Kind | None:
     """The kind of source whose normaliser reads this format; None for one that is not taken in."""
     return _KINDS.get(format)
+
+
+def normaliser_of(handed_on: Original) -> Normaliser:
+    """The normaliser of a document inside of another original (`SourceBatch.handed_on`): today always CDA."""
+    return _NORMALISERS["specialist"]

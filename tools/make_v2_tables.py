@@ -26,6 +26,8 @@ MAPS = {
     "v2_confidentiality": "ConfidentialityCode",
     "v2_contact_role": "ContactRole",
     "v2_diagnosis_type": "DiagnosisType",
+    "v2_document_availability": "",
+    "v2_document_completion": "",
     "v2_encounter_class": "PatientClass[EncounterClass]",
     "v2_encounter_event": "Event[EncounterStatus]",
     "v2_encounter_status": "PatientClass[EncounterStatus]",
@@ -43,7 +45,9 @@ MAPS = {
 
 
 def rows_from_guide(folder: Path, name: str) -> dict[str, list[str]]:
-    """Source code to row; the first row of a code counts."""
+    """Source code to row; the first row of a code counts. No name: the guide has no such map, only we do."""
+    if not name:
+        return {}
     path = folder / "mappings" / "codesystems" / f"HL7 Concept Map_ {name} - Sheet1.csv"
     rows: dict[str, list[str]] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -15,7 +15,7 @@ from adapters.codec import encode
 from adapters.hospital.header import control_key, message_event
 from adapters.hospital.message import Element, Message, Segment
 from adapters.identity import resource_id
-from adapters.interface import JSON, Source
+from adapters.interface import JSON, Original, Source
 from adapters.terminology.tables import Concept, concept_map
 from adapters.times import Time, fhir_time, offset_of, parse_compact
 
@@ -51,6 +51,7 @@ class Context:
         self.frames: list[Frame] = [Frame()]
         self.assumptions: dict[Assumption, int] = {}
         self.defects = 0
+        self.handed_on: list[Original] = []
         header = message.header
         self.event = header.text(9, 2) or message_event(message)
         self.family = header.text(9, 1).upper()

@@ -18,7 +18,7 @@ from adapters.hospital.messages.person import Known, person_from_group
 from adapters.hospital.messages.routes import Route, is_about_patients, route_of
 from adapters.hospital.provenance import event_time, provenance_of, take_header
 from adapters.identity import meta_source
-from adapters.interface import JSON, Source
+from adapters.interface import JSON, Original, Source
 from adapters.losses import LossEntry, Losses
 
 MOST_SEGMENTS = 10_000
@@ -37,6 +37,7 @@ class Unit:
     sequence: int = 0
     control: str = ""
     quarantine: str | None = None
+    handed_on: tuple[Original, ...] = ()
 
 
 def convert(
@@ -82,6 +83,7 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
         event_time(context),
         _sequence(message),
         context.control,
+        handed_on=tuple(context.handed_on),
     )
 
 

@@ -38,6 +38,8 @@ LAST_FIELD = {
     "ARV": 7,
     "RXA": 29,
     "RXR": 6,
+    "TQ1": 14,
+    "TXA": 28,
 }
 
 FORESEEN: dict[str, dict[int, str]] = {
@@ -59,4 +61,6 @@ FORESEEN: dict[str, dict[int, str]] = {
     "ARV": {1: "structural", 2: "structural", 6: "administrative"},
     "RXA": {1: "structural", 2: "structural", 26: "administrative"},
     "RXR": {5: "administrative"},
+    "TQ1": {1: "structural", 12: "structural"},
+    "TXA": {1: "structural"} | dict.fromkeys((4, 7, 8, 11, 20, 21, 23, 26), "administrative"),
 }

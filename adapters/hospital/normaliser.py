@@ -14,11 +14,14 @@ from adapters.terminology.tables import mapping_hash
 
 MEDIA_TYPE = "application/hl7-v2"
 _TABLES = tuple(
-    "v2_" + name
-    for name in """address_type address_use administrative_sex allergy_category allergy_severity allergy_type
-    appointment_status coding_systems completion_status confidentiality contact_role diagnosis_type
-    encounter_class encounter_event encounter_status interpretation marital_status name_use observation_status
-    order_control order_status relationship report_status telecom_system telecom_use units""".split()
+    f"v2_{name}"
+    for name in (
+        "address_type address_use administrative_sex allergy_category allergy_severity allergy_type "
+        "appointment_status coding_systems completion_status confidentiality contact_role diagnosis_type "
+        "document_availability document_completion encounter_class encounter_event encounter_status "
+        "interpretation marital_status name_use observation_status order_control order_status relationship "
+        "report_status telecom_system telecom_use units"
+    ).split()
 )
 
 
@@ -67,6 +70,7 @@ class HospitalNormaliser:
             unit.sequence,
             unit.control,
             unit.quarantine,
+            unit.handed_on,
         )
 
     def _folded(self, units: list[Unit], losses: Losses) -> SourceBatch:
@@ -78,7 +82,8 @@ class HospitalNormaliser:
             for resource in unit.resources
         )
         earlier = [unit.provenance for unit in good[:-1] if unit.provenance is not None]
-        return self._batch(last, (*patients_first(list(state.values())), *earlier), losses)
+        batch = self._batch(last, (*patients_first(list(state.values())), *earlier), losses)
+        return replace(batch, handed_on=tuple(inner for unit in good for inner in unit.handed_on))
 
 
 def _sum(losses: Losses, other: Losses) -> Losses:

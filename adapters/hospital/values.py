@@ -122,14 +122,19 @@ def _range(draft: Draft, element: Element, unit: Unit) -> JSON:
 
 
 def _data(draft: Draft, element: Element, unit: Unit) -> JSON:
+    made = attachment_from_ed(draft, element, "extension")
+    return _attachment(made) if made else {}
+
+
+def attachment_from_ed(draft: Draft, element: Element, target: str) -> JSON | None:
     """ED: base64 checked, hex and plain text turned into it; a bad one is `rejected/bad-base64`."""
     data = _base64(element.text(5), element.text(4).upper(), draft.context.message.codec)
     if data is None:
-        draft.context.reject(element, "bad-base64", "Observation.extension", 5)
-        return {}
+        draft.context.reject(element, "bad-base64", f"{draft.type}.{target}", 5)
+        return None
     for comp in (2, 3, 4, 5):
         element.take(comp)
-    return _attachment({"contentType": media_type(element.text(2), element.text(3)), "data": data})
+    return {"contentType": media_type(element.text(2), element.text(3)), "data": data}
 
 
 def _base64(text: str, encoding: str, codec: str) -> str | None:
@@ -162,13 +167,18 @@ def media_type(main: str, sub: str) -> str:
 
 
 def _pointer(draft: Draft, element: Element, unit: Unit) -> JSON:
-    """RP: the address, never fetched."""
+    made = attachment_from_rp(element)
+    return _attachment(made) if made else _words(draft, element, unit)
+
+
+def attachment_from_rp(element: Element) -> JSON | None:
+    """RP: the address, never fetched; None for what is no address."""
     url = element.text(1)
     if not url or any(c.isspace() for c in url):
-        return _words(draft, element, unit)
+        return None
     for comp in (1, 3, 4):
         element.take(comp)
-    return _attachment({"contentType": media_type(element.text(3), element.text(4)), "url": url})
+    return {"contentType": media_type(element.text(3), element.text(4)), "url": url}
 
 
 def _attachment(made: JSON) -> JSON:

@@ -21,13 +21,18 @@ SEGMENTS = BASE | {"NK1", "AL1", "DG1", "OBX"}
 
 def map_clinical(context: Context, person: Person, known: Known) -> None:
     """NK1, AL1, DG1 and the OBX that stand outside of any order."""
+    map_facts(context, person, known)
+    _observations(context, person, known)
+
+
+def map_facts(context: Context, person: Person, known: Known) -> None:
+    """NK1, AL1 and DG1, wherever they stand."""
     map_relatives(context, person, known)
     for al1 in person.all("AL1"):
         attempt_in(context, known.patient, al1, partial(allergy_from_al1, context, al1, known.patient))
     for dg1 in person.all("DG1"):
         build = partial(condition_from_dg1, context, dg1, known.patient, known.encounter)
         attempt_in(context, known.patient, dg1, build)
-    _observations(context, person, known)
 
 
 def _observations(context: Context, person: Person, known: Known) -> None:

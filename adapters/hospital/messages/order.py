@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from functools import partial
 
-from adapters.hospital.context import Context
+from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.labels import labels_of_field
-from adapters.hospital.messages.person import Known
+from adapters.hospital.messages.person import Known, attempt_in
+from adapters.hospital.segments.spm import specimen_from_spm
 
 _NOBODYS = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location"})
 
@@ -21,6 +22,16 @@ def map_orders(
         _mark(context, order, before)
         if context.defects > defects:
             known.patient.incomplete.add("section-failed")
+
+
+def specimens_of(context: Context, order: Order, patient: Draft, key: str) -> dict[int, Draft]:
+    """SPM of an order group by the index of their segment, each a unit."""
+    made = {}
+    for spm in order.specimens:
+        specimen = attempt_in(context, patient, spm, partial(specimen_from_spm, context, spm, patient, key))
+        if specimen is not None:
+            made[spm.index] = specimen
+    return made
 
 
 def _mark(context: Context, order: Order, before: set[str]) -> None:

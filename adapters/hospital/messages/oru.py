@@ -7,15 +7,15 @@ from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders
+from adapters.hospital.messages.order import map_orders, specimens_of
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.obr import effective_from_obr, fill_report, report_key, status_from_obr
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
 from adapters.hospital.segments.orc import order_number, request_from_order
-from adapters.hospital.segments.spm import specimen_from_spm
+from adapters.hospital.segments.request import fill_request
 
 EVENTS = frozenset("R01 R30 R31 R32 R40".split())
-SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM"}
+SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM", "TQ1"}
 
 
 def map_results(context: Context, person: Person, known: Known) -> None:
@@ -31,6 +31,7 @@ def _order(context: Context, order: Order, known: Known) -> None:
     request = request_from_order(context, order, known.patient, known.encounter, placer, filler)
     if request is not None:
         request.tags |= scratch.tags
+        fill_request(request, order)
     if order.obr is None:
         _loose_results(context, order, known, request)
         return
@@ -43,7 +44,7 @@ def _order(context: Context, order: Order, known: Known) -> None:
     report.put("status", status)
     effective = effective_from_obr(report, order.obr.segment)
     fill_report(report, order, known.patient, known.encounter, effective)
-    specimens = _specimens(context, order, known.patient, key)
+    specimens = specimens_of(context, order, known.patient, key)
     setting = Setting(
         known.patient,
         known.encounter,
@@ -64,17 +65,8 @@ def _loose_results(context: Context, order: Order, known: Known, request: Draft 
     """OBX after an ORC without OBR: observations of their own."""
     key = request.id if request else f"no-key\x1f{context.fallback_key}"
     setting = Setting(known.patient, known.encounter, key, request=request)
-    specimens = _specimens(context, order, known.patient, key)
+    specimens = specimens_of(context, order, known.patient, key)
     _results(context, order, setting, specimens, known.patient)
-
-
-def _specimens(context: Context, order: Order, patient: Draft, key: str) -> dict[int, Draft]:
-    made = {}
-    for spm in order.specimens:
-        specimen = attempt_in(context, patient, spm, partial(specimen_from_spm, context, spm, patient, key))
-        if specimen is not None:
-            made[spm.index] = specimen
-    return made
 
 
 def _results(

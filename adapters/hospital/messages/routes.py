@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
-from adapters.hospital.messages import adt, oru, vxu
+from adapters.hospital.messages import adt, mdm, orders, oru, vxu
 from adapters.hospital.messages.person import BASE, Known
 
 Found = list[tuple[Known, Person]]
@@ -31,6 +31,10 @@ _OTHER = Route()
 _KEPT = "type-not-carried"
 _ROUTES = {
     "ADT": Route(adt.SEGMENTS, _KEPT, adt.EVENTS, adt.map_clinical),
+    "MDM": Route(mdm.SEGMENTS, _KEPT, None, mdm.map_documents),
+    "OMG": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
+    "OML": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
+    "ORM": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
     "VXU": Route(vxu.SEGMENTS, _KEPT, None, vxu.map_immunizations),
 }

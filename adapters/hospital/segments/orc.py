@@ -4,11 +4,10 @@ from adapters.hospital.codes import concept_from_cwe
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named, identifier_from_ei
-from adapters.hospital.message import Element, Segment
+from adapters.hospital.message import Segment
 from adapters.hospital.people import practitioner_from_xcn
+from adapters.hospital.segments.tq1 import priority_from
 from adapters.terminology.tables import concept_map
-
-_PRIORITY = {"S": "stat", "A": "asap", "R": "routine", "P": "routine", "T": "urgent", "U": "urgent"}
 
 
 def order_number(draft: Draft, order: Order, field: int, kind: str) -> Named | None:
@@ -42,20 +41,26 @@ def request_from_order(
     encounter: Draft | None,
     placer: Named | None,
     filler: Named | None,
+    *,
+    required: bool = False,
 ) -> Draft | None:
-    """ServiceRequest keyed by placer, else filler, and code; None unless ORC or a placer number says one."""
+    """ServiceRequest keyed by placer, else filler, and code; None unless ORC or a placer number says one.
+
+    `required`: an order without any number is one too (`no-key`).
+    """
     number = placer or filler
-    if number is None or (order.orc is None and placer is None):
+    if not required and (number is None or (order.orc is None and placer is None)):
         return None
     obr = order.obr.segment if order.obr else None
     code = concept_from_cwe(context, obr.first(4)) if obr else None
-    draft = context.draft("ServiceRequest", f"{number.key}\x1f{service_of(obr) if obr else ''}")
+    key = number.key if number else _no_key(context, order.orc or obr or context.message.header)
+    draft = context.draft("ServiceRequest", f"{key}\x1f{service_of(obr) if obr else ''}")
     draft.append("identifier", *(named.body for named in (placer, filler) if named))
     _status(draft, order.orc)
     draft.put("intent", "order")
     draft.assume(f"{(order.orc or obr or context.message.header).position}-1", "intent", "order")
     if obr is not None:
-        _priority(draft, obr.first(5))
+        draft.put("priority", priority_from(obr.first(5)))
     draft.put("code", code)
     draft.put("subject", patient.link())
     draft.put("encounter", encounter.link() if encounter else None)
@@ -68,6 +73,11 @@ def request_from_order(
         said = obr.first(13).words()
         draft.put("supportingInfo", [{"display": said}] if said else None)
     return context.add(draft)
+
+
+def _no_key(context: Context, segment: Segment) -> str:
+    context.assume(f"{segment.position}-2", "no-key", "", "default")
+    return f"no-key\x1f{context.fallback_key}\x1f{segment.position}"
 
 
 def _status(draft: Draft, orc: Segment | None) -> None:
@@ -85,13 +95,6 @@ def _status(draft: Draft, orc: Segment | None) -> None:
         position = f"{orc.position}-5" if orc is not None else "ORC"
         draft.assume(position, "status", status)
     draft.put("status", status)
-
-
-def _priority(draft: Draft, element: Element) -> None:
-    known = _PRIORITY.get(element.text(1).upper())
-    if known:
-        element.take(1)
-        draft.put("priority", known)
 
 
 def _requester(draft: Draft, order: Order) -> None:
