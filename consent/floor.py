@@ -5,7 +5,7 @@ load.
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
@@ -73,6 +73,8 @@ class FloorPack:
     adolescent_exclude: frozenset[str] = ADOLESCENT
     dsa_exempt_mandates: frozenset[str] = frozenset()
     tell_withheld: bool = False
+    document: bytes = field(default=b"", compare=False, repr=False)
+    """The bytes that were loaded: kept with the decisions made under them."""
 
     @property
     def name(self) -> str:
@@ -118,7 +120,7 @@ def floor_from_bytes(document: bytes) -> FloorPack:
         value = json.loads(document, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Uncomputable("pack", "is no JSON object without duplicate members") from error
-    return floor_from_json(value, sha256=hashlib.sha256(document).hexdigest())
+    return replace(floor_from_json(value, sha256=hashlib.sha256(document).hexdigest()), document=document)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

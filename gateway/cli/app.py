@@ -17,7 +17,7 @@ _NOUNS = {
     "demo": "the tour: one real exchange, every step shown and checked",
     "sandbox": "a node with mock providers on this machine: up, status, fault, down",
     "serve": "run the node: HTTP API and HL7 v2 listeners",
-    "exchange": "pull as a registered client; list and show what was exchanged",
+    "exchange": "pull as a registered client; list, show and replay what was exchanged",
     "consent": "patients' consents: grant, withdraw, list, show, explain",
     "agreement": "sharing agreements: new, add, sign, statement, list, show, suspend, resume, terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift",

@@ -9,7 +9,7 @@ from gateway.cli.exchange_pull import pull
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
-from gateway.errors import Problem
+from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,11 +22,12 @@ _EXAMPLES = """Examples:
 \b
   carepact exchange list --since 1d --state partial
   carepact exchange show 6b1d
+  carepact exchange replay --since 1d
   carepact consent explain 6b1d
 
 Ids may be shortened to a unique prefix."""
 
-app = noun("Exchanges: ask, list, show.", _EXAMPLES)
+app = noun("Exchanges: ask, list, show, replay.", _EXAMPLES)
 
 app.command(epilog="Example: carepact exchange pull --patient patient_with_full_record --purpose TREAT")(pull)
 
@@ -87,6 +88,35 @@ def show(
     for one in found["decisions"]:
         say(f"  {one['count']}  {one['effect']}  {one['layer']} {one['reason']}")
     say(f"why, one by one: carepact consent explain {found['id']}")
+
+
+@app.command(epilog="Example: carepact exchange replay --since 1d")
+def replay(
+    id: Annotated[
+        str | None, typer.Argument(metavar="[EXCHANGE|DECISION]", help="A unique prefix will do.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Every exchange from a date, or a span like 1d.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="The signed statements are verified too.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Derive past decisions again from what is stored, and compare the receipts byte for byte."""
+    from gateway.cli.exchange_replay import replayed
+
+    if (id is None) == (since is None):
+        raise Problem("invalid", hint="name an exchange or decision, or give --since")
+
+    async def act(node: "Runtime") -> Any:
+        return await replayed(node, id, since, verify)
+
+    done = with_node(config, as_node, act)
+    for row in done.rows if as_json else ():
+        emit_json(row)
+    for line in () if as_json else done.lines():
+        say(line)
+    if not done.holds:
+        raise typer.Exit(int(Exit.CHECK_FAILED))
 
 
 def _shown(connection: "Connection", node: "Runtime", id: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from gateway.audit.receipts import decision_statement
 from gateway.errors import Problem
 from gateway.exchange import release
 from gateway.exchange.assemble import assemble, released, states_after
+from gateway.exchange.basis import basis_of
 from gateway.exchange.checkpoint import signed_checkpoint
 from gateway.exchange.completeness import Completeness, SourceState, blinded
 from gateway.exchange.decide import Decided, decide
@@ -38,7 +39,13 @@ from gateway.exchange.policy import Policy, read_policy
 from gateway.exchange.request import Answer, Ask
 from gateway.exchange.resolve import Subject, resolve
 from gateway.exchange.sealing import Outgoing, outgoing, sealed
-from gateway.exchange.statements import completeness_statement, receipts_of, statement_signers
+from gateway.exchange.statements import (
+    completeness_statement,
+    dated,
+    named,
+    receipts_of,
+    statement_signers,
+)
 from gateway.fhir.json import encode
 from gateway.fhir.outcome import problem_outcome
 from gateway.logs import log
@@ -56,6 +63,7 @@ class _Round:
     """One pass through steps 9 to 11: all that one set of epochs says."""
 
     policy: Policy
+    aliases: Mapping[str, str]
     decided: tuple[Decided, ...]
     leaving: tuple[Decided, ...]
     completeness: Completeness
@@ -143,8 +151,8 @@ async def _decide_round(
         body = assemble(node, ask, leaving, statement_of, statement)
     except Problem as problem:
         told = encode(problem_outcome(problem))
-        return _Round(policy, decided, (), statement_of, statement, told, problem)
-    return _Round(policy, decided, leaving, statement_of, statement, body)
+        return _Round(policy, aliases, decided, (), statement_of, statement, told, problem)
+    return _Round(policy, aliases, decided, leaving, statement_of, statement, body)
 
 
 def _bounded(node: Node, leaving: tuple[Decided, ...]) -> tuple[Decided, ...]:
@@ -171,11 +179,14 @@ def _require_answer(completeness: Completeness, statement: bytes, resolves: bool
 
 
 async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Outgoing) -> None:
-    receipts = receipts_of(ask, turn.policy.request, turn.decided, turn.policy.epochs)
+    policy = turn.policy
+    told = [(one.decision, named(one.record)) for one in turn.decided]
+    receipts = receipts_of(ask.exchange, policy.request, told, dated(policy.epochs))
     disclosure = release.Disclosure(
         ask=ask,
         person=subject.person,
-        epochs=turn.policy.epochs,
+        policy=policy,
+        basis=basis_of(node, policy, subject.person, turn.decided, dict(turn.aliases)),
         receipts=receipts,
         decision_statement=decision_statement(
             ask.exchange, int(ask.at.timestamp()), receipts, statement_signers(node, int(ask.at.timestamp()))
@@ -185,7 +196,7 @@ async def _release(node: Node, ask: Ask, subject: Subject, turn: _Round, out: Ou
         md=out.md,
         req=ask.seal.request if ask.seal else hashlib.sha256(ask.exchange.encode()).digest(),
         detail=_detail(ask, turn),
-        breaker=who_breaks(turn.policy.request, ask.caller.practitioner),
+        breaker=who_breaks(policy.request, ask.caller.practitioner),
         glass=_broken_glass(ask, subject, turn),
     )
     await node.database.write(lambda connection: release.record(connection, node, disclosure))

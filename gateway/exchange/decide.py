@@ -53,10 +53,7 @@ def decide(plan: Plan, records: Sequence[Record], aliases: Mapping[str, str]) ->
 
 def _decided(plan: Plan, record: Record, aliases: Mapping[str, str]) -> Decided:
     facts = facts_from_bytes(record.digest).about(aliases)
-    if record.type in UNPATIENTED and not facts.patients:
-        decision = plan.decide(replace_struct(facts, patients=(plan.request.subject,)))
-    else:
-        decision = plan.decide(facts)
+    decision = decision_of(plan, facts)
     match decision:
         case Permit(redactions=()):
             return Decided(record, facts, decision, record.body)
@@ -64,6 +61,13 @@ def _decided(plan: Plan, record: Record, aliases: Mapping[str, str]) -> Decided:
             return Decided(record, facts, decision, encode(redact(decode_own(record.body), paths)))
         case _:
             return Decided(record, facts, decision, None)
+
+
+def decision_of(plan: Plan, facts: Facts) -> Decision:
+    """Step 9, rules 1 and 2, of one record."""
+    if facts.type in UNPATIENTED and not facts.patients:
+        return plan.decide(replace_struct(facts, patients=(plan.request.subject,)))
+    return plan.decide(facts)
 
 
 def _reached(decided: Sequence[Decided], allowed: set[str]) -> set[str]:

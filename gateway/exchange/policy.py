@@ -27,7 +27,7 @@ from gateway.exchange.emergency import bar, who_breaks
 from gateway.exchange.node import Node
 from gateway.records.vault import Vault
 
-_EVER = datetime.max.replace(tzinfo=UTC)
+EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +84,11 @@ def read_policy(
     breaker = who_breaks(request, who)
     epochs = read_epochs(connection, node, person, breaker)  # 1
     register = node.directory().register
-    known = SQLAgreementRegistry(connection).known(as_of=_EVER)  # 2
+    known = SQLAgreementRegistry(connection).known(as_of=EVER)  # 2
     stored: tuple[StoredConsent, ...] = ()
     if person is not None:
         consents = SQLConsentRegistry(connection, vault or node.room(connection).vault)
-        stored = consents.of_subjects(epochs.persons, as_of=_EVER)
+        stored = consents.of_subjects(epochs.persons, as_of=EVER)
         stored = tuple(replace(one, subject=person) for one in stored)
     views = tuple(consent_from_stored(one, own=node.organisations) for one in stored)
     now = max(request.at, node.clock())

@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 
 from gateway.audit import exchanges, ledger, receipts
 from gateway.audit.interface import Appended, Entry, Exchange
+from gateway.exchange import basis
 from gateway.exchange.emergency import BrokenGlass, record_use
 from gateway.exchange.node import Node
-from gateway.exchange.policy import Epochs, read_epochs
+from gateway.exchange.policy import Policy, read_epochs
 from gateway.exchange.request import Ask
 
 
@@ -29,7 +30,10 @@ class Disclosure:
 
     ask: Ask
     person: str | None
-    epochs: Epochs
+    policy: Policy
+    """What was decided under; its epochs are rechecked."""
+    basis: bytes
+    """What the receipts can be derived from again (`basis.basis_of`)."""
     receipts: tuple[bytes, ...]
     decision_statement: bytes
     completeness_statement: bytes
@@ -49,7 +53,7 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
     # 1. The head of the ledger is held until the commit.
     frontier = ledger.lock_head(connection)
     # 2. What the decisions rested on still stands.
-    if read_epochs(connection, node, disclosure.person, disclosure.breaker) != disclosure.epochs:
+    if read_epochs(connection, node, disclosure.person, disclosure.breaker) != disclosure.policy.epochs:
         raise Outdated
     # 3. On record, all of it or nothing.
     vault = node.room(connection).vault
@@ -82,6 +86,7 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
         ),
     )
     receipts.keep(connection, ask.exchange, disclosure.person, disclosure.receipts, vault)
+    basis.keep(connection, node, ask.exchange, disclosure.policy, disclosure.person, disclosure.basis)
     if disclosure.glass is not None:
         record_use(connection, node, disclosure.glass)
     return appended

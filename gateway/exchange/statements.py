@@ -1,15 +1,16 @@
 """What the node signs about an answer: who was asked, and the receipts of its decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from consent.decision import Decision
 from consent.explain import Released, receipt, request_sha256
 from consent.request import AccessRequest
 from gateway.errors import Problem
 from gateway.exchange.completeness import Completeness
-from gateway.exchange.decide import Decided
 from gateway.exchange.node import Node
 from gateway.exchange.policy import Epochs
-from gateway.exchange.request import Ask
+from gateway.records.interface import Record
 from keys import jws
 from keys.errors import UnknownKey
 from keys.jws import Signer, signers_from_store
@@ -31,24 +32,36 @@ def completeness_statement(node: Node, completeness: Completeness) -> bytes:
 
 
 def receipts_of(
-    ask: Ask, request: AccessRequest, decided: Sequence[Decided], epochs: Epochs
+    exchange: str,
+    request: AccessRequest,
+    decided: Sequence[tuple[Decision, Released]],
+    epochs: Mapping[str, Any],
 ) -> tuple[bytes, ...]:
     """One receipt a decision, in the order of the records; `id` is the exchange's with its ordinal."""
     digest = request_sha256(request)
-    dated = {
+    return tuple(
+        receipt(
+            decision,
+            request,
+            about,
+            id=f"{exchange}-{n}",
+            exchange=exchange,
+            epochs=epochs,
+            request_digest=digest,
+        )
+        for n, (decision, about) in enumerate(decided, 1)
+    )
+
+
+def named(record: Record) -> Released:
+    """A record as its receipt names it."""
+    return Released(record.ref, str(record.version), record.custodian, record.sha256.hex())
+
+
+def dated(epochs: Epochs) -> dict[str, Any]:
+    """The epochs as a receipt tells them."""
+    return {
         "patient": epochs.patient,
         "agreements": epochs.agreements,
         "directory": epochs.directory,
     }
-    return tuple(
-        receipt(
-            one.decision,
-            request,
-            Released(one.record.ref, str(one.record.version), one.record.custodian, one.record.sha256.hex()),
-            id=f"{ask.exchange}-{n}",
-            exchange=ask.exchange,
-            epochs=dated,
-            request_digest=digest,
-        )
-        for n, one in enumerate(decided, 1)
-    )

@@ -382,7 +382,9 @@ async def test_an_outdated_release_writes_nothing(known, monkeypatch):
     def late(connection, node, disclosure):
         from dataclasses import replace
 
-        stale = replace(disclosure, epochs=replace(disclosure.epochs, patient=disclosure.epochs.patient - 1))
+        policy = disclosure.policy
+        older = replace(policy.epochs, patient=policy.epochs.patient - 1)
+        stale = replace(disclosure, policy=replace(policy, epochs=older))
         try:
             return real(connection, node, stale)
         except release.Outdated:
