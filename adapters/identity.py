@@ -3,8 +3,22 @@
 import base64
 import hmac
 import re
+from collections.abc import Callable
 
 from stdnum import luhn
+from stdnum.at import vnr
+from stdnum.br import cpf
+from stdnum.ca import bc_phn
+from stdnum.ch import ssn
+from stdnum.fi import hetu
+from stdnum.fr import nir
+from stdnum.il import idnr
+from stdnum.it import codicefiscale
+from stdnum.nl import bsn
+from stdnum.no import fodselsnummer
+from stdnum.pl import pesel
+
+from adapters.terminology.tables import checked_identifiers
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 CHI_NUMBER = "https://phs.scot/id/chi-number"
@@ -55,47 +69,86 @@ def issued_system(custodian: str, source: str, system: str) -> str | None:
     name = system.removeprefix(prefix)
     if re.fullmatch(r"[0-2](\.[0-9]+)+", name):
         return f"urn:oid:{name}"
-    return next((known for known in _RULES if known.rstrip("/").rpartition("/")[2] == name), None)
+    return next(
+        (known for known in checked_identifiers() if known.rstrip("/").rpartition("/")[2] == name), None
+    )
 
 
 def check_digit_holds(system: str, value: str) -> bool | None:
-    """Whether the check digit is right; None for a system whose rule we do not know."""
-    rule = _RULES.get(system)
-    return rule(value) if rule else None
+    """Whether the check digit is right; None for a system whose rule we do not know.
+
+    `value` as issued, without blanks or separators; anything else has no check digit that could hold.
+    """
+    known = checked_identifiers().get(system)
+    if known is None:
+        return None
+    pattern, check = known
+    return re.fullmatch(pattern, value) is not None and bool(_CHECKS[check](value))
+
+
+def national_number(system: str, value: str) -> str | None:
+    """`value` as issued, if its check digit holds; else None. Blanks, dots and hyphens go if they have to.
+
+    A hyphen may be part of a number (the century of a Finnish one), so it is tried with it first.
+    """
+    upper = value.strip().upper()
+    spellings = (upper, re.sub(r"[\s.\-]", "", upper))
+    return next((one for one in spellings if check_digit_holds(system, one)), None)
 
 
 def is_national(system: str) -> bool:
-    """A system whose identifiers are unique in a country: only these may link two records."""
-    return system in _RULES
+    """A system whose identifiers are one person's in a country, and prove themselves: only these may link two
+    records.
+    """
+    return system in checked_identifiers()
 
 
-def _mod11_ten_digits(value: str) -> bool:
-    if not re.fullmatch(r"[0-9]{10}", value):
-        return False
+def _mod11(value: str) -> bool:
+    """NHS, CHI and HSC number: weights 10 to 2; a check of 10 is invalid."""
     check = 11 - sum(int(d) * w for d, w in zip(value, range(10, 1, -1), strict=False)) % 11
     return check != 10 and check % 11 == int(value[9])
 
 
 def _nhi(value: str) -> bool:
-    old = re.fullmatch(r"[A-HJ-NP-Z]{3}[0-9]{4}", value)
-    new = re.fullmatch(r"[A-HJ-NP-Z]{3}[0-9]{2}[A-HJ-NP-Z]{2}", value)
-    if not (old or new):
-        return False
+    """NHI: weights 7 to 2; old form mod 11 (a remainder of 0 is invalid, 10 is 0), new form mod 23."""
     points = [int(c) if c.isdigit() else _LETTERS.index(c) + 1 for c in value[:6]]
     total = sum(p * w for p, w in zip(points, range(7, 1, -1), strict=True))
-    if old:
+    if value[6].isdigit():
         return total % 11 != 0 and (11 - total % 11) % 10 == int(value[6])
     return _LETTERS[22 - total % 23] == value[6]
 
 
-def _ihi(value: str) -> bool:
-    return bool(re.fullmatch(r"800360[0-9]{10}", value)) and bool(luhn.is_valid(value))
+def _norwegian(value: str) -> bool:
+    """Both check digits; stdnum's own check also reads the clock."""
+    digits = fodselsnummer.calc_check_digit1(value), fodselsnummer.calc_check_digit2(value)
+    return digits == (value[9], value[10])
 
 
-_RULES = {
-    NHS_NUMBER: _mod11_ten_digits,
-    CHI_NUMBER: _mod11_ten_digits,
-    HSC_NUMBER: _mod11_ten_digits,
-    NHI_NUMBER: _nhi,
-    IHI_NUMBER: _ihi,
+def _belgian(value: str) -> bool:
+    """Mod 97, with a 2 before it for who was born after 1999; stdnum's own check also reads the clock."""
+    return any(97 - int(century + value[:9]) % 97 == int(value[9:]) for century in ("", "2"))
+
+
+def _swedish(value: str) -> bool:
+    """Luhn over all but the century; stdnum's own check also reads the clock."""
+    return bool(luhn.is_valid(value[2:]))
+
+
+_CHECKS: dict[str, Callable[[str], bool]] = {
+    "mod11": _mod11,
+    "nhi": _nhi,
+    "luhn": luhn.is_valid,
+    "at.vnr": vnr.is_valid,
+    "belgian": _belgian,
+    "br.cpf": cpf.is_valid,
+    "ca.bc_phn": bc_phn.is_valid,
+    "ch.ssn": ssn.is_valid,
+    "fi.hetu": hetu.is_valid,
+    "fr.nir": nir.is_valid,
+    "il.idnr": idnr.is_valid,
+    "it.codicefiscale": codicefiscale.is_valid,
+    "nl.bsn": bsn.is_valid,
+    "norwegian": _norwegian,
+    "pl.pesel": pesel.is_valid,
+    "swedish": _swedish,
 }

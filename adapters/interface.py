@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from adapters.losses import Losses
+from adapters.terminology.tables import Overlay
 
 JSON = dict[str, Any]
 """One FHIR R4 resource as plain data; decimals are `Decimal`, never float."""
@@ -58,6 +59,8 @@ class Source:
     authorities: Mapping[str, str] = field(default_factory=dict)
     """Local namespace (HL7 v2 HD-1, CX-4.1) to absolute system URI."""
     test_messages: Literal["park", "accept", "refuse"] = "park"
+    codes: Overlay | None = None
+    """The operator's own map of this source's codes (normalisation.md 7)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from adapters.gp.normaliser import GPNormaliser
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Kind, Normaliser, Original
 from adapters.specialist.normaliser import SpecialistNormaliser
+from adapters.terminology.overlay import Overlaying
 
 _NORMALISERS: dict[Kind, Normaliser] = {
-    "gp": CheckedNormaliser(GPNormaliser()),
-    "hospital": CheckedNormaliser(HospitalNormaliser()),
-    "specialist": CheckedNormaliser(SpecialistNormaliser()),
+    "gp": CheckedNormaliser(Overlaying(GPNormaliser())),
+    "hospital": CheckedNormaliser(Overlaying(HospitalNormaliser())),
+    "specialist": CheckedNormaliser(Overlaying(SpecialistNormaliser())),
 }
 _KINDS: dict[Format, Kind] = {"hl7v2": "hospital", "cda": "specialist", "gp-connect": "gp"}
 

@@ -47,7 +47,7 @@ from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
 from gateway.records.sql import require_secrets, sql_room
-from gateway.source_settings import SourceSettings
+from gateway.source_settings import SourceSettings, overlay_of
 from keys import selftest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
@@ -201,6 +201,7 @@ async def _bound(
         identifier_order=one.identifier_order,
         authorities=one.authorities,
         test_messages=one.test_messages,
+        codes=overlay_of(one),
     )
     return BoundSource(source, await _adapter(settings, one, stack), normaliser(one.kind))
 

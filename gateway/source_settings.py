@@ -13,7 +13,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from adapters.hospital.charset import codec_from_label
+from adapters.terminology.overlay import OverlayRefused, overlay_from_bytes
+from adapters.terminology.tables import Overlay
 from adapters.times import known_zone
+from gateway.errors import RefusedToStart
+from gateway.files import require_unshared
 
 _OF_FEEDS = (
     "listen", "tls_cert", "tls_key", "client_ca", "clients", "allow", "senders", "unsafe_plain_mllp", "ack",
@@ -54,6 +58,8 @@ class SourceSettings(BaseModel):
     facility: str | None = None
     identifier_order: tuple[str, ...] = ()
     authorities: dict[str, str] = Field(default_factory=dict)
+    codes: Path | None = None
+    """CSV of the source's own codes (adapters/terminology/overlay.py)."""
     test_messages: Literal["park", "accept", "refuse"] = "park"
     asid_from: str = ""
     asid_to: str = ""
@@ -110,10 +116,24 @@ class SourceSettings(BaseModel):
 
     def under(self, folder: Path) -> "SourceSettings":
         """With relative paths taken as relative to `folder`."""
-        paths = {name: getattr(self, name) for name in ("tls_cert", "tls_key", "client_ca")}
+        paths = {name: getattr(self, name) for name in ("tls_cert", "tls_key", "client_ca", "codes")}
         return self.model_copy(
             update={name: path and (folder / path).absolute() for name, path in paths.items()}
         )
+
+
+def overlay_of(source: SourceSettings) -> Overlay | None:
+    """The source's `codes`, read and checked. Raises `RefusedToStart` with file and line, and no value."""
+    if source.codes is None:
+        return None
+    require_unshared(source.codes)
+    try:
+        data = source.codes.read_bytes()
+        return overlay_from_bytes(data, custodian=source.custodian, source=source.id)
+    except OSError:
+        raise RefusedToStart(f"sources.{source.id}.codes: {source.codes} cannot be read") from None
+    except OverlayRefused as refused:
+        raise RefusedToStart(f"sources.{source.id}.codes: {source.codes}: {refused}") from None
 
 
 def require_distinct(sources: Sequence[SourceSettings]) -> None:

@@ -79,6 +79,45 @@ NAMES = {
     "HL70227": "http://hl7.org/fhir/sid/mvx",
 }
 
+CHECKS: dict[str, tuple[str, str, str]] = {
+    # Identifiers of persons whose number proves itself: OID, pattern, name of the check in identity.py
+    # (`cc.name`: that module of python-stdnum). Denmark's CPR gave up its check digit in 2007.
+    "https://fhir.nhs.uk/Id/nhs-number": ("2.16.840.1.113883.2.1.4.1", "[0-9]{10}", "mod11"),
+    "https://phs.scot/id/chi-number": ("2.16.840.1.113883.2.1.3.2.4.16.53", "[0-9]{10}", "mod11"),
+    "https://hscni.net/id/hsc-number": ("2.16.840.1.113883.2.1.3.2.4.18.23", "[0-9]{10}", "mod11"),
+    "https://standards.digital.health.nz/ns/nhi-id": (
+        "2.16.840.1.113883.2.18.2",
+        "[A-HJ-NP-Z]{3}([0-9]{4}|[0-9]{2}[A-HJ-NP-Z]{2})",
+        "nhi",
+    ),
+    "http://ns.electronichealth.net.au/id/hi/ihi/1.0": ("1.2.36.1.2001.1003.0", "800360[0-9]{10}", "luhn"),
+    "http://fhir.nl/fhir/NamingSystem/bsn": ("2.16.840.1.113883.2.4.6.3", "[0-9]{9}", "nl.bsn"),
+    "http://electronichealth.se/identifier/personnummer": (
+        "1.2.752.129.2.1.3.1",
+        "(18|19|20)[0-9]{10}",
+        "swedish",
+    ),
+    "http://fhir.health.gov.il/identifier/il-national-id": ("", "[0-9]{9}", "il.idnr"),
+    "http://hl7.it/sid/codiceFiscale": ("2.16.840.1.113883.2.9.4.3.2", "[A-Z0-9]{16}", "it.codicefiscale"),
+    "http://rnds.saude.gov.br/fhir/r4/NamingSystem/cpf": ("2.16.840.1.113883.13.237", "[0-9]{11}", "br.cpf"),
+    "https://fhir.infoway-inforoute.ca/NamingSystem/ca-bc-patient-healthcare-id": (
+        "2.16.840.1.113883.4.50",
+        "[0-9]{10}",
+        "ca.bc_phn",
+    ),
+    "https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin": ("", "[0-9]{11}", "belgian"),
+    "urn:oid:1.2.246.21": ("1.2.246.21", "[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]", "fi.hetu"),
+    "urn:oid:1.2.250.1.213.1.4.8": ("1.2.250.1.213.1.4.8", "[0-9]{6}[0-9AB]{2}[0-9]{7}", "fr.nir"),
+    "urn:oid:1.2.40.0.10.1.4.3.1": ("1.2.40.0.10.1.4.3.1", "[0-9]{10}", "at.vnr"),
+    "urn:oid:2.16.578.1.12.4.1.4.1": ("2.16.578.1.12.4.1.4.1", "[0-9]{11}", "norwegian"),
+    "urn:oid:2.16.756.5.32": ("2.16.756.5.32", "756[0-9]{10}", "ch.ssn"),
+    "urn:oid:2.16.840.1.113883.3.4424.1.1.616": (
+        "2.16.840.1.113883.3.4424.1.1.616",
+        "[0-9]{11}",
+        "pl.pesel",
+    ),
+}
+
 MORE: tuple[Row, ...] = (
     # OIDs in use that the registry file lacks; second OIDs of one system are rows of their own.
     ("", "http://hl7.org/fhir/sid/cvx", "2.16.840.1.113883.6.59", "", "code-system"),
@@ -102,8 +141,6 @@ MORE: tuple[Row, ...] = (
         "",
         "code-system",
     ),
-    ("", "https://phs.scot/id/chi-number", "2.16.840.1.113883.2.1.3.2.4.16.53", "", "identifier"),
-    ("", "https://hscni.net/id/hsc-number", "2.16.840.1.113883.2.1.3.2.4.18.23", "", "identifier"),
 )
 
 
@@ -145,6 +182,7 @@ def systems(folder: Path) -> list[Row]:
     taken = {row[2] for row in registry}
     rows = registry + [row for row in rows_from_inventory(folder) if row[2] not in taken]
     rows += [row for row in MORE if row[2] not in taken]
+    rows += [("", uri, oid, "", "identifier") for uri, (oid, _, _) in CHECKS.items() if oid not in taken]
     rows += [(name, uri, "", "0396", "code-system") for name, uri in NAMES.items()]
     return sorted(rows, key=lambda row: (row[1], row[2], row[0]))
 
@@ -154,8 +192,9 @@ def main() -> None:
         sys.exit("usage: make_systems_table.py FOLDER")
     with TARGET.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("name", "uri", "oid", "v2_table", "kind"))
-        writer.writerows(systems(Path(sys.argv[1])))
+        writer.writerow(("name", "uri", "oid", "v2_table", "kind", "pattern", "check"))
+        for row in systems(Path(sys.argv[1])):
+            writer.writerow((*row, *CHECKS.get(row[1], ("", "", ""))[1:]))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.message import Element
-from adapters.identity import US_SSN, check_digit_holds, is_national, local_system
+from adapters.identity import US_SSN, is_national, local_system, national_number
 from adapters.interface import JSON
 from adapters.terminology.tables import system_from_oid
 
@@ -86,9 +86,9 @@ def named(draft: Draft, element: Element, system: str | None, namespace: str, co
         draft.tags.add("authority")
         context.assume(element.position(comp), "authority", system, "feed")
     if is_national(system):
-        compact = re.sub(r"[\s-]", "", value).upper()
-        if check_digit_holds(system, compact):
-            value = compact
+        number = national_number(system, value)
+        if number:
+            value = number
         else:
             system = local_system(context.source.custodian, context.source.id, namespace or "check-digit")
             context.message.account.remark(element.position(comp), "altered", "check-digit")

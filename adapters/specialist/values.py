@@ -7,7 +7,7 @@ required element becomes a data-absent-reason (`absent`).
 import re
 from typing import Any
 
-from adapters.identity import check_digit_holds, local_system
+from adapters.identity import check_digit_holds, local_system, national_number
 from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.record import Record
 from adapters.terminology.tables import Concept, concept_map, system_from_name, system_from_oid
@@ -67,11 +67,11 @@ def identifier(record: Record, element: Element) -> JSON | None:
         return None
     if extension:
         system = system_uri(record, root) or local_system(record.source.custodian, record.source.id, "id")
-        if check_digit_holds(system, extension) is False:
+        value = national_number(system, extension) or extension
+        if check_digit_holds(system, value) is False:
             # It must never link two people, so it leaves the national system.
             system = local_system(record.source.custodian, record.source.id, root)
             record.doc.remark(element, "altered", "check-digit")
-        value = extension
     elif _UUID.match(root):
         system, value = "urn:ietf:rfc:3986", f"urn:uuid:{root.lower()}"
     elif _OID.match(root) and system_from_oid(root).startswith("urn:oid:"):

@@ -2,8 +2,9 @@
 
 One CSV per concept map, header `source_system,source_code,target_system,target_code,target_display,
 relation,origin`; `relation` is `equivalent|wider|narrower|none`, `none` = known and without target.
-`systems.csv`: `name,uri,oid,v2_table,kind`. `overrides.csv` files never; a correction is a row with its
-reason in `origin`.
+`systems.csv`: `name,uri,oid,v2_table,kind,pattern,check`; the last two of identifiers with a check digit, as
+`adapters/identity.py` reads them. A correction is a row of `v2_overrides.csv`, or of `OWN` in
+`tools/make_cda_tables.py`, with its reason, which generated tables repeat in `origin`.
 """
 
 import csv
@@ -13,6 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+
+HEADER = "source_system,source_code,target_system,target_code,target_display,relation,origin".split(",")
+RELATIONS = ("equivalent", "wider", "narrower", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,17 @@ class Concept:
         return {"system": self.system, "code": self.code} | (
             {"display": self.display} if self.display else {}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What an operator adds for one source (overlay.py): (source system, source code) to target.
+
+    `hash`: eight hex digits over the file.
+    """
+
+    rows: Mapping[tuple[str, str], Concept]
+    hash: str
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -49,11 +64,39 @@ def concept_map(name: str) -> Mapping[tuple[str, str], Concept]:
 
 
 @cache
+def table_names() -> tuple[str, ...]:
+    """Names of all concept maps."""
+    folder = resources.files(__package__)
+    found = (one for one in folder.iterdir() if one.name.endswith(".csv"))
+    header = ",".join(HEADER)
+    maps = [one.name.removesuffix(".csv") for one in found if one.read_text("utf-8").startswith(header)]
+    return tuple(sorted(maps))
+
+
+@cache
 def _systems() -> tuple[Mapping[str, str], Mapping[str, str]]:
     rows = _rows("systems")
     by_oid = {row["oid"]: row["uri"] for row in rows if row["oid"]}
     by_name = {row["name"].upper(): row["uri"] for row in rows if row["name"]}
     return MappingProxyType(by_oid), MappingProxyType(by_name)
+
+
+def is_known_system(uri: str) -> bool:
+    """A system that is nobody's own: registered, or of HL7."""
+    if uri.startswith(("http://terminology.hl7.org/", "http://hl7.org/")):
+        return True
+    oid = uri.removeprefix("urn:oid:")
+    return (
+        uri in _systems()[0].values() or (oid != uri and system_from_oid(oid) != uri) or oid in _systems()[0]
+    )
+
+
+@cache
+def checked_identifiers() -> Mapping[str, tuple[str, str]]:
+    """URI of an identifier system with a check digit to its pattern and the name of its check."""
+    return MappingProxyType(
+        {row["uri"]: (row["pattern"], row["check"]) for row in _rows("systems") if row["check"]}
+    )
 
 
 def system_from_oid(oid: str) -> str:

@@ -194,9 +194,9 @@ def identifier(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     if not made or "system" not in made or "value" not in made:
         return made
     if identity.is_national(made["system"]):
-        plain = made["value"].replace(" ", "").replace("-", "").upper()
-        if identity.check_digit_holds(made["system"], plain):
-            made["value"] = plain
+        number = identity.national_number(made["system"], made["value"])
+        if number:
+            made["value"] = number
         else:
             unit.alter(raw, "system", "check-digit")
             name = made["system"].rstrip("/").rpartition("/")[2]

@@ -14,8 +14,10 @@ from adapters.identity import (
     is_national,
     local_system,
     meta_source,
+    national_number,
     resource_id,
 )
+from adapters.terminology.tables import checked_identifiers
 
 KEY = b"k" * 32
 
@@ -74,6 +76,63 @@ def test_nhi_old_and_new_form(value, holds):
 def test_ihi_by_luhn(value, holds):
     """IHI: 16 digits from 800360, Luhn."""
     assert check_digit_holds(IHI_NUMBER, value) is holds
+
+
+@pytest.mark.parametrize(
+    ("system", "value"),
+    [
+        ("http://fhir.nl/fhir/NamingSystem/bsn", "999990019"),
+        ("http://electronichealth.se/identifier/personnummer", "198112289874"),
+        ("http://fhir.health.gov.il/identifier/il-national-id", "000000018"),
+        ("http://hl7.it/sid/codiceFiscale", "RSSMRA80A01H501U"),
+        ("http://rnds.saude.gov.br/fhir/r4/NamingSystem/cpf", "39053344705"),
+        ("https://fhir.infoway-inforoute.ca/NamingSystem/ca-bc-patient-healthcare-id", "9698658215"),
+        ("https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin", "85073003328"),
+        ("urn:oid:1.2.246.21", "131052-308T"),
+        ("urn:oid:1.2.250.1.213.1.4.8", "255081416802538"),
+        ("urn:oid:1.2.40.0.10.1.4.3.1", "1237010180"),
+        ("urn:oid:2.16.578.1.12.4.1.4.1", "01015010033"),
+        ("urn:oid:2.16.756.5.32", "7569217076985"),
+        ("urn:oid:2.16.840.1.113883.3.4424.1.1.616", "44051401359"),
+    ],
+)
+def test_other_countries_numbers(system, value):
+    """Fictional numbers as published hold; with another last digit they do not; such systems are national."""
+    assert is_national(system) and check_digit_holds(system, value) is True
+    signs = "0123456789" if value[-1].isdigit() else "ABCDEFGHJKLMNPRSTUVWXY"
+    held = [sign for sign in signs if check_digit_holds(system, value[:-1] + sign)]
+    assert held == [value[-1]]
+
+
+def test_a_belgian_number_of_this_century_is_checked_with_a_2():
+    """97 minus the remainder of 2 before the nine digits."""
+    body = "010203004"
+    value = f"{body}{97 - int('2' + body) % 97:02d}"
+    assert check_digit_holds("https://www.ehealth.fgov.be/standards/fhir/core/NamingSystem/ssin", value)
+
+
+@pytest.mark.parametrize("value", ["", "x", "123", "٩" * 10, "1" * 400, "9990000018\n"])
+def test_no_value_breaks_a_check(value):
+    """Whatever comes in the place of a number has no check digit that holds, and raises nothing."""
+    for system in checked_identifiers():
+        assert check_digit_holds(system, value) is False
+
+
+@pytest.mark.parametrize(
+    ("system", "written", "number"),
+    [
+        (NHS_NUMBER, "999 000 0018", "9990000018"),
+        (NHS_NUMBER, " 999-000-0018 ", "9990000018"),
+        (NHS_NUMBER, "9990000019", None),
+        (NHI_NUMBER, "zsc21tn", "ZSC21TN"),
+        ("urn:oid:1.2.246.21", "131052-308t", "131052-308T"),
+        ("urn:oid:2.16.756.5.32", "756.9217.0769.85", "7569217076985"),
+        ("urn:oid:1.2.3", "1", None),
+    ],
+)
+def test_a_number_is_taken_however_it_is_written(system, written, number):
+    """Separators go where they are none of the number's own; a wrong one stays nobody's."""
+    assert national_number(system, written) == number
 
 
 def test_a_system_without_rule_is_neither_right_nor_wrong():

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from gateway.source_settings import SourceSettings, require_distinct
+from gateway.errors import RefusedToStart
+from gateway.source_settings import SourceSettings, overlay_of, require_distinct
 
 TLS = {"tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}
 
@@ -113,3 +114,37 @@ def test_feeds_that_one_message_could_both_mean_are_refused(a, b):
     for pair in ([feed("a", **a), feed("b", **b)], [feed("b", **b), feed("a", **a)]):
         with pytest.raises(ValueError, match="one port"):
             require_distinct(pair)
+
+
+HEADER = "source_system,source_code,target_system,target_code,target_display,relation,origin\n"
+
+
+def test_the_overlay_of_a_source_is_read_at_the_start(tmp_path):
+    """A path relative to the configuration; none is none."""
+    (tmp_path / "codes.csv").write_text(
+        HEADER + "99LAB,K,http://loinc.org,2823-3,,equivalent,lead\n", "utf-8"
+    )
+    found = overlay_of(feed(codes="codes.csv").under(tmp_path))
+    assert found.rows["urn:carepact:source:st-brides.example:adt:99LAB", "K"].code == "2823-3"
+    assert overlay_of(feed()) is None
+
+
+@pytest.mark.parametrize(
+    "text", [None, "no table", HEADER + "LN,Zq7canary,http://loinc.org,1-8,,equivalent,lead\n"]
+)
+def test_an_overlay_that_cannot_be_used_refuses_to_start(tmp_path, text):
+    """One line with the element, the file and the line, without a value."""
+    if text:
+        (tmp_path / "codes.csv").write_text(text, "utf-8")
+    with pytest.raises(RefusedToStart, match=r"sources\.adt\.codes: .*codes\.csv") as refused:
+        overlay_of(feed(codes=tmp_path / "codes.csv"))
+    assert "Zq7canary" not in str(refused.value)
+
+
+def test_an_overlay_that_everybody_can_write_is_refused(tmp_path):
+    """It decides what codes mean."""
+    file = tmp_path / "codes.csv"
+    file.write_text(HEADER, "utf-8")
+    file.chmod(0o666)
+    with pytest.raises(RefusedToStart, match="chmod"):
+        overlay_of(feed(codes=file))
