@@ -26,6 +26,7 @@ from adapters.times import instant
 from gateway.errors import Problem
 from gateway.intake.apply import Effect, Taken
 from gateway.intake.desk import Desk, required
+from gateway.intake.handed_on import Document, documents_of, enter_documents
 from gateway.intake.sql import Originals
 from gateway.logs import log
 from gateway.records.interface import KeyErased, SealBroken
@@ -118,12 +119,13 @@ class Messages:
     ) -> bytes:
         original = Original(body, MEDIA_TYPE, intake=place.intake)
         taken = await self._desk.normalised(original, place.arrival, source, normaliser, at)
+        documents = await documents_of(self._desk, taken, at)
         control = self._control()
 
         def told(verdict: Verdict) -> bytes:
             return answer(body, verdict, at, control, manner)
 
-        return await self._desk.database.write(lambda c: self._enter(c, taken, told))
+        return await self._desk.database.write(lambda c: self._enter(c, taken, documents, told))
 
     def _keep(self, connection: Connection, id: str, body: bytes, source: Source, at: datetime) -> _Place:
         store = self._desk.originals(connection)
@@ -144,7 +146,13 @@ class Messages:
         )
         return _Place(id, required(store.get(id)).arrival)
 
-    def _enter(self, connection: Connection, taken: Taken, told: Callable[[Verdict], bytes]) -> bytes:
+    def _enter(
+        self,
+        connection: Connection,
+        taken: Taken,
+        documents: tuple[Document, ...],
+        told: Callable[[Verdict], bytes],
+    ) -> bytes:
         room = self._desk.room(connection)
         store = Originals(connection, room.vault)
         source = taken.source.id
@@ -168,6 +176,8 @@ class Messages:
         effect = self._desk.apply(connection, room, taken)
         ack = told(_verdict(taken, effect))
         self._desk.settle(connection, room, taken, effect, control=claim, ack=ack)
+        if effect.quarantine is None:
+            enter_documents(self._desk, connection, room, documents)
         return ack
 
     async def _drop(self, place: _Place) -> None:

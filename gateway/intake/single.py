@@ -7,7 +7,7 @@ bytes, so that the same input with the same options is the same output.
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.formats import Format, sniff
@@ -15,7 +15,7 @@ from adapters.identity import resource_id
 from adapters.interface import JSON, Original, Source, SourceBatch
 from adapters.loss_report import Input, report_from_losses, worst_of
 from adapters.losses import unreadable
-from adapters.registry import kind_of, normaliser
+from adapters.registry import kind_of, normaliser, normaliser_of
 from adapters.times import instant
 from gateway.fhir.collection import collection
 from gateway.fhir.json import encode
@@ -111,7 +111,26 @@ def _batch(body: bytes, format: Format | None, intake: str, options: Options) ->
         test_messages="accept",
     )
     original = Original(body, MEDIA_TYPES[format], intake=intake)
-    return normaliser(kind).normalise(original, source, options.at)
+    batch = normaliser(kind).normalise(original, source, options.at)
+    return _with_documents(batch, source, options)
+
+
+def _with_documents(batch: SourceBatch, source: Source, options: Options) -> SourceBatch:
+    """Documents inside the input, behind it, as units of its ledger; of two with one id the first stays."""
+    resources = {_reference(one): one for one in batch.resources}
+    losses = batch.losses
+    for inner in batch.handed_on:
+        intake = _derived("Intake", hashlib.sha256(inner.body).hexdigest(), options)
+        original = replace(inner, intake=intake)
+        made = normaliser_of(inner).normalise(original, replace(source, kind="specialist"), options.at)
+        losses = losses.plus(made.losses)
+        for one in _all(made):
+            resources.setdefault(_reference(one), one)
+    return replace(batch, resources=tuple(resources.values()), losses=losses) if batch.handed_on else batch
+
+
+def _reference(resource: JSON) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _all(batch: SourceBatch) -> Iterator[JSON]:

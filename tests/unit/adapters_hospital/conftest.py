@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from adapters import boundary
 from adapters.codec import encode
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Original, Source, SourceBatch
@@ -107,6 +108,7 @@ def checked(normalise) -> Callable[..., SourceBatch]:  # type: ignore[no-untyped
     def run(message: Lines | bytes, **changes: object) -> SourceBatch:
         batch: SourceBatch = normalise(message, **changes)
         assert batch.losses.balanced
+        assert boundary.checked(batch) is batch, "the boundary check finds something to mend"
         assert "mapping-defect" not in {entry.reason for entry in batch.losses.entries}
         ids = {f"{one['resourceType']}/{one['id']}" for one in batch.resources}
         for one in (*batch.resources, *([batch.provenance] if batch.provenance else [])):

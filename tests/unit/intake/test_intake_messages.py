@@ -1,6 +1,7 @@
 """HL7 v2 messages that a feed pushes, over real databases, with the real normaliser. Messages written here."""
 
 import asyncio
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -311,3 +312,51 @@ async def test_after_erasure_neither_resend_nor_new_message_is_applied(ward, sen
         ack = await send(body, AT + HOUR)
         assert (code_of(ack), error_of(ack)) == ("AE", "100")
     assert [k.reason for k in await ward.intake.newest("adt")] == ["erased", None]
+
+
+def mdm(document):
+    packed = base64.b64encode(document).decode()
+    lines = (
+        "MSH|^~\\&|DOCS|RXX|GW|RXX|202601021000||MDM^T02^MDM_T02|M1|P|2.5",
+        f"PID|1||{A}^^^NHS||Okafor^Adaeze||19800517|F",
+        "TXA|1|CN|TX|202601021000||||||||DOC-1^RXX|||||AU||AV",
+        f"OBX|1|ED|1^Letter||X^AP^XML^Base64^{packed}||||||F",
+        "",
+    )
+    return "\r".join(lines).encode()
+
+
+def letter(nhs):
+    """A CDA document about the holder of a number."""
+    return (
+        '<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="2.999.7" extension="L-1"/>'
+        '<code code="34133-9" codeSystem="2.16.840.1.113883.6.1"/><effectiveTime value="202601020900+0000"/>'
+        f'<recordTarget><patientRole><id root="2.16.840.1.113883.2.1.4.1" extension="{nhs}"/><patient>'
+        "<name><given>Adaeze</given><family>Okafor</family></name>"
+        '<birthTime value="19800517"/></patient></patientRole></recordTarget>'
+        "<component><structuredBody/></component></ClinicalDocument>"
+    ).encode()
+
+
+async def test_a_document_inside_a_message_is_an_original_of_its_own(ward, send, feed):
+    """It is kept with its very bytes, normalised as a document, and stored with the person of the message."""
+    assert code_of(await send(mdm(letter(A)))) == "AA"
+    kept = await ward.intake.newest(feed.id)
+    assert [(one.media_type, one.state) for one in kept] == [
+        ("text/xml", "stored"),
+        ("application/hl7-v2", "stored"),
+    ]
+    assert (await ward.intake.show(kept[0].intake))[1] == letter(A)
+    kinds = [ref.partition("/")[0] for ref in await record(ward)]
+    assert kinds.count("DocumentReference") == 2 and "Composition" in kinds
+    # the resend is known, and adds nothing
+    assert code_of(await send(mdm(letter(A)))) == "AA" and len(await ward.intake.newest(feed.id)) == 2
+
+
+async def test_a_document_about_somebody_else_is_quarantined_alone(ward, send, feed):
+    """The message enters; the document inside it, about another number, does not."""
+    assert code_of(await send(mdm(letter("9990000026")))) == "AA"
+    states = {one.media_type: (one.state, one.reason) for one in await ward.intake.newest(feed.id)}
+    assert states["text/xml"] == ("quarantined", "wrong-patient")
+    assert states["application/hl7-v2"][0] == "stored"
+    assert "Composition" not in [ref.partition("/")[0] for ref in await record(ward)]
