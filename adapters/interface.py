@@ -76,6 +76,21 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
+class Merge:
+    """One record of the source that another one of it replaces, by one unit of the input."""
+
+    old: str
+    """`Patient/id` of the record that is replaced."""
+    new: str
+    position: str
+    """Where the input says so."""
+    items: int
+    """Mapped values of that unit: they fail with it."""
+    refs: tuple[str, ...]
+    """Resources that only this unit brought."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBatch:
     """What one original became. `resources` start with the Patients; ids are set, references relative."""
 
@@ -94,6 +109,10 @@ class SourceBatch:
     """Set: nothing of this batch may enter a record (`wrong-patient`, `no-patient`, `unreadable`, `test`)."""
     handed_on: tuple[Original, ...] = ()
     """Documents inside of this one, each an original of its own (`registry.normaliser_of` says whose)."""
+    acts: Mapping[str, bytes] = field(default_factory=dict)
+    """`Type/id` to what the input does beside saying it (cancel, delete, merge, move), for the fold."""
+    merges: tuple[Merge, ...] = ()
+    """Merges of patients, in order; one that would close a circle is refused, the others stand."""
 
 
 @dataclass(frozen=True, slots=True)

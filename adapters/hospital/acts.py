@@ -1,4 +1,4 @@
-"""What a message does to a resource beside saying it: cancel, delete, merge, link, move (normalisation.md 3.4).
+"""What a message does to a resource beside saying it: cancel, delete, merge, move (normalisation.md 3.4).
 
 An act travels and is stored beside the resource of the same message. It is plain data, so that history can be
 folded again at any time; nothing in it but ids, element names, event codes and identifiers of merged records.
@@ -86,7 +86,9 @@ def act_to_bytes(act: Act) -> bytes:
     for name in Act.__dataclass_fields__:
         value = getattr(act, name)
         if value:
-            said[name] = dict(value) if name == "links" else list(value) if isinstance(value, tuple) else value
+            said[name] = (
+                dict(value) if name == "links" else list(value) if isinstance(value, tuple) else value
+            )
     return encode(said)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from adapters.codec import encode
+from adapters.hospital.acts import Act
 from adapters.hospital.header import control_key, message_event
 from adapters.hospital.message import Element, Message, Segment
 from adapters.identity import resource_id
@@ -50,6 +51,10 @@ class Context:
         self.intake = intake
         self.frames: list[Frame] = [Frame()]
         self.assumptions: dict[Assumption, int] = {}
+        self.acts: dict[str, Act] = {}
+        """What the message does beside saying resources, by `Type/id`."""
+        self.merges: list[tuple[str, str, Segment]] = []
+        """Old and new `Patient/id`, and the MRG that says so."""
         self.defects = 0
         self.handed_on: list[Original] = []
         header = message.header

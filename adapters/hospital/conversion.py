@@ -5,10 +5,12 @@ units that fail alone · 4 keep or lose what is left (kept.py) · 5 close the le
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from adapters.hospital.acts import act_to_bytes
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Person, people_of
 from adapters.hospital.kept import keep_rest
@@ -16,9 +18,10 @@ from adapters.hospital.labels import folded, labels_of_message
 from adapters.hospital.message import Message
 from adapters.hospital.messages.person import Known, person_from_group
 from adapters.hospital.messages.routes import Route, is_about_patients, route_of
+from adapters.hospital.overlay import shown
 from adapters.hospital.provenance import event_time, provenance_of, take_header
 from adapters.identity import meta_source
-from adapters.interface import JSON, Original, Source
+from adapters.interface import JSON, Merge, Original, Source
 from adapters.losses import LossEntry, Losses
 
 MOST_SEGMENTS = 10_000
@@ -38,6 +41,8 @@ class Unit:
     control: str = ""
     quarantine: str | None = None
     handed_on: tuple[Original, ...] = ()
+    acts: Mapping[str, bytes] = field(default_factory=dict)
+    merges: tuple[Merge, ...] = ()
 
 
 def convert(
@@ -84,7 +89,34 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
         _sequence(message),
         context.control,
         handed_on=tuple(context.handed_on),
+        acts={ref: act_to_bytes(act) for ref, act in context.acts.items() if act},
+        merges=_merges(context, known),
     )
+
+
+def _merges(context: Context, known: list[tuple[Known, Person]]) -> tuple[Merge, ...]:
+    """Merges of the message, each with what fails with it should it be refused."""
+    groups = {segment.index: (one, person) for one, person in known for segment in person.segments}
+    claimed = [ref for old, new, _ in context.merges for ref in (old, new)]
+    made = []
+    for old, new, mrg in context.merges:
+        one, person = groups[mrg.index]
+        alone = len(person.all("MRG")) == 1
+        own = [old, *([new, *_about(context, one.patient)] if alone and claimed.count(new) == 1 else [])]
+        items = context.message.taken_in(person.segments if alone else [mrg])
+        refs = tuple(ref for ref in own if claimed.count(ref) < 2)
+        made.append(Merge(old, new, mrg.position, items, refs))
+    return tuple(made)
+
+
+def _about(context: Context, patient: Draft) -> list[str]:
+    """Resources of the message that are this patient's."""
+    link = patient.reference
+    return [
+        ref
+        for ref, draft in context.drafts.items()
+        if any(draft.body.get(name, {}).get("reference") == link for name in ("subject", "patient"))
+    ]
 
 
 def _parked(context: Context) -> tuple[str, str, str] | None:
@@ -157,7 +189,9 @@ def _finished(context: Context, draft: Draft, labels: list[dict[str, str]]) -> J
     tags += [{"system": "urn:carepact:incomplete", "code": tag} for tag in sorted(draft.incomplete)]
     if tags:
         meta["tag"] = tags
-    return in_order(draft.body | {"meta": meta})
+    act = context.acts.get(draft.reference)
+    body = draft.body | {"meta": meta}
+    return in_order(shown(body, act.links) if act else body)
 
 
 def in_order(resource: JSON) -> JSON:

@@ -5,9 +5,9 @@ Encounter, Appointment and ServiceRequest fold by element (elements.py). All oth
 latest event wins. Marks in `meta.security` are never lowered by a message that says nothing about them.
 
 1. Sort by event time, MSH-13, rank, arrival.
-2. A cancel takes the latest event that it names out of the history; what it only repeats of that says nothing.
+2. A cancel takes the latest event that it names out of the history; what it repeats of that says nothing.
 3. A visit under a new number starts from the history of its former number.
-4. Fold what is left; links lie over it (overlay.py) and are folded apart, so that an unlink restores exactly.
+4. Fold what is left; links lie over it (overlay.py) and are folded apart, so that an unlink is exact.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -114,7 +114,7 @@ def taken_by(history: Iterable[Contribution]) -> list[str]:
 def fold_one(history: Sequence[Contribution], former: Iterable[Sequence[Contribution]] = ()) -> State:
     """State under one key. `former`: histories of its former numbers. Raises `ValueError` without any."""
     reference = history[0].reference
-    kind, _, id = reference.partition("/")
+    id = reference.partition("/")[2]
     earlier = [
         replace(one, resource=one.resource | {"id": id}, act=replace(one.act, links={}, unlinks=()))
         for part in former
@@ -132,7 +132,7 @@ def fold_one(history: Sequence[Contribution], former: Iterable[Sequence[Contribu
 def advance(state: State | None, one: Contribution) -> State:
     """The state after one more event, where that is later than all others and takes none of them back."""
     said = bare(one.resource, one.act)
-    links = {other: link for other, link in (state.links if state else {}).items()}
+    links = dict(state.links) if state else {}
     for other in one.act.unlinks:
         links.pop(other, None)
     links |= one.act.links
@@ -144,7 +144,7 @@ def advance(state: State | None, one: Contribution) -> State:
 
 
 def _counting(history: list[Contribution]) -> list[Contribution]:
-    """What still counts: without the events that were cancelled, and without what a cancel repeats of them."""
+    """What still counts: without the events that were cancelled and what a cancel repeats of them."""
     kept: list[Contribution] = []
     for one in history:
         if one.act.event in UNDOING:

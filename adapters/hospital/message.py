@@ -6,7 +6,7 @@ gives back what it took (normalisation.md 1, rule 11).
 """
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 from adapters.hospital.charset import decode
 from adapters.hospital.escapes import Text
@@ -126,6 +126,10 @@ class Message:
         """All units are done: what is in the journal counts as mapped."""
         for key in self._taken:
             self.account.take(key)
+
+    def taken_in(self, segments: Iterable[Segment]) -> int:
+        """How many items of these a mapping used."""
+        return sum(1 for one in segments for key in self._keys[one.index] if key in self._taken)
 
     def keys_of(self, index: int) -> list[Key]:
         return self._keys[index]

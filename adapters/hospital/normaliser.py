@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import datetime
 
+from adapters.hospital.acts import act_from_bytes
 from adapters.hospital.batch import Batch, read_batch
 from adapters.hospital.conversion import Unit, convert, patients_first
 from adapters.hospital.escapes import Separators
 from adapters.hospital.fields import split_rep
 from adapters.hospital.fold import Contribution, fold
+from adapters.hospital.scenario import settled
 from adapters.interface import JSON, Original, Source, SourceBatch
 from adapters.losses import LossEntry, Losses, unreadable
 from adapters.terminology.tables import mapping_hash
@@ -52,38 +54,47 @@ class HospitalNormaliser:
             )
             for number, body in enumerate(batch.messages, 1)
         ]
-        losses = units[0].losses
-        for unit in units[1:]:
-            losses = _sum(losses, unit.losses)
-        losses = _with_outside(losses, batch)
-        if len(units) == 1:
-            return self._batch(units[0], units[0].resources, losses)
-        return self._folded(units, losses)
+        batches = settled([self._batch(unit) for unit in units])
+        made = batches[0] if len(batches) == 1 else _folded(batches)
+        return _with_outside(made, batch)
 
-    def _batch(self, unit: Unit, resources: tuple[JSON, ...], losses: Losses) -> SourceBatch:
+    def _batch(self, unit: Unit) -> SourceBatch:
         return SourceBatch(
-            resources,
+            unit.resources,
             unit.provenance,
-            losses,
+            unit.losses,
             self.mapping,
             unit.event_time,
             unit.sequence,
             unit.control,
             unit.quarantine,
             unit.handed_on,
+            acts=unit.acts,
+            merges=unit.merges,
         )
 
-    def _folded(self, units: list[Unit], losses: Losses) -> SourceBatch:
-        good = [unit for unit in units if unit.quarantine is None]
-        last = good[-1] if good else units[-1]
-        state = fold(
-            Contribution(unit.event_time, unit.sequence, number, resource)
-            for number, unit in enumerate(good)
-            for resource in unit.resources
+
+def _folded(batches: list[SourceBatch]) -> SourceBatch:
+    losses = batches[0].losses
+    for one in batches[1:]:
+        losses = _sum(losses, one.losses)
+    good = [one for one in batches if one.quarantine is None]
+    last = good[-1] if good else batches[-1]
+    state = fold(
+        Contribution(
+            one.event_time, one.sequence, number, resource, act_from_bytes(one.acts.get(_ref(resource), b""))
         )
-        earlier = [unit.provenance for unit in good[:-1] if unit.provenance is not None]
-        batch = self._batch(last, (*patients_first(list(state.values())), *earlier), losses)
-        return replace(batch, handed_on=tuple(inner for unit in good for inner in unit.handed_on))
+        for number, one in enumerate(good)
+        for resource in one.resources
+    )
+    earlier = [one.provenance for one in good[:-1] if one.provenance is not None]
+    resources = (*patients_first(list(state.values())), *earlier)
+    handed_on = tuple(inner for one in good for inner in one.handed_on)
+    return replace(last, resources=resources, losses=losses, acts={}, merges=(), handed_on=handed_on)
+
+
+def _ref(resource: JSON) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
 
 
 def _sum(losses: Losses, other: Losses) -> Losses:
@@ -96,7 +107,7 @@ def _sum(losses: Losses, other: Losses) -> Losses:
     )
 
 
-def _with_outside(losses: Losses, batch: Batch) -> Losses:
+def _with_outside(made: SourceBatch, batch: Batch) -> SourceBatch:
     """Lines before the first message are unreadable, line by line; envelope lines are structure."""
     entries = [
         LossEntry(f"line[{number}]", _items(line), "failed", "unreadable")
@@ -111,7 +122,9 @@ def _with_outside(losses: Losses, batch: Batch) -> Losses:
     if _stated_messages(batch) not in (None, len(batch.messages)):
         entries.append(LossEntry("BTS[1]-1", 1, "assumed", "count-mismatch"))
     items = sum(e.items for e in entries if e.disposition != "assumed")
-    return Losses(losses.total + items, losses.mapped, (*entries, *losses.entries), losses.unreadable)
+    losses = made.losses
+    losses = Losses(losses.total + items, losses.mapped, (*entries, *losses.entries), losses.unreadable)
+    return replace(made, losses=losses)
 
 
 def _stated_messages(batch: Batch) -> int | None:

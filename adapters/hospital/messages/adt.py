@@ -1,4 +1,4 @@
-"""ADT of one patient: A01 and every event that shares its structure. Merges and moves come with the fold."""
+"""ADT of one patient: A01 and every event that shares its structure, and two of them that swap beds (A17)."""
 
 from dataclasses import replace
 from functools import partial
@@ -12,8 +12,8 @@ from adapters.hospital.segments.obx import Setting, equals_of, observation_from_
 
 EVENTS = frozenset(
     """
-    A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A21 A22 A23 A25 A26 A27 A28 A29 A31 A32
-    A33 A38 A52 A53 A54 A55 A60
+    A01 A02 A03 A04 A05 A06 A07 A08 A09 A10 A11 A12 A13 A14 A15 A16 A17 A21 A22 A23 A25 A26 A27 A28 A29 A31
+    A32 A33 A38 A52 A53 A54 A55 A60
     """.split()
 )
 SEGMENTS = BASE | {"NK1", "AL1", "DG1", "OBX"}

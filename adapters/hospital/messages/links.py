@@ -4,8 +4,9 @@ In each patient group PID says who is right and MRG who was wrong. The record of
 identifiers and the name that MRG gives, and fills in what the node did not know. Accounts are kept raw.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from adapters.hospital.acts import REPLACED_BY, REPLACES, SEE_ALSO, Act
 from adapters.hospital.codes import table
@@ -14,7 +15,8 @@ from adapters.hospital.groups import Person
 from adapters.hospital.identifiers import Named, first_key, identifier_from_cx
 from adapters.hospital.message import Segment
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
-from adapters.hospital.messages.person import Known
+from adapters.hospital.messages.adt import map_clinical
+from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.people import name_from_xpn
 from adapters.interface import JSON
 
@@ -26,59 +28,81 @@ PAIRS = frozenset("A24 A37".split())
 EVENTS = MERGES | RENUMBERED | MOVED | VISITS | PAIRS
 SEGMENTS = PATIENT_SEGMENTS | {"MRG"}
 
-Acts = dict[str, Act]
 
-
-def map_links(context: Context, person: Person, known: Known, acts: Acts) -> list[tuple[str, str, Segment]]:
-    """What one patient group merges or moves, into `acts`; the merges as (old, new, MRG)."""
-    made: list[tuple[str, str, Segment]] = []
+def map_group(context: Context, person: Person, known: Known) -> None:
+    """What one patient group says, and what it merges, renumbers or moves; each MRG a unit."""
+    map_clinical(context, person, known)
     for mrg in person.all("MRG"):
-        if context.event in VISITS:
-            _move_visit(context, mrg, known, acts)
-            continue
-        old = _prior_patient(context, mrg, known.patient)
-        if old is None:
-            context.message.lose_segment(mrg, "failed", "no-patient", "Patient.link")
-        elif old.reference != known.patient.reference:
-            _merge(context, known.patient, old, acts)
-            made.append((old.reference, known.patient.reference, mrg))
-    return made
+        work = _move_visit if context.event in VISITS else _merge_prior
+        attempt_in(context, known.patient, mrg, partial(work, context, mrg, known))
 
 
-def map_pair(context: Context, everybody: list[Known], acts: Acts) -> None:
-    """A24 links two patients without merging them, A37 takes any link between them away (S14, S16)."""
-    references = list(dict.fromkeys(known.patient.reference for known in everybody))
+def map_pairs(context: Context, found: list[tuple[Known, Person]]) -> None:
+    """All patients known: A24 links two without merging them, A37 takes any link away (S14, S16)."""
+    references = list(dict.fromkeys(known.patient.reference for known, _ in found))
+    for one in references:
+        if one in context.acts:
+            # PID speaks of this patient in full, whatever an MRG of the same message calls her.
+            context.acts[one] = replace(context.acts[one], stub=False)
+    if context.event not in PAIRS:
+        return
     for one in references:
         others = [other for other in references if other != one]
         if context.event == "A24":
-            add(acts, one, links={other: {"type": SEE_ALSO} for other in others})
+            _add(context, one, links={other: {"type": SEE_ALSO} for other in others})
         else:
-            add(acts, one, unlinks=tuple(others))
+            _add(context, one, unlinks=tuple(others))
 
 
-def add(acts: Acts, reference: str, **said: object) -> None:
-    """Say more of one resource: collections add up, flags are set."""
-    before = acts.get(reference, Act())
-    merged: dict[str, object] = {}
-    for name, value in said.items():
-        held = getattr(before, name)
-        merged[name] = held | value if isinstance(held, dict) else value
-        if isinstance(held, tuple):
-            merged[name] = (*held, *(value if isinstance(value, tuple) else ()))
-    acts[reference] = replace(before, **merged)  # type: ignore[arg-type]
+def _add(
+    context: Context,
+    reference: str,
+    *,
+    links: Mapping[str, JSON] | None = None,
+    unlinks: tuple[str, ...] = (),
+    removes: tuple[tuple[str, str], ...] = (),
+    stub: bool = False,
+    moved: bool = False,
+    takes: str = "",
+) -> None:
+    """Say more of what the message does to one resource."""
+    before = context.acts.get(reference, Act())
+    context.acts[reference] = replace(
+        before,
+        # Of two opposite merges in one message the first stands.
+        links={**(links or {}), **before.links},
+        unlinks=(*before.unlinks, *unlinks),
+        removes=(*before.removes, *removes),
+        stub=before.stub or stub,
+        moved=before.moved or moved,
+        takes=before.takes or takes,
+    )
 
 
-def _merge(context: Context, new: Draft, old: Draft, acts: Acts) -> None:
+def _merge_prior(context: Context, mrg: Segment, known: Known) -> None:
+    new = known.patient
+    old = _prior_patient(context, mrg, new)
+    if old is None:
+        context.message.lose_segment(mrg, "failed", "no-patient", "Patient.link")
+    elif old.reference != new.reference:
+        _merge(context, new, old)
+        context.merges.append((old.reference, new.reference, mrg))
+
+
+def _merge(context: Context, new: Draft, old: Draft) -> None:
+    """The old record is inactive and found through the new one; A43 takes its identifiers away for good."""
     identifiers: list[JSON] = [dict(one) for one in old.body.get("identifier", ())]
+    replaces: JSON = {"type": REPLACES}
     if context.event in MOVED:
         pairs = tuple((str(one.get("system", "")), str(one["value"])) for one in identifiers)
-        add(acts, old.reference, removes=pairs)
+        _add(context, old.reference, removes=pairs)
+        old.body["identifier"] = [one for one in old.body["identifier"] if one not in identifiers]
+        old.put("identifier", old.body.pop("identifier"))
         new.append("identifier", *identifiers)
-    replaces: JSON = {"type": REPLACES}
-    if context.event not in MOVED:
+    else:
         replaces["identifier"] = identifiers
-    add(acts, new.reference, links={old.reference: replaces})
-    add(acts, old.reference, links={new.reference: {"type": REPLACED_BY}}, stub=True)
+    _add(context, new.reference, links={old.reference: replaces})
+    _add(context, old.reference, links={new.reference: {"type": REPLACED_BY}}, stub=True)
 
 
 def _prior_patient(context: Context, mrg: Segment, new: Draft) -> Draft | None:
@@ -112,7 +136,7 @@ def _identifiers(draft: Draft, mrg: Segment, fields: Iterable[int]) -> list[Name
     ]
 
 
-def _move_visit(context: Context, mrg: Segment, known: Known, acts: Acts) -> None:
+def _move_visit(context: Context, mrg: Segment, known: Known) -> None:
     """A42 merge, A45 move, A50 and A51 renumber: MRG-5 and MRG-6 are the former visit numbers."""
     visit = known.encounter
     scratch = context.scratch("Encounter")
@@ -124,15 +148,15 @@ def _move_visit(context: Context, mrg: Segment, known: Known, acts: Acts) -> Non
         if former or alternate:
             context.message.lose_segment(mrg, "failed", "fragment", "Encounter")
         return
-    add(acts, visit.reference, moved=context.event == "A45")
+    _add(context, visit.reference, moved=context.event == "A45")
     visit.append("identifier", *(one.body | {"use": "old"} for one in alternate))
     if former:
-        _renumber(context, visit, former[0], known.patient, acts)
+        _renumber(context, visit, former[0], known.patient)
 
 
-def _renumber(context: Context, visit: Draft, former: Named, patient: Draft, acts: Acts) -> None:
+def _renumber(context: Context, visit: Draft, former: Named, patient: Draft) -> None:
     """The visit under its former number is entered in error; A50 and A45 take its history along."""
-    body = former.body | {"type": former.body.get("type", {"coding": [{"system": table("0203"), "code": "VN"}]})}
+    body = {"type": {"coding": [{"system": table("0203"), "code": "VN"}]}} | former.body
     old = context.draft("Encounter", former.key)
     if old.reference == visit.reference:
         return
@@ -143,5 +167,5 @@ def _renumber(context: Context, visit: Draft, former: Named, patient: Draft, act
     context.add(old)
     takes = "" if context.event == "A42" else old.reference
     links: dict[str, JSON] = {old.reference: {"type": REPLACES, "identifier": [body]}}
-    add(acts, visit.reference, links=links, takes=takes)
-    add(acts, old.reference, links={visit.reference: {"type": REPLACED_BY}}, stub=True, moved=True)
+    _add(context, visit.reference, links=links, takes=takes)
+    _add(context, old.reference, links={visit.reference: {"type": REPLACED_BY}}, stub=True, moved=True)

@@ -1,10 +1,12 @@
 """What every message says of its patients: Patient and Encounter, with their marks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from adapters.hospital.acts import Act, act_of_event
 from adapters.hospital.context import Context, Draft
+from adapters.hospital.deletes import deletes_of
 from adapters.hospital.groups import Person
 from adapters.hospital.labels import mark_person
 from adapters.hospital.message import Segment
@@ -51,7 +53,27 @@ def person_from_group(context: Context, person: Person) -> Known | None:
         else:
             known.encounters.append(made)
     mark_person(person, patient, known.encounters)
+    _note_acts(context, person, known)
     return known
+
+
+def _note_acts(context: Context, person: Person, known: Known) -> None:
+    """What the group deletes, and the event of its visits as far as it can matter later."""
+    gone = deletes_of(person.pid, person.first("PD1"))
+    if context.family == "ADT" and context.event == "A28":
+        gone = (*gone, "active")  # a person who is added again is not the deleted one (S19)
+    _note(context, known.patient, Act(deletes=gone))
+    event = context.event if context.family == "ADT" else ""
+    visits = person.all("PV1")
+    for number, visit in enumerate(known.encounters):
+        segments = (visits[number], person.first("PV2") if number == 0 else None)
+        gone = deletes_of(*segments) if len(visits) == len(known.encounters) else ()
+        _note(context, visit, replace(act_of_event(event), deletes=gone))
+
+
+def _note(context: Context, draft: Draft, act: Act) -> None:
+    if act:
+        context.acts[draft.reference] = act
 
 
 def map_relatives(context: Context, person: Person, known: Known) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
-from adapters.hospital.messages import adt, mdm, orders, oru, vxu
+from adapters.hospital.messages import adt, links, mdm, orders, oru, vxu
 from adapters.hospital.messages.person import BASE, Known
 
 Found = list[tuple[Known, Person]]
@@ -40,12 +40,17 @@ _ROUTES = {
 }
 
 
+_LINKS = Route(links.SEGMENTS, _KEPT, links.EVENTS, links.map_group, links.map_pairs)
+
+
 def route_of(context: Context) -> Route:
     """The route of a message by MSH-9."""
     found = _ROUTES.get(context.family, _OTHER)
+    if context.family == "ADT" and context.event in links.EVENTS:
+        return _LINKS
     return found if found.events is None or context.event in found.events else _OTHER
 
 
 def is_about_patients(context: Context) -> bool:
-    """Messages of these families are parked when they identify nobody, whatever their event."""
-    return context.family in _ROUTES
+    """Messages of these families are parked when they identify nobody; A20 is about a bed."""
+    return context.family in _ROUTES and (context.family, context.event) != ("ADT", "A20")

@@ -1,6 +1,7 @@
 """Messages written for these tests, and the one way to normalise them."""
 
 import importlib
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,8 @@ import pytest
 
 from adapters import boundary
 from adapters.codec import encode
+from adapters.hospital.acts import act_from_bytes
+from adapters.hospital.fold import Contribution, fold
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Original, Source, SourceBatch
 
@@ -145,3 +148,58 @@ def only() -> Callable[[SourceBatch, str], dict]:  # type: ignore[type-arg]
         return found[0]
 
     return pick
+
+
+class Ward:
+    """Messages of one hospital, a minute apart unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def says(self, event: str, *segments: str, kind: str = "", at: str = "", control: str = "") -> list[str]:
+        """A message of an event; each one later than those before it."""
+        self.count += 1
+        time = at or f"202601{2 + self.count // 24:02d}{self.count % 24:02d}00"
+        name = kind or "ADT"
+        head = f"MSH|^~\\&|PAS|RXX|EXCH|RXX|{time}||{name}^{event}|{control or f'M{self.count}'}|P|2.5"
+        return [head, f"EVN|{event}|{time}", *segments]
+
+
+@pytest.fixture
+def ward() -> Ward:
+    return Ward()
+
+
+@pytest.fixture
+def in_every_order(checked, normalise):  # type: ignore[no-untyped-def]
+    """State of some messages: the same through the fold in every order of arrival, and as one file.
+
+    The answer has the resources by type, in the order of the first event.
+    """
+
+    def run(*messages: Lines) -> dict[str, list[dict]]:  # type: ignore[type-arg]
+        batches = [normalise(one) for one in messages]
+        states = []
+        for order in itertools.permutations(range(len(messages))):
+            said = [
+                Contribution(
+                    batches[n].event_time,
+                    batches[n].sequence,
+                    arrival,
+                    one,
+                    act_from_bytes(batches[n].acts.get(f"{one['resourceType']}/{one['id']}", b"")),
+                )
+                for arrival, n in enumerate(order)
+                for one in batches[n].resources
+            ]
+            states.append(fold(said))
+            file = checked(b"".join(body_of(messages[n]) for n in order))
+            found = [one for one in file.resources if one["resourceType"] != "Provenance"]
+            states.append({f"{one['resourceType']}/{one['id']}": one for one in found})
+        assert all(state == states[0] for state in states)
+        by_type: dict[str, list[dict]] = {}  # type: ignore[type-arg]
+        for one in states[0].values():
+            by_type.setdefault(one["resourceType"], []).append(one)
+        return by_type
+
+    return run

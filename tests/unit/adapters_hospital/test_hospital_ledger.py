@@ -29,9 +29,9 @@ def test_unmapped_message_keeps_patient_and_the_rest(normalise, admission, only,
     assert batch.losses.status == "partial"
 
 
-def test_merge_is_never_half_done(normalise, admission, reasons):
-    """A40 is kept for later, not applied: MRG raw, nothing merged."""
-    lines = [line.replace("^A01^ADT_A01", "^A40") for line in admission] + ["MRG|4712^^^RXX^MR"]
+def test_merge_of_accounts_is_kept(normalise, admission, reasons):
+    """A41 is about accounts, which no resource holds: MRG raw, nobody merged."""
+    lines = [line.replace("^A01^ADT_A01", "^A41") for line in admission] + ["MRG|4712^^^RXX^MR"]
     batch = normalise(lines)
     assert ("kept", "message-not-mapped") in reasons(batch)
     assert not any("link" in one for one in batch.resources)
