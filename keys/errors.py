@@ -48,3 +48,19 @@ class EnvelopeRefused(Exception):
             raise ValueError("not a reason of the closed list")
         super().__init__(reason)
         self.reason = reason
+
+
+class TrustRefused(Exception):
+    """Metadata of the member list is not taken; the old list stays. `reason` is a word of a closed list.
+
+    `about`: the role or file that it is about, never a value of it.
+    """
+
+    REASONS = frozenset("pin missing limit format shape signature version hash expired clock".split())
+
+    def __init__(self, reason: str, about: str = "") -> None:
+        if reason not in self.REASONS:
+            raise ValueError("not a reason of the closed list")
+        super().__init__(f"{reason} {about}".strip())
+        self.reason = reason
+        self.about = about

@@ -72,6 +72,8 @@ class Member:
     log_vkeys: tuple[str, ...] = ()
     rest: Mapping[str, Any] = field(default_factory=_nothing)
     """`witness`, `contact`, `log.previous` and the reasons of revocation, kept as they came."""
+    until: int | None = None
+    """POSIX seconds from which on the record itself has expired: then this member is believed in nothing."""
 
     def key(self, kid: str) -> MemberKey | None:
         """The key of that id, unless revoked."""
@@ -79,8 +81,14 @@ class Member:
             return None
         return next((key for key in self.keys if key.kid == kid), None)
 
+    def expired(self, at: int) -> bool:
+        """Whether the record itself is too old to be believed."""
+        return self.until is not None and at >= self.until
+
     def live(self, use: Use, alg: str, at: int) -> tuple[MemberKey, ...]:
         """Keys of this use and algorithm that are neither revoked nor outside their life, oldest first."""
+        if self.expired(at):
+            return ()
         found = [
             key
             for key in self.keys

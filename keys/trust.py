@@ -46,7 +46,7 @@ class TrustList:
     def key(self, iss: str, alg: str, kid: str, *, use: Use = "sig", at: int) -> MemberKey | None:
         """The key (`iss`, `alg`, `kid`) if `at` is inside its life; a revoked one never."""
         member = self.members.get(iss)
-        key = member.key(kid) if member is not None else None
+        key = member.key(kid) if member is not None and not member.expired(at) else None
         if key is None or (key.alg, key.use) != (alg, use) or not key.nbf <= at < key.exp:
             return None
         return key
