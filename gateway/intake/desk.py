@@ -14,6 +14,7 @@ from gateway.intake.apply import Effect, Taken, apply
 from gateway.intake.interface import Digest, Kept
 from gateway.intake.losses import add_losses
 from gateway.intake.prepare import Prepared, prepare
+from gateway.intake.shape import ShapeSampling
 from gateway.intake.sql import Originals
 from gateway.logs import log
 from gateway.records.interface import Database
@@ -31,6 +32,7 @@ class Desk:
         self.room = room
         self.digest = digest
         self._entropy = entropy
+        self._shapes = ShapeSampling()
 
     async def normalised(
         self,
@@ -86,14 +88,24 @@ class Desk:
     ) -> tuple[SourceBatch, Prepared]:
         try:
             batch = normaliser.normalise(original, source, at)
+            made = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
+            misshapen = self._shapes.misshapen(source.id, batch.mapping, made)
+            if misshapen is not None:
+                log.error("shape_defect", source=source.id, intake=original.intake, error=misshapen)
+                return _defect()
             prepared = prepare(batch, intake=original.intake, custodian=source.custodian, digest=self.digest)
         except Exception as error:  # a defect of ours must cost this original alone, and be visible
             log.error(
                 "normaliser_defect", source=source.id, intake=original.intake, error=type(error).__name__
             )
-            batch = SourceBatch((), None, unreadable(1, "mapping-defect"), "", quarantine="mapping-defect")
-            return batch, Prepared((), (), ())
+            return _defect()
         return batch, prepared
+
+
+def _defect() -> tuple[SourceBatch, Prepared]:
+    """Nothing of it enters a record; the original is kept for the day when we have mended ourselves."""
+    batch = SourceBatch((), None, unreadable(1, "mapping-defect"), "", quarantine="mapping-defect")
+    return batch, Prepared((), (), ())
 
 
 def required(kept: Kept | None) -> Kept:

@@ -18,6 +18,12 @@ HOUR = timedelta(hours=1)
 A, B = "9990000018", "9990000026"
 
 
+PROVENANCE = {
+    "resourceType": "Provenance", "target": [{"display": "this answer"}],
+    "recorded": "2026-01-01T00:00:00Z", "agent": [{"who": {"display": "the node"}}],
+}  # fmt: skip
+
+
 class Reader:
     """Reads our own test format: a JSON list of resources, or an object with batch fields."""
 
@@ -33,7 +39,7 @@ class Reader:
             return SourceBatch((), None, Losses(1, 1), "test:1", quarantine=said["quarantine"])
         for resource in said:
             resource["meta"] = {"source": meta_source(source.custodian, source.id, original.intake)}
-        provenance = {"resourceType": "Provenance", "id": f"p-{original.intake}", "target": []}
+        provenance = PROVENANCE | {"id": f"p-{original.intake}"}
         losses = Losses(9, 5, (
             LossEntry("$.a", 2, "not-mapped", "no-target"),
             LossEntry("$.b", 1, "rejected", "bad-date", resource="Condition/x"),
