@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.interface import Original, SourceBatch
 from adapters.losses import Losses
@@ -30,15 +31,16 @@ def test_the_first_messages_are_looked_at_then_every_so_many():
 
 
 @pytest.mark.anyio
-async def test_a_misshapen_answer_enters_no_record(ward, practice, capsys):
+async def test_a_misshapen_answer_enters_no_record(ward, practice):
     """It is quarantined and alarmed; the log names the type, and nothing of the answer."""
 
     class Mistaken:
         def normalise(self, original, source, at):
             return SourceBatch((PATIENT, BAD), None, Losses(3, 3), "m:1")
 
-    stored = await ward.intake.receive_pull(Original(b"x", "x"), practice, Mistaken(), AT)
+    with capture_logs() as logs:
+        stored = await ward.intake.receive_pull(Original(b"x", "x"), practice, Mistaken(), AT)
     assert (stored.state, stored.quarantine) == ("quarantined", "mapping-defect")
-    alarm = capsys.readouterr().err
-    assert "shape_defect" in alarm
-    assert "1980" not in alarm
+    (alarm,) = logs
+    assert (alarm["event"], alarm["error"]) == ("shape_defect", "Observation")
+    assert "1980" not in repr(logs)
