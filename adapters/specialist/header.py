@@ -9,11 +9,11 @@ from typing import Any
 
 from adapters.interface import Original
 from adapters.specialist.markup import Element, find, find_all, local, peek
-from adapters.specialist.original import document_reference
+from adapters.specialist.original import add_replaced, document_reference
 from adapters.specialist.patient import patient_from_role, related_person
 from adapters.specialist.people import actor, authors_of, custodian_of
 from adapters.specialist.quantities import period, time
-from adapters.specialist.record import CONFIDENTIALITY, Record
+from adapters.specialist.record import CONFIDENTIALITY, Record, own_key
 from adapters.specialist.values import absent, coding, concept, identifier, present, required_concept, string
 from adapters.specialist.visits import header_encounter
 
@@ -35,6 +35,7 @@ def open_document(record: Record, original: Original) -> None:
     if not record.document_key.strip("|"):
         record.document_key = hashlib.sha256(original.body).hexdigest()
     record.labels = record.all_labels = confidentiality(record, root)
+    record.language = record.doc.get(find(root, "languageCode"), "code")
     record.document_time = time(record, find(root, "effectiveTime")) or ""
     role = find(root, "patientRole" if local(root) == "recordTarget" else "recordTarget/patientRole")
     patient_from_role(record, role, original)
@@ -63,10 +64,11 @@ def close_document(record: Record, original: Original, sections: list[JSON]) -> 
     encounter = header_encounter(record)
     shared = _shared(record)
     composition = _composition(record, shared, sections, encounter)
-    record.add(composition, record.document_key + "|" + _own_key(root, original))
+    record.add(composition, _own_key(root, original))
     if local(root) == "ClinicalDocument":
         reference = document_reference(record, shared, original, encounter)
-        record.add(reference, record.document_key + "|" + _own_key(root, original))
+        record.add(reference, _own_key(root, original))
+        add_replaced(record, shared)
     record.settle_links()
     for name in _ADMINISTRATIVE:
         for element in find_all(root, name):
@@ -74,9 +76,8 @@ def close_document(record: Record, original: Original, sections: list[JSON]) -> 
 
 
 def _own_key(root: Element, original: Original) -> str:
-    own = find(root, "id")
-    text = "|".join((peek(own, "root"), peek(own, "extension")))
-    return text if text != "|" else hashlib.sha256(original.body).hexdigest()
+    """A document is keyed by its own id: so whoever replaces it can name it."""
+    return own_key(root) or hashlib.sha256(original.body).hexdigest()
 
 
 def _shared(record: Record) -> JSON:
@@ -111,9 +112,8 @@ def _composition(record: Record, shared: JSON, sections: list[JSON], encounter: 
     owner: JSON = {"resourceType": "Composition"}
     authors = authors_of(record, owner) or [absent(record, find(root, "author"))]
     attesters = [a for name, mode in _ATTESTERS for a in _attesters(record, name, mode, owner)]
-    language = record.doc.get(find(root, "languageCode"), "code")
     members = present(
-        language=language,
+        language=record.language,
         extension=[{"url": _VERSION, "valueString": shared["version"]}] if shared["version"] else None,
         identifier=shared["series"] or shared["id"],
         status="final",

@@ -6,10 +6,10 @@ from typing import Any
 
 from adapters.interface import Original
 from adapters.specialist.attachments import attachment
-from adapters.specialist.markup import find, peek
+from adapters.specialist.markup import find, find_all, peek
 from adapters.specialist.people import authors_of, custodian_of
-from adapters.specialist.record import Record
-from adapters.specialist.values import present
+from adapters.specialist.record import Record, own_key
+from adapters.specialist.values import absent, concept, identifier, present
 
 JSON = dict[str, Any]
 
@@ -44,6 +44,27 @@ def document_reference(record: Record, shared: JSON, original: Original, encount
         context=present(encounter=[encounter] if encounter else None),
     )
     return owner | members
+
+
+def add_replaced(record: Record, shared: JSON) -> None:
+    """What this document replaces (RPLC) is superseded, whichever of the two arrives first (S27).
+
+    The stub has the key of the replaced document and this document's later time, so in the fold it is the
+    newer contribution to that resource; the words of the old one stay in its history.
+    """
+    for related in find_all(record.doc.root, "relatedDocument"):
+        parent = find(related, "parentDocument")
+        key = own_key(parent) if parent is not None else ""
+        if peek(related, "typeCode") != "RPLC" or not key or key == own_key(record.doc.root):
+            continue
+        stub = {"resourceType": "DocumentReference"} | present(
+            masterIdentifier=identifier(record, next(iter(find_all(parent, "id")))),
+            status="superseded",
+            type=concept(record, find(parent, "code")) or shared["type"],
+            subject=record.subject,
+            content=[{"attachment": absent(record, None)}],
+        )
+        record.add(stub, key)
 
 
 def _body_attachment(record: Record) -> list[JSON]:

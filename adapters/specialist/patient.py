@@ -150,10 +150,18 @@ def _languages(record: Record, person: Element | None) -> list[JSON]:
         preferred = record.doc.get(find(element, "preferenceInd"), "value")
         if code:
             flag = {"true": True, "false": False}.get(preferred)
-            found.append(
-                {"language": {"coding": [{"system": BCP47, "code": code}]}} | present(preferred=flag)
-            )
+            stated = present(extension=_proficiency(record, element), preferred=flag)
+            found.append({"language": {"coding": [{"system": BCP47, "code": code}]}} | stated)
     return found
+
+
+def _proficiency(record: Record, element: Element) -> list[JSON]:
+    """How the language is used (spoken, written) and how well: FHIR's own extension."""
+    paths = (("type", "modeCode"), ("level", "proficiencyLevelCode"))
+    said = [(url, find(element, path)) for url, path in paths]
+    parts = [(url, coding(record, code)) for url, code in said if code is not None]
+    inner = [{"url": url, "valueCoding": code} for url, code in parts if code]
+    return [{"url": _CORE + "proficiency", "extension": inner}] if inner else []
 
 
 def related_person(record: Record, participant: Element) -> None:

@@ -25,10 +25,12 @@ def actor(record: Record, entity: Element | None, owner: JSON) -> JSON | None:
     somebody = person is not None or device is not None
     if somebody and not any(peek(i, "root") for i in find_all(held_by, "id")):
         held_by = None  # nothing would refer to it: its words stay in the ledger as not mapped
-    organisation = organization(record, held_by, owner)
+    # Where nobody is named, the organisation is meant, and by the number that stands there.
+    ids = find_all(entity, "id") if not somebody else []
+    organisation = organization(record, held_by, owner, ids)
     if person is None and device is not None:
         return settle(record, _device(record, entity, device), owner) or organisation
-    if person is None and organisation is not None and not find_all(entity, "id"):
+    if person is None and organisation is not None:
         return organisation
     return settle(record, _practitioner(record, entity, person), owner) or organisation
 
@@ -64,12 +66,14 @@ def _device(record: Record, entity: Element, device: Element) -> JSON:
     )
 
 
-def organization(record: Record, element: Element | None, owner: JSON) -> JSON | None:
+def organization(
+    record: Record, element: Element | None, owner: JSON, other_ids: list[Element] | None = None
+) -> JSON | None:
     """Reference to an organisation; None if it has neither identifier nor name (org-1)."""
     if element is None:
         return None
     resource: JSON = {"resourceType": "Organization"} | present(
-        identifier=identifiers(record, find_all(element, "id")),
+        identifier=identifiers(record, [*find_all(element, "id"), *(other_ids or [])]),
         name=string(record, find(element, "name")),
         telecom=telecoms(record, find_all(element, "telecom")),
         address=addresses(record, find_all(element, "addr")),

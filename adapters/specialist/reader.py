@@ -21,7 +21,8 @@ _STRUCTURAL = frozenset(
 # Codes that only say which kind of statement a node is; the template or the place says the same.
 _FIXED = frozenset(
     "ASSERTION CONC SEV 33999-4 82606-5 48767-8 445518008 SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS "
-    "SECINTOBS".split()
+    "SECINTOBS 48765-2 29308-4 11535-2 10219-4 10183-2 48766-0 75303-8 IMMUNIZ DRUG PINSTRUCT "
+    "404684003".split()
 )
 _SAYS_NOTHING = frozenset({"NI", "UNK", "NA", "NP"})
 
@@ -65,6 +66,11 @@ class Document:
             if not key[1].startswith("@"):
                 self.take(key)
         return "".join(str(t) for t in element.itertext()).strip()
+
+    def is_open(self, element: Element, name: str) -> bool:
+        """Whether nobody took an attribute (`@name`) yet, in this unit or before."""
+        key = (element, name)
+        return key not in (self._unit or ()) and self._account.is_open(key)
 
     def take(self, key: Key) -> None:
         if self._unit is not None:

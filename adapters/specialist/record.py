@@ -43,6 +43,7 @@ class Record:
         self.document_key = ""
         self.document_time = ""
         self.document_author: JSON = {}
+        self.language = ""
         self.zones = 0
         self.failed_units = 0
         self._resources: dict[str, JSON] = {}
@@ -96,6 +97,8 @@ class Record:
             meta["tag"] = [{"system": "urn:carepact:assumed", "code": c} for c in sorted(self._assumed)]
             self._assumed.clear()
         head = {"resourceType": kind, "id": reference.partition("/")[2], "meta": meta}
+        if self.language and "text" in resource:
+            head["language"] = self.language
         self._resources[reference] = head | resource
         return {"reference": reference}
 
@@ -124,6 +127,8 @@ class Record:
             return None
         reference = {"reference": self.reference(resource_type, _id_key(root, extension))}
         self._links.append((reference, pointer, extension or root))
+        for one in find_all(pointer, "id"):
+            self.doc.get(one, "root"), self.doc.get(one, "extension")
         return reference
 
     def settle_links(self) -> None:

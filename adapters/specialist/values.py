@@ -126,6 +126,14 @@ def concept(record: Record, element: Element | None) -> JSON | None:
     return present(coding=[c for n, c in enumerate(found) if c not in found[:n]], text=text) or None
 
 
+def material_concept(record: Record, material: Element | None) -> JSON | None:
+    """What a product is: its code, with its name as words where the code brings none."""
+    code = concept(record, find(material, "code")) or {}
+    if "text" not in code and not any(c.get("display") for c in code.get("coding", [])[:1]):
+        code |= present(text=string(record, find(material, "name")))
+    return code or None
+
+
 def required_concept(record: Record, element: Element | None) -> JSON:
     """A CodeableConcept where FHIR demands one."""
     return concept(record, element) or absent(record, element)

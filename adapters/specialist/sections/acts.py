@@ -151,6 +151,16 @@ def reasons(record: Record, act: Element) -> list[JSON]:
     return [c for c in found if c]
 
 
+def encounter_of(record: Record, act: Element) -> JSON | None:
+    """The visit that an entry was part of, by the id that a bare encounter inside it repeats."""
+    for _, inner in relations(act):
+        if local(inner) == "encounter":
+            found = record.link("Encounter", inner)
+            if found:
+                return found
+    return None
+
+
 def first_words(record: Record, act: Element, template: str) -> str | None:
     """Text of the first related act of a template (free-text sig, instruction)."""
     for _, inner in relations(act):

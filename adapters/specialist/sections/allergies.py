@@ -9,6 +9,7 @@ from adapters.specialist.sections.acts import (
     SCT,
     Place,
     authorship,
+    encounter_of,
     frame,
     is_negated,
     is_nullified,
@@ -69,10 +70,11 @@ def _allergy(record: Record, observation: Element, concern: Element | None, plac
         category=[category.code] if category else None,
         criticality=risk.code if risk else None,
         patient=record.subject,
+        encounter=encounter_of(record, observation),
         recordedDate=recorded,
         recorder=person_only(recorder),
-        note=notes(record, observation),
         reaction=_reactions(record, observation),
+        note=notes(record, observation) + _severity_note(record, observation),
     )
     content = owner | _substance(record, observation, value) | members | _onset(record, observation)
     return record.add(content, record.key(observation, place.code, place.ordinal))
@@ -147,6 +149,16 @@ def _reaction(record: Record, reaction: Element) -> JSON:
         onset=onset,
         severity=_severity(record, reaction),
     )
+
+
+def _severity_note(record: Record, observation: Element) -> list[JSON]:
+    """A severity of the allergy that went to no reaction has no element in R4: it is said in words."""
+    value = find(related(observation, template=_SEVERITY, code="SEV"), "value")
+    if value is None or not record.doc.is_open(value, "@code"):
+        return []
+    stated = concept(record, value) or {}
+    words = stated.get("text") or next((c.get("display") for c in stated.get("coding", [])), None)
+    return [{"text": f"Severity: {words}"}] if words else []
 
 
 def _severity(record: Record, act: Element) -> str | None:

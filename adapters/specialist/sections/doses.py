@@ -7,7 +7,7 @@ from adapters.specialist.quantities import quantity, ranged
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import INSTRUCTION, first_words
 from adapters.specialist.sections.timing import timing
-from adapters.specialist.values import absent, concept, present, string
+from adapters.specialist.values import absent, concept, material_concept, present, string
 
 JSON = dict[str, Any]
 _SIG = "2.16.840.1.113883.10.20.22.4.147"
@@ -17,10 +17,7 @@ def medicine(record: Record, act: Element, owner: JSON) -> JSON:
     """The product; with a batch or a maker it is a contained Medication."""
     product = find(act, "consumable/manufacturedProduct")
     material = find(product, "manufacturedMaterial")
-    code = concept(record, find(material, "code"))
-    if code is None:
-        words = string(record, find(material, "name"))
-        code = {"text": words} if words else absent(record, find(material, "code"))
+    code = material_concept(record, material) or absent(record, find(material, "code"))
     maker = string(record, find(product, "manufacturerOrganization/name"))
     batch = string(record, find(material, "lotNumberText"))
     if not (maker or batch):

@@ -1,14 +1,27 @@
-"""Immunisations given or not given (C-CDA on FHIR, CF Immunization). Thin: series and supply stay behind."""
+"""Immunisations given or not given (C-CDA on FHIR, CF Immunization). Supplies stay behind."""
 
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
-from adapters.specialist.quantities import period, quantity, time
+from adapters.specialist.quantities import integer, period, quantity, time
 from adapters.specialist.record import Record
-from adapters.specialist.sections.acts import Place, frame, is_negated, notes, performers_or_author, relations
-from adapters.specialist.values import ACT_STATUS, absent, concept, mapped, present, string
+from adapters.specialist.sections.acts import (
+    Place,
+    encounter_of,
+    frame,
+    is_negated,
+    notes,
+    performers,
+    performers_or_author,
+    reasons,
+    relations,
+)
+from adapters.specialist.values import ACT_STATUS, absent, concept, mapped, material_concept, present, string
 
 JSON = dict[str, Any]
+_ADMINISTERING = {
+    "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0443", "code": "AP"}],
+}
 _REFUSAL = "2.16.840.1.113883.10.20.22.4.53"
 
 
@@ -20,20 +33,24 @@ def immunizations(record: Record, act: Element, place: Place) -> list[JSON] | No
     product = find(act, "consumable/manufacturedProduct")
     material = find(product, "manufacturedMaterial")
     negated = is_negated(record, act)
-    actors = performers_or_author(record, act, owner)
+    performed = performers(record, act, owner)
     content = present(
         status="not-done" if negated else _status(record, act),
         statusReason=_refusal(record, act),
         vaccineCode=_vaccine(record, material),
         patient=record.subject,
+        encounter=encounter_of(record, act),
         recorded=time(record, find(act, "author/time")),
         lotNumber=string(record, find(material, "lotNumberText")),
         manufacturer=present(display=string(record, find(product, "manufacturerOrganization/name"))),
         site=concept(record, find(act, "approachSiteCode")),
         route=concept(record, find(act, "routeCode")),
         doseQuantity=quantity(record, find(act, "doseQuantity")),
-        performer=[{"actor": a} for a in actors],
+        performer=[{"function": _ADMINISTERING, "actor": a} for a in performed]
+        or [{"actor": a} for a in performers_or_author(record, act, owner)],
+        reasonCode=reasons(record, act),
         note=notes(record, act),
+        protocolApplied=_dose_number(record, act),
     )
     content |= _occurrence(record, act)
     return [record.add(owner | content, record.key(act, place.code, place.ordinal))]
@@ -47,17 +64,19 @@ def _status(record: Record, act: Element) -> str:
 
 
 def _vaccine(record: Record, material: Element | None) -> JSON:
-    code = concept(record, find(material, "code"))
-    if code:
-        return code
-    words = string(record, find(material, "name"))
-    return {"text": words} if words else absent(record, find(material, "code"))
+    return material_concept(record, material) or absent(record, find(material, "code"))
 
 
 def _occurrence(record: Record, act: Element) -> JSON:
     effective = find(act, "effectiveTime")
     at = time(record, effective) or (period(record, effective) or {}).get("start")
     return {"occurrenceDateTime": at} if at else {"occurrenceString": "unknown"}
+
+
+def _dose_number(record: Record, act: Element) -> list[JSON]:
+    """`repeatNumber` of a dose that was given: which of its series it was."""
+    number = integer(record, find(act, "repeatNumber"))
+    return [{"doseNumberPositiveInt": number}] if number and number > 0 else []
 
 
 def _refusal(record: Record, act: Element) -> JSON | None:

@@ -8,6 +8,7 @@ from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     Place,
     authorship,
+    encounter_of,
     frame,
     is_negated,
     notes,
@@ -44,6 +45,7 @@ def _medication(record: Record, act: Element, place: Place) -> JSON:
         intent=_intent(record, act),
         doNotPerform=True if is_negated(record, act) else None,
         subject=record.subject,
+        encounter=encounter_of(record, act),
         authoredOn=authored,
         requester=requester,
         reasonCode=reasons(record, act),

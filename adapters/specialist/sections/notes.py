@@ -7,7 +7,7 @@ from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.people import actor
 from adapters.specialist.quantities import time
 from adapters.specialist.record import Record, unique
-from adapters.specialist.sections.acts import Place, frame, is_negated, is_nullified, relations
+from adapters.specialist.sections.acts import Place, encounter_of, frame, is_negated, is_nullified
 from adapters.specialist.values import concept, present
 from adapters.specialist.visits import visit_time
 
@@ -29,6 +29,7 @@ def note_documents(record: Record, act: Element, place: Place) -> list[JSON] | N
     stage = _DOCUMENT.get(peek(state, "code"))
     if stage:
         record.doc.get(state, "code")
+    visit = encounter_of(record, act)
     members = present(
         status="entered-in-error" if is_nullified(act) else "current",
         docStatus=stage,
@@ -40,7 +41,7 @@ def note_documents(record: Record, act: Element, place: Place) -> list[JSON] | N
         or ([record.document_author] if record.document_author else []),
         content=[{"attachment": content | _created(written)}],
         context=present(
-            encounter=_encounters(record, act), period=visit_time(record, find(act, "effectiveTime"))
+            encounter=[visit] if visit else None, period=visit_time(record, find(act, "effectiveTime"))
         ),
     )
     return [record.add(owner | members, record.key(act, place.code, place.ordinal))]
@@ -48,12 +49,3 @@ def note_documents(record: Record, act: Element, place: Place) -> list[JSON] | N
 
 def _created(written: str) -> JSON:
     return {"creation": written} if written else {}
-
-
-def _encounters(record: Record, act: Element) -> list[JSON]:
-    """The visits that the note is of, by the ids that it repeats."""
-    found = [record.link("Encounter", inner) for _, inner in relations(act) if local(inner) == "encounter"]
-    for _, inner in relations(act):
-        for one in find_all(inner, "id") if local(inner) == "encounter" else ():
-            record.doc.get(one, "root"), record.doc.get(one, "extension")
-    return [f for f in found if f]

@@ -3,10 +3,11 @@
 from typing import Any
 
 from adapters.specialist.markup import CDA, Element, find, find_all, local, peek
-from adapters.specialist.quantities import when
+from adapters.specialist.quantities import time, when
 from adapters.specialist.record import Record, unique
 from adapters.specialist.sections.acts import (
     Place,
+    encounter_of,
     frame,
     is_denied,
     members,
@@ -26,7 +27,8 @@ LOINC = "http://loinc.org"
 
 def category_of(code: str) -> JSON:
     """One of R4's own categories."""
-    return {"coding": [{"system": _CATEGORY, "code": code}]}
+    display = code.replace("-", " ").title()
+    return {"coding": [{"system": _CATEGORY, "code": code, "display": display}]}
 
 
 def stated(organizer: Element) -> list[Element]:
@@ -54,6 +56,8 @@ def observation(record: Record, act: Element, place: Place, category: JSON | Non
     owner = frame(record, "Observation", act)
     content = head(record, act, category) | present(
         code=required_concept(record, find(act, "code")),
+        encounter=encounter_of(record, act),
+        issued=issued(record, act),
         performer=performers_or_author(record, act, owner),
         interpretation=concepts(record, act, "interpretationCode"),
         note=notes(record, act),
@@ -95,6 +99,12 @@ def _value_or_reason(record: Record, act: Element, code: JSON) -> JSON:
     return {"dataAbsentReason": reason_concept(record, null)} if null is not None else {}
 
 
+def issued(record: Record, act: Element) -> str | None:
+    """When it was made known: the time of its author, if it is an instant."""
+    at = time(record, find(act, "author/time")) or ""
+    return at if "T" in at else None
+
+
 def component(record: Record, act: Element) -> JSON:
     """An observation as a part of another: its code with its value, or why there is none."""
     value = find(act, "value")
@@ -118,6 +128,7 @@ def _components(record: Record, act: Element) -> list[JSON]:
 def grouping(record: Record, organizer: Element, place: Place, found: list[JSON], extra: JSON) -> JSON:
     """Reference to an Observation that holds others together. `extra`: its code and category."""
     owner = frame(record, "Observation", organizer)
+    extra |= present(performer=performers_or_author(record, organizer, owner))
     content = head(record, organizer, None) | extra | {"hasMember": found}
     content |= when(record, find(organizer, "effectiveTime"), "effective")
     return record.add(owner | content, record.key(organizer, place.code, place.ordinal))

@@ -13,6 +13,7 @@ from adapters.specialist.sections.acts import (
     INSTRUCTION,
     Place,
     authorship,
+    encounter_of,
     first_words,
     frame,
     is_negated,
@@ -21,7 +22,7 @@ from adapters.specialist.sections.acts import (
     performers,
     reasons,
 )
-from adapters.specialist.values import ACT_STATUS, HL7, concept, mapped, present
+from adapters.specialist.values import ACT_STATUS, HL7, concept, mapped, present, string
 from adapters.specialist.visits import visit_time
 from adapters.terminology.tables import concept_map
 
@@ -52,7 +53,8 @@ def _subject_of(record: Record, act: Element) -> JSON | None:
         found = concept(record, element)
         if found:
             return found
-    return None
+    words = string(record, find(act, "text"))
+    return {"text": words} if words else None
 
 
 def _request(record: Record, act: Element, place: Place) -> JSON:
@@ -67,6 +69,7 @@ def _request(record: Record, act: Element, place: Place) -> JSON:
         doNotPerform=True if is_negated(record, act) else None,
         code=_subject_of(record, act),
         subject=record.subject,
+        encounter=encounter_of(record, act),
         authoredOn=authored,
         requester=requester,
         performer=performers(record, act, owner),

@@ -9,6 +9,7 @@ from adapters.specialist.sections.acts import (
     SCT,
     Place,
     authorship,
+    encounter_of,
     frame,
     is_negated,
     is_nullified,
@@ -35,6 +36,8 @@ _OBSERVATION = "2.16.840.1.113883.10.20.22.4.4"
 _STATUS = "2.16.840.1.113883.10.20.22.4.6"
 _SEVERITY = "2.16.840.1.113883.10.20.22.4.8"
 _AGE = "2.16.840.1.113883.10.20.22.4.31"
+_DIAGNOSED = "2.16.840.1.113883.10.20.22.4.502"
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _ENDED = frozenset({"inactive", "resolved", "remission"})
 _NO_PROBLEM = {"system": SCT, "code": "160245001", "display": "No current problems or disability"}
 
@@ -62,13 +65,16 @@ def _condition(record: Record, observation: Element, concern: Element | None, pl
     clinical = None if wrong else _clinical(record, observation, concern, bool(abatement))
     recorder, recorded = authorship(record, place, owner, observation, concern)
     severity = related(observation, template=_SEVERITY, code="SEV")
+    diagnosed = time(record, find(related(observation, template=_DIAGNOSED, code="77975-1"), "effectiveTime"))
     members = present(
+        extension=[{"url": _ASSERTED, "valueDateTime": diagnosed}] if diagnosed else None,
         clinicalStatus=_status(CLINICAL, clinical),
         verificationStatus=_status(VERIFICATION, "entered-in-error" if wrong else refuted),
         category=_category(record, observation, place),
         severity=concept(record, find(severity, "value")),
         code=code,
         subject=record.subject,
+        encounter=encounter_of(record, observation),
         recordedDate=recorded,
         recorder=person_only(recorder),
         note=notes(record, observation),

@@ -5,8 +5,8 @@ from typing import Any
 from adapters.specialist.markup import Element, find, find_all, local
 from adapters.specialist.quantities import when
 from adapters.specialist.record import Record
-from adapters.specialist.sections.acts import Place, frame, performers_or_author
-from adapters.specialist.sections.observations import alone, category_of, denied, observation, stated
+from adapters.specialist.sections.acts import Place, encounter_of, frame, performers_or_author
+from adapters.specialist.sections.observations import alone, category_of, denied, issued, observation, stated
 from adapters.specialist.values import ACT_STATUS, concept, mapped, present, required_concept
 
 JSON = dict[str, Any]
@@ -32,9 +32,11 @@ def _report(record: Record, organizer: Element, place: Place, found: list[JSON])
         record.assume(organizer, "status")
     content = present(
         status=target.code if target else "unknown",
-        category=[{"coding": [{"system": _REPORT, "code": "LAB"}]}],
+        category=[{"coding": [{"system": _REPORT, "code": "LAB", "display": "Laboratory"}]}],
         code=required_concept(record, find(organizer, "code")),
         subject=record.subject,
+        encounter=encounter_of(record, organizer),
+        issued=issued(record, organizer),
         performer=performers_or_author(record, organizer, owner),
         specimen=_specimens(record, organizer, owner),
         result=found,

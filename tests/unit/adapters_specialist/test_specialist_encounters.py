@@ -137,3 +137,17 @@ def test_a_note_that_is_a_file_keeps_its_bytes_and_kind(document, section, norma
             assert base64.b64decode(found[0]["data"]) == expected
         else:
             assert found == [] and batch.losses.status == "partial"
+
+
+def test_an_entry_names_the_visit_that_it_was_part_of(document, section, normalise, one):
+    """A bare encounter inside an entry is a pointer: it does not take the id from the visit itself."""
+    problem = """<observation classCode="OBS" moodCode="EVN"><code code="55607006"/>
+      <value xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CD" code="195967001"
+        codeSystem="2.16.840.1.113883.6.96"/>
+      <entryRelationship typeCode="SUBJ"><encounter classCode="ENC" moodCode="EVN">
+        <id root="1.2.826.0.1.99.20" extension="visit-1"/></encounter></entryRelationship></observation>"""
+    batch = normalise(document(section("11450-4", problem), section("46240-8", visit())))
+    encounter = one(batch, "Encounter")
+    asthma = next(r for r in batch.resources if "195967001" in str(r.get("code")))
+    assert asthma["encounter"] == {"reference": f"Encounter/{encounter['id']}"}
+    assert one(normalise(document(section("46240-8", visit()))), "Encounter")["id"] == encounter["id"]

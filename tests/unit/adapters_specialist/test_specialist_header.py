@@ -93,9 +93,34 @@ def test_relations_to_other_documents(document, normalise, one):
     batch = normalise(document(header=header))
     old = {"system": "urn:oid:1.2.826.0.1.99", "value": "letter-0"}
     assert one(batch, "Composition")["relatesTo"] == [{"code": "replaces", "targetIdentifier": old}]
-    assert one(batch, "DocumentReference")["relatesTo"] == [
-        {"code": "replaces", "target": {"identifier": old}}
+    documents = [r for r in batch.resources if r["resourceType"] == "DocumentReference"]
+    assert [d.get("relatesTo") for d in documents] == [
+        [{"code": "replaces", "target": {"identifier": old}}],
+        None,
     ]
+    assert [d["status"] for d in documents] == ["current", "superseded"]
+
+
+def test_a_replaced_document_is_superseded_in_either_order(document, normalise):
+    """S27: the replacing document supersedes the old one under the old one's own id, at its own later time."""
+    header = (
+        '<relatedDocument typeCode="{}"><parentDocument><id root="1.2.826.0.1.99" extension="letter-1"/>'
+        "</parentDocument></relatedDocument>"
+    )
+    old = normalise(document())
+    text = document(header=header.format("RPLC")).decode()
+    newer = text.replace('extension="letter-1"/>', 'extension="letter-2"/>', 1).replace(
+        "20260310", "20260312"
+    )
+    new = normalise(newer.encode())
+    mine = {r["id"]: r["status"] for r in old.resources if r["resourceType"] == "DocumentReference"}
+    theirs = {r["id"]: r["status"] for r in new.resources if r["resourceType"] == "DocumentReference"}
+    assert list(mine.values()) == ["current"]
+    assert {theirs.pop(one) for one in mine} == {"superseded"} and list(theirs.values()) == ["current"]
+    assert new.event_time > old.event_time
+    appended = normalise(newer.replace("RPLC", "APND").encode())
+    documents = [r for r in appended.resources if r["resourceType"] == "DocumentReference"]
+    assert [d["status"] for d in documents] == ["current"]
 
 
 def test_encounter_from_the_encompassing_encounter(document, normalise, one):

@@ -151,3 +151,27 @@ def test_an_administration_without_a_time_says_so(document, section, normalise, 
     """A required time that nobody states is a data-absent-reason, never invented."""
     batch = normalise(document(section("29549-3", GIVEN.format(time="", negation=""))))
     assert "unknown" in str(one(batch, "MedicationAdministration")["effectivePeriod"])
+
+
+def test_how_severe_an_allergy_is_is_never_lost(document, section, normalise, one):
+    """Without a reaction to carry it, the severity of the allergy itself is said in a note."""
+    severity = f"""<entryRelationship typeCode="SUBJ" inversionInd="true"><observation classCode="OBS"
+      moodCode="EVN"><templateId root="2.16.840.1.113883.10.20.22.4.8"/><code code="SEV"/>
+      <value {XSI} xsi:type="CD" code="24484000" {SCT} displayName="Severe"/></observation></entryRelationship>"""
+    act = f"""<observation classCode="OBS" moodCode="EVN"><code code="ASSERTION"/><value {XSI} xsi:type="CD"
+      code="419199007" {SCT}/><participant typeCode="CSM"><participantRole><playingEntity>
+      <code code="102263004" {SCT} displayName="Eggs"/></playingEntity></participantRole></participant>
+      {severity}</observation>"""
+    allergy = one(normalise(document(section("48765-2", act))), "AllergyIntolerance")
+    assert allergy["note"] == [{"text": "Severity: Severe"}] and "reaction" not in allergy
+
+
+def test_a_vaccine_dose_has_its_number_in_the_series(document, section, normalise, one):
+    """repeatNumber of a dose that was given, and the vaccine's name where its code has no words."""
+    act = """<substanceAdministration classCode="SBADM" moodCode="EVN"><statusCode code="completed"/>
+      <effectiveTime value="20260101"/><repeatNumber value="2"/><consumable><manufacturedProduct>
+      <manufacturedMaterial><code code="45" codeSystem="2.16.840.1.113883.12.292"/><name>Hepatitis B</name>
+      </manufacturedMaterial></manufacturedProduct></consumable></substanceAdministration>"""
+    given = one(normalise(document(section("11369-6", act))), "Immunization")
+    assert given["protocolApplied"] == [{"doseNumberPositiveInt": 2}]
+    assert given["vaccineCode"]["text"] == "Hepatitis B"
