@@ -166,7 +166,7 @@ class Consents:
         """The first version, or the one after `held`: never recorded before it, also by a clock set back."""
         node = self._node
         version, recorded = (1, act.at) if held is None else (held.version + 1, max(act.at, held.recorded))
-        view = admit(document, resolves=self._resolves, subject=subject)  # 1
+        view = admit(document, resolves=self.resolves, subject=subject)  # 1
         if view.given is not None and view.given > micros(recorded) + _SKEW:
             raise Uncomputable("Consent.dateTime", "is in the future: it would not bind now")
         vault = node.room(connection).vault
@@ -200,7 +200,7 @@ class Consents:
     def _registry(self, connection: Connection) -> SQLConsentRegistry:
         return SQLConsentRegistry(connection, self._node.room(connection).vault)
 
-    def _resolves(self, reference: str) -> bool:
+    def resolves(self, reference: str) -> bool:
         """Whether a reference is somebody in the directory: organisations are members or in the register."""
         kind, _, id = reference.partition("/")
         directory = self._node.directory()

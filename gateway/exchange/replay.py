@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from consent.agreement import SharingAgreement
 from consent.decision import Decision, Permit
 from consent.floor import FloorPack
-from consent.record import ConsentView
+from consent.instants import micros
+from consent.record import ALWAYS, ConsentView
 from gateway.audit import receipts
 from gateway.exchange.node import Node
 from gateway.exchange.premises import NoBasis, Premises, differing, read_premises
@@ -91,14 +92,23 @@ def _seen(decision: Decision) -> tuple[str, tuple[str, ...]]:
 
 
 def with_draft(premises: Premises, draft: Draft) -> Premises:
-    """The same question as if the draft had been known then; a consent of somebody else changes nothing."""
-    fresh = {view.id for view in draft.consents}
+    """The same question as if the draft had been in force then; a consent of somebody else changes nothing.
+
+    A new text speaks as the newest of its key; a withdrawal counts only where the consent was known.
+    """
+    then = micros(premises.request.known_at)
+    known = {view.id for view in premises.consents}
+    hers = [view for view in draft.consents if view.patient == premises.request.subject]
+    fresh = [
+        replace(view, known=ALWAYS, given=then, given_until=then) if view.status == "active" else view
+        for view in hers
+        if view.status == "active" or view.id in known
+    ]
+    taken = {view.id for view in fresh}
     agreed = {one.id for one in draft.agreements}
-    hers = tuple(view for view in draft.consents if view.patient == premises.request.subject)
-    kept = tuple(view for view in premises.consents if view.id not in fresh)
     return replace(
         premises,
-        consents=(*kept, *hers),
+        consents=(*(view for view in premises.consents if view.id not in taken), *fresh),
         agreements=(*(one for one in premises.agreements if one.id not in agreed), *draft.agreements),
         floor=draft.floor or premises.floor,
     )
