@@ -192,21 +192,23 @@ def show(
 @app.command(epilog="Example: carepact consent explain 6b1d --for requester")
 def explain(
     id: Annotated[str, typer.Argument(metavar="EXCHANGE|DECISION", help="A unique prefix will do.")],
-    whom: Annotated[str, typer.Option("--for", help="admin: everything; requester: what may be told.")] = (
-        "admin"
-    ),
+    whom: Annotated[
+        str,
+        typer.Option("--for", help="admin: all; requester: what may be told; patient: in her words."),
+    ] = "admin",
+    lang: Annotated[str, typer.Option(help="Language of the patient: en, de.")] = "en",
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Why each resource left or was withheld. From the signed receipts of an exchange."""
-    if whom not in ("admin", "requester"):
-        raise Problem("invalid", expression="--for", hint="admin or requester")
+    if whom not in ("admin", "requester", "patient"):
+        raise Problem("invalid", expression="--for", hint="admin, requester or patient")
 
     async def act(node: "Runtime") -> Any:
         from gateway.cli.explanation import explanations
 
-        return await explanations(node, id, requester=whom == "requester")
+        return await explanations(node, id, whom=whom, language=lang)
 
     found = with_node(config, as_node, act)
     for row in found.rows if as_json else ():

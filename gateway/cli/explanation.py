@@ -6,8 +6,9 @@ statement names exactly these bytes, in this order, by a key of this node. Only 
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.act import decline, instant_from_seconds
@@ -52,15 +53,22 @@ def _wrapped(about: Sequence[str]) -> list[str]:
     )
 
 
-async def explanations(node: "Runtime", id: str, *, requester: bool) -> Explanations:
+async def explanations(
+    node: "Runtime", id: str, *, whom: str = "admin", language: str = "en"
+) -> Explanations:
     """Every decision of an exchange, or one. Raises `not_found`, `conflict`, `refused`, `not_available`."""
     exchange, kept, only = await node.database.read(lambda c: kept_receipts(c, node.node, id))
     require_signed(node.node, exchange, kept)
+    tellers: dict[str, Callable[["KeptReceipt"], tuple[str, str, dict[str, Any]]]] = {
+        "admin": _administrator,
+        "requester": _requester,
+        "patient": partial(_patient, exchange=exchange, language=language),
+    }
     rows: list[dict[str, Any]] = []
     words: dict[str, list[str]] = {}
     for one in kept:
         if only in (None, one.id):
-            text, about, row = _requester(one) if requester else _administrator(one)
+            text, about, row = tellers[whom](one)
             rows.append(row)
             words.setdefault(text, []).append(about)
     head = (
@@ -126,6 +134,27 @@ def _requester(kept: "KeptReceipt") -> tuple[str, str, dict[str, Any]]:
     told = for_requester(decision_from_receipt(json.loads(kept.data)), kept.id)
     text = "  ".join(part for part in (told["effect"].upper(), told.get("reason", "")) if part)
     return text, kept.id, dict(told)
+
+
+def _patient(kept: "KeptReceipt", exchange: "Exchange", language: str) -> tuple[str, str, dict[str, Any]]:
+    """In her words: raises `invalid` for a language that the catalogue does not speak."""
+    from consent.errors import Uncomputable
+    from consent.voices import for_patient, languages
+
+    receipt = json.loads(kept.data)
+    about = receipt["resource"]
+    decision = decision_from_receipt(receipt)
+    try:
+        text = for_patient(
+            decision,
+            org=exchange.organisation,
+            purpose=exchange.purpose,
+            custodian=about["custodian"],
+            language=language,
+        )
+    except Uncomputable:
+        raise Problem("invalid", expression="--lang", hint=f"one of {', '.join(languages())}") from None
+    return text, about["ref"], {"decision": kept.id, "effect": decision.effect, "told": text}
 
 
 def decision_from_receipt(receipt: dict[str, Any]) -> "Decision":

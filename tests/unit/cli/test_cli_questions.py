@@ -68,7 +68,9 @@ def test_who_can_lists_every_permitted_combination(permitted: Any) -> None:
         row for row in found if row["org"] == permitted.peer and row["purpose"] == "TREAT"
     ).items()
     assert all(row["purpose"] not in ("HRESCH", "HMARKT") for row in found)
-    assert not any(row["org"] == permitted.peer for row in permitted("consent", "who-can", condition, "--json").rows)
+    assert not any(
+        row["org"] == permitted.peer for row in permitted("consent", "who-can", condition, "--json").rows
+    )
     fewer = permitted("consent", "who-can", patient, "--by", "org", "--json").rows
     assert 0 < len(fewer) <= len(found)
     assert permitted("consent", "who-can", "Patient/none").code == 4
@@ -111,3 +113,16 @@ def test_what_if_needs_one_readable_draft(permitted: Any) -> None:
     assert permitted("consent", "what-if", "--add", bad).code == 2
     assert permitted("consent", "what-if", "--add", bad, "--patient", permitted.grace).code == 2
     assert permitted("consent", "what-if", "--withdraw", "c-none").code == 4
+
+
+def test_a_decision_is_explained_in_three_voices(permitted: Any) -> None:
+    """Everything to the administrator, only what may be told to the requester, plain words to the patient."""
+    explain = ("consent", "explain", "ex-one")
+    assert "c-1 v1" in permitted(*explain).out
+    assert "c-1" not in permitted(*explain, "--for", "requester").out
+    hers = permitted(*explain, "--for", "patient").out
+    assert "You asked that it be kept from them." in hers
+    assert "your treatment" in hers
+    assert "Behandlung" in permitted(*explain, "--for", "patient", "--lang", "de").out
+    assert permitted(*explain, "--for", "patient", "--lang", "xx").code == 2
+    assert permitted(*explain, "--for", "everybody").code == 2
