@@ -59,7 +59,7 @@ async def explanations(
     """Every decision of an exchange, or one. Raises `not_found`, `conflict`, `refused`, `not_available`."""
     exchange, kept, only = await node.database.read(lambda c: kept_receipts(c, node.node, id))
     require_signed(node.node, exchange, kept)
-    tellers: dict[str, Callable[["KeptReceipt"], tuple[str, str, dict[str, Any]]]] = {
+    tellers: dict[str, Callable[[KeptReceipt], tuple[str, str, dict[str, Any]]]] = {
         "admin": _administrator,
         "requester": _requester,
         "patient": partial(_patient, exchange=exchange, language=language),
