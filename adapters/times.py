@@ -110,6 +110,16 @@ def utc_key(text: str | None) -> str:
     return instant(moment)
 
 
+def later_by_minutes(text: str, minutes: int) -> str | None:
+    """A dateTime with time and offset, moved on; the offset stays as written. None if it is none."""
+    try:
+        moment = datetime.fromisoformat(text) + timedelta(minutes=minutes)
+    except (ValueError, OverflowError):
+        return None
+    moved = moment.isoformat()
+    return f"{moved[:-6]}Z" if text.endswith("Z") else moved
+
+
 def instant(at: datetime) -> str:
     """A clock reading as FHIR instant in UTC, six digits of fraction (fixed width, so it sorts)."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

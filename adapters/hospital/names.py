@@ -21,6 +21,12 @@ ADMINISTRATIVE = frozenset("ACC BLG DSC FT1 GT1 MSA SFT UAC UB1 UB2 QAK QPD QRD 
 """Segments without a target in a patient's record, by decision (normalisation.md 3.3)."""
 
 LAST_FIELD = {
+    "AIG": 15,
+    "AIL": 13,
+    "AIP": 13,
+    "AIS": 13,
+    "RGS": 3,
+    "SCH": 28,
     "MSH": 28,
     "EVN": 7,
     "PID": 40,
@@ -63,6 +69,12 @@ FORESEEN: dict[str, dict[int, str]] = {
     "ARV": {1: "structural", 2: "structural", 6: "administrative"},
     "RXA": {1: "structural", 2: "structural", 26: "administrative"},
     "RXR": {5: "administrative"},
+    "AIG": dict.fromkeys((1, 2), "structural") | dict.fromkeys((6, 7, 13), "administrative"),
+    "AIL": dict.fromkeys((1, 2), "structural") | {11: "administrative"},
+    "AIP": dict.fromkeys((1, 2), "structural") | {11: "administrative"},
+    "AIS": dict.fromkeys((1, 2), "structural") | {9: "administrative"},
+    "RGS": dict.fromkeys((1, 2, 3), "structural"),
+    "SCH": dict.fromkeys((4, 5, 13, 14, 15, 17, 18, 19, 21, 22, 23, 24), "administrative"),
     "TQ1": {1: "structural", 12: "structural"},
     "TXA": {1: "structural"} | dict.fromkeys((4, 7, 8, 11, 20, 21, 23, 26), "administrative"),
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
-from adapters.hospital.messages import adt, links, mdm, orders, oru, vxu
+from adapters.hospital.messages import adt, links, mdm, orders, oru, siu, vxu
 from adapters.hospital.messages.person import BASE, Known
 
 Found = list[tuple[Known, Person]]
@@ -36,6 +36,7 @@ _ROUTES = {
     "OML": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORM": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
+    "SIU": Route(siu.SEGMENTS, _KEPT, siu.EVENTS, adt.map_clinical, siu.map_appointments),
     "VXU": Route(vxu.SEGMENTS, _KEPT, None, vxu.map_immunizations),
 }
 

@@ -74,6 +74,8 @@ def _status(draft: Draft, pv1: Segment, *, ended: bool) -> None:
         status = "finished"
     elif event_says:
         status = event_says
+    elif context.family == "SIU" and not pv1.text(44):
+        status = "planned"  # the visit that an appointment is made for: nobody is there yet
     elif by_class and not (context.family == "ADT" and context.event in _SILENT):
         status = by_class.code
     if not status or (status == "unknown" and not event_says):

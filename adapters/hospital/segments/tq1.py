@@ -123,6 +123,18 @@ def priority_from(element: Element) -> str | None:
     return known
 
 
+def minutes_from(number: Element, units: Element) -> int | None:
+    """A duration whose units are minutes or hours, in minutes; without units, minutes (SCH-9, AIS-7)."""
+    amount = number_from(number.text(1))
+    unit = _WRITTEN.get(units.text(1).upper()) if units.text(1) else "min"
+    factor = {"min": 1, "h": 60}.get(unit or "")
+    if amount is None or not factor or amount <= 0 or amount != int(amount):
+        return None
+    number.take(1)
+    units.take(1)
+    return int(amount) * factor
+
+
 def _timing(repeat: JSON, patterns: list[tuple[JSON, JSON]]) -> JSON:
     code = patterns[0][0] if patterns else {}
     return ({"repeat": repeat} if repeat else {}) | ({"code": code} if code else {})
