@@ -2,6 +2,8 @@
 
 from adapters.boundary import CheckedNormaliser
 from adapters.formats import Format
+from adapters.gp.csv.columns import ColumnMap
+from adapters.gp.csv.normaliser import CSVNormaliser
 from adapters.gp.normaliser import GPNormaliser
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Kind, Normaliser, Original
@@ -19,6 +21,11 @@ _KINDS: dict[Format, Kind] = {"hl7v2": "hospital", "cda": "specialist", "gp-conn
 def normaliser(kind: Kind) -> Normaliser:
     """The pure normaliser of a kind of source; whatever it yields has passed the boundary check."""
     return _NORMALISERS[kind]
+
+
+def normaliser_of_extract(columns: ColumnMap) -> Normaliser:
+    """The pure normaliser of an extract as delimited text: its column map is what its bytes mean."""
+    return CheckedNormaliser(CSVNormaliser(columns))
 
 
 def kind_of(format: Format) -> Kind | None:

@@ -17,13 +17,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from adapters.gp.client import GPClient
-from adapters.gp.request import GPConnectSettings
-from adapters.hospital.feed import HospitalFeed
-from adapters.interface import Source, SourceAdapter
-from adapters.registry import normaliser
-from adapters.specialist.client import DocumentClient, DocumentSettings
-from adapters.transport import Transport
 from consent.digest import ResourceContext, digest
 from consent.errors import Uncomputable
 from consent.facts import facts_to_bytes
@@ -41,13 +34,13 @@ from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
-from gateway.exchange.node import BoundSource, Node
+from gateway.exchange.node import Node
 from gateway.files import require_unshared
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
 from gateway.records.sql import require_secrets, sql_room
-from gateway.source_settings import SourceSettings, overlay_of
+from gateway.sources import bind
 from keys import selftest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
@@ -116,7 +109,7 @@ async def open_node(
 
         intake = Intake(database, room, _digest, entropy)
         id_key = secrets.secret("id_key")
-        sources = tuple([await _bound(settings, one, id_key, stack) for one in settings.sources])  # 7
+        sources = tuple([await bind(settings, one, id_key, stack) for one in settings.sources])  # 7
         node = Node(
             member=settings.node.id,
             base=f"{settings.node.public_url.rstrip('/')}/fhir",
@@ -184,50 +177,6 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 def _digest(resource: JSON, *, custodian: str, patients: tuple[str, ...]) -> bytes:
     """Derived facts of a resource at ingest; decisions read only these (performance.md, rule 2)."""
     return facts_to_bytes(digest(resource, ResourceContext(custodian=custodian, patients=patients)))
-
-
-async def _bound(
-    settings: Settings, one: SourceSettings, id_key: bytes, stack: AsyncExitStack
-) -> BoundSource:
-    source = Source(
-        id=one.id,
-        kind=one.kind,
-        custodian=one.custodian,
-        id_key=id_key,
-        zone=one.zone,
-        charset=one.charset,
-        charset_override=one.charset_override,
-        facility=one.facility,
-        identifier_order=one.identifier_order,
-        authorities=one.authorities,
-        test_messages=one.test_messages,
-        codes=overlay_of(one),
-    )
-    return BoundSource(source, await _adapter(settings, one, stack), normaliser(one.kind))
-
-
-async def _adapter(settings: Settings, one: SourceSettings, stack: AsyncExitStack) -> SourceAdapter:
-    if one.kind == "hospital" or one.url is None:
-        return HospitalFeed()
-    try:
-        transport = Transport(one.url, max_bytes=settings.limits.source_bytes)
-    except ValueError as wrong:
-        raise RefusedToStart(f"sources.{one.id}.url: {wrong}") from None
-    await stack.enter_async_context(transport)
-    if one.kind == "specialist":
-        return DocumentClient(DocumentSettings(one.url), transport)
-    return GPClient(
-        GPConnectSettings(
-            base_url=one.url,
-            asid_from=one.asid_from,
-            asid_to=one.asid_to,
-            ods_code=one.ods,
-            organisation_name=settings.node.id,
-            issuer=settings.node.public_url,
-            audience=one.url,
-        ),
-        transport,
-    )
 
 
 def _services(settings: Settings, node: Node, consents: Consents) -> Services:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from adapters.gp.request import BY_CAPABILITY
 from adapters.hospital.charset import codec_from_label
 from adapters.terminology.overlay import OverlayRefused, overlay_from_bytes
 from adapters.terminology.tables import Overlay
@@ -26,7 +27,7 @@ _OF_FEEDS = (
 
 
 class SourceSettings(BaseModel):
-    """One provider's system. `url` for a pull, `listen` for an MLLP feed."""
+    """One provider's system. `url` or `path` for a pull, `listen` for an MLLP feed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -64,13 +65,23 @@ class SourceSettings(BaseModel):
     asid_from: str = ""
     asid_to: str = ""
     ods: str = ""
+    includes: tuple[str, ...] = BY_CAPABILITY
+    """What a GP Connect source offers beyond allergies and medication (`includeProblems`, …)."""
+    path: Path | None = None
+    """An extract as delimited text, in the place of `url`; read anew at each asking."""
+    columns: Path | None = None
+    """Its column map (TOML)."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "SourceSettings":
         if self.kind == "hospital" and not self.listen:
             raise ValueError("a hospital feed needs `listen`")
-        if self.kind != "hospital" and not self.url:
+        if self.kind != "hospital" and not self.url and not self.path:
             raise ValueError("a pull source needs `url`")
+        if self.path and (self.kind != "gp" or self.url):
+            raise ValueError("`path` is of an extract of kind gp, and stands in the place of `url`")
+        if bool(self.path) != bool(self.columns):
+            raise ValueError("`path` and `columns` belong together")
         if self.kind != "hospital" and any(self._says(name) for name in _OF_FEEDS):
             raise ValueError("keys of an MLLP feed have no effect on a source that is asked")
         return self
@@ -91,6 +102,13 @@ class SourceSettings(BaseModel):
         if name is not None and not known_zone(name):
             raise ValueError("not an IANA time zone")
         return name
+
+    @field_validator("includes")
+    @classmethod
+    def _includes(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(names) <= set(BY_CAPABILITY):
+            raise ValueError(f"only {', '.join(BY_CAPABILITY)}")
+        return names
 
     @field_validator("charset", "charset_override")
     @classmethod
@@ -116,7 +134,8 @@ class SourceSettings(BaseModel):
 
     def under(self, folder: Path) -> "SourceSettings":
         """With relative paths taken as relative to `folder`."""
-        paths = {name: getattr(self, name) for name in ("tls_cert", "tls_key", "client_ca", "codes")}
+        named = ("tls_cert", "tls_key", "client_ca", "codes", "path", "columns")
+        paths = {name: getattr(self, name) for name in named}
         return self.model_copy(
             update={name: path and (folder / path).absolute() for name, path in paths.items()}
         )

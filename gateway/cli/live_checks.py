@@ -39,6 +39,12 @@ async def _ledger(node: "Runtime") -> Check:
 async def _source(one: "SourceSettings") -> Check:
     """Whether a pull source accepts a connection; a feed is asked by nobody, it comes to us."""
     name = f"source {one.id}"
+    if one.path is not None:
+        there = await asyncio.to_thread(one.path.is_file)
+        said = "the extract is there" if there else "the extract is not there"
+        return Check(
+            name, "ok" if there else "failed", said, "" if there else f"write it to sources.{one.id}.path"
+        )
     if one.url is None:
         return Check(name, "ok", f"feeds us on {one.listen} while the node serves")
     place = urlsplit(one.url)

@@ -46,7 +46,7 @@ async def _listed(node: "Runtime", one: Any) -> dict[str, Any]:
         "id": one.id,
         "kind": one.kind,
         "custodian": one.custodian,
-        "where": one.url or one.listen,
+        "where": one.url or one.listen or str(one.path),
         "last": max((item.seen for item in kept), default=None),
         "stored": ended.count("stored"),
         "quarantined": ended.count("quarantined"),
