@@ -60,7 +60,8 @@ def _observations(context: Context, order: Order, known: Known, shot: Draft | No
             observation.put("partOf", [shot.link()])
             _state(shot, observation, statements.setdefault(obx.raw_field(4), {}))
     if shot is not None:
-        shot.append("education", *statements.values())
+        # imm-1: a date alone says nothing of a document; it stays in its Observation
+        shot.append("education", *(one for one in statements.values() if "documentType" in one))
 
 
 def _state(shot: Draft, observation: Draft, statement: JSON) -> None:
