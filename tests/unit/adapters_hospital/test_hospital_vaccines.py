@@ -97,16 +97,20 @@ def test_observations_belong_to_their_shot(checked, only):
         "OBX|4|DT|29768-9^Statement published^LN|2|20250101||||||F",
         "OBX|5|DT|29769-7^Statement given^LN|2|20260220||||||F",
         "OBX|6|CE|31044-1^Reaction^LN|3|39579001^Anaphylaxis^SCT||||||F",
+        "OBX|7|CE|69764-9^Document type^LN|2|VIS-7^Leaflet^L||||||F",
+        "OBX|8|DT|29768-9^Statement published^LN|4|20250101||||||F",
     )
     batch = checked(lines)
     shot = only(batch, "Immunization")
     link = {"reference": f"Immunization/{shot['id']}"}
     observed = [one for one in batch.resources if one["resourceType"] == "Observation"]
-    assert len(observed) == 6 and all(one["partOf"] == [link] for one in observed)
+    assert len(observed) == 8 and all(one["partOf"] == [link] for one in observed)
     assert shot["programEligibility"][0]["coding"][0]["code"] == "V02"
     assert shot["fundingSource"]["coding"][0]["code"] == "PHC70"
     assert shot["protocolApplied"] == [{"doseNumberPositiveInt": 2}]
-    assert shot["education"] == [{"publicationDate": "2025-01-01", "presentationDate": "2026-02-20"}]
+    # imm-1: the date of sub-id 4 names no document, so it stays in its Observation alone
+    said = {"documentType": "VIS-7", "publicationDate": "2025-01-01", "presentationDate": "2026-02-20"}
+    assert shot["education"] == [said]
     assert shot["reaction"][0]["detail"]["reference"].startswith("Observation/")
 
 
