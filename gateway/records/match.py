@@ -1,70 +1,56 @@
-"""Whether two Patient resources are one person (normalisation.md 9b). Pure.
+"""Whether two Patient resources are one person, by rule (normalisation.md 9b, points 1 and 3). Pure.
 
 Certain, by rule only:
 1. `national-number`: the same valid, verified national number, no veto, the birth date equal or one part off,
    and a family or given name in common;
 2. `same-source`: the same identifier of the same authority within one source, no veto.
 Vetoes beat both. Nothing else is ever linked: what shares a number without being certain is `possible`, for a
-person to decide.
+person to decide; `score.py` grades the rest, and never as certain.
 
 An identifier that states no verification status counts as verified: the source that issued it as the
 patient's own number says so. One that states another status than "present and verified" does not.
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from adapters.identity import (
-    CHI_NUMBER,
-    HSC_NUMBER,
-    NHI_NUMBER,
-    NHS_NUMBER,
-    check_digit_holds,
-    is_national,
-)
+from rapidfuzz.distance import JaroWinkler
+
 from adapters.interface import Identifier
+from gateway.records.features import Features as Features
+from gateway.records.features import Named as Named
+from gateway.records.features import features_from_patient as features_from_patient
+from gateway.records.features import is_placeholder as is_placeholder
+from gateway.records.features import links as links
 
-Grade = Literal["certain", "possible", "certainly-not"]
-Veto = Literal["two-national-numbers", "birth-date-two-parts-and-name", "placeholder"]
-
-_TEST_RANGES = {
-    NHS_NUMBER: re.compile(r"999"),
-    CHI_NUMBER: re.compile(r"999"),
-    HSC_NUMBER: re.compile(r"999"),
-    NHI_NUMBER: re.compile(r"Z"),
+Grade = Literal["certain", "probable", "possible", "certainly-not"]
+Veto = Literal[
+    "two-national-numbers",
+    "birth-date-two-parts-and-name",
+    "twins",
+    "sex-and-given-name",
+    "deceased-then-active",
+    "placeholder",
+    "merged-away",
+]
+VETOES: Mapping[Veto, Grade] = {
+    "two-national-numbers": "certainly-not",
+    "birth-date-two-parts-and-name": "certainly-not",
+    "twins": "certainly-not",
+    "sex-and-given-name": "possible",
+    "deceased-then-active": "possible",
+    "placeholder": "possible",
+    "merged-away": "possible",
 }
+"""The highest grade that is left under each veto; the first that applies counts."""
+NO_CONTRADICTION = frozenset(("merged-away",))
+"""Vetoes that keep a record out of a group without speaking against the group."""
+CLOSE = 0.92
+"""Jaro-Winkler similarity from which two names are spellings of one."""
+
 _PLACEHOLDER_NAMES = frozenset("unknown unk baby babyof newborn notknown unidentified anonymous".split())
 _PLACEHOLDER_BIRTH = "1900-01-01"
-_VERIFIED_EXTENSION = "NHSNumberVerificationStatus"
-_VERIFIED_CODES = frozenset(("01", "number-present-and-verified"))
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """An identifier as far as matching cares. `live`: of a use that may link (neither `old` nor `temp`)."""
-
-    system: str
-    value: str
-    verified: bool = True
-    live: bool = True
-
-    @property
-    def identifier(self) -> Identifier:
-        return Identifier(self.system, self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What matching knows of one Patient resource. Names are folded; `birth` at its own precision."""
-
-    source: str
-    identifiers: tuple[Named, ...]
-    family: frozenset[str]
-    given: frozenset[str]
-    birth: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +63,9 @@ class Match:
     veto: Veto | None = None
 
 
-def features_from_patient(patient: Mapping[str, Any], *, custodian: str, source: str) -> Features:
-    """Features of a FHIR R4 Patient. Never raises on data: what has a wrong shape is not there."""
-    names = [name for name in _list(patient.get("name")) if isinstance(name, Mapping)]
-    birth = patient.get("birthDate")
-    return Features(
-        source=f"{custodian}\x1f{source}",
-        identifiers=tuple(dict.fromkeys(_named(patient.get("identifier")))),
-        family=_folded(name.get("family") for name in names),
-        given=_folded(given for name in names for given in _list(name.get("given"))),
-        birth=birth if isinstance(birth, str) else "",
-    )
-
-
-def links(identifier: Named, *, allow_test_patients: bool) -> bool:
-    """Whether this identifier may link records of different sources: national, valid, verified, in use."""
-    system, value = identifier.system, identifier.value
-    return (
-        identifier.live
-        and identifier.verified
-        and is_national(system)
-        and check_digit_holds(system, value) is True
-        and not is_placeholder(identifier.identifier)
-        and (allow_test_patients or system not in _TEST_RANGES or not _TEST_RANGES[system].match(value))
-    )
-
-
-def is_placeholder(identifier: Identifier) -> bool:
-    """A value that stands for "no number": one character repeated four times or more, or none at all."""
-    characters = re.sub(r"[\s-]", "", identifier.value)
-    return not characters or (len(characters) >= 4 and len(set(characters)) == 1)
-
-
 def compare(a: Features, b: Features, *, allow_test_patients: bool = False) -> Match:
-    """Grade two Patients. Symmetric."""
-    national = _national(a, allow_test_patients) & _national(b, allow_test_patients)
+    """Grade two Patients by rule. Symmetric."""
+    national = shared_numbers(a, b, allow_test_patients)
     local = a.source == b.source and bool(_live(a) & _live(b))
     fields = {
         "identifier": "equal" if national or local else "missing",
@@ -121,7 +75,7 @@ def compare(a: Features, b: Features, *, allow_test_patients: bool = False) -> M
     }
     veto = _veto(a, b, fields, allow_test_patients)
     if veto:
-        return Match("possible" if veto == "placeholder" else "certainly-not", veto, fields, veto)
+        return Match(VETOES[veto], veto, fields, veto)
     if local:
         return Match("certain", "same-source", fields)
     named = "equal" in (fields["family"], fields["given"])
@@ -161,13 +115,27 @@ def partition(people: Sequence[Features], *, allow_test_patients: bool = False) 
             if found.grade == "certain":
                 old, new = group[i], group[j]
                 group = [new if label == old else label for label in group]
-            elif found.veto:
+            elif found.veto and found.veto not in NO_CONTRADICTION:
                 vetoed.append((i, j))
     broken = {group[i] for i, j in vetoed if group[i] == group[j]}
     groups: dict[tuple[int, int], list[int]] = {}
     for i, label in enumerate(group):
         groups.setdefault((label, i if label in broken else -1), []).append(i)
     return list(groups.values())
+
+
+def shared_numbers(a: Features, b: Features, allow_test: bool) -> set[Identifier]:
+    """National numbers that both have and that may link."""
+    return _national(a, allow_test) & _national(b, allow_test)
+
+
+def are_close(a: frozenset[str], b: frozenset[str]) -> bool:
+    """Whether any name of one is a spelling, an initial or a short form of a name of the other."""
+    return any(_is_spelling(*sorted((x, y), key=lambda name: (len(name), name))) for x in a for y in b)
+
+
+def _is_spelling(short: str, long: str) -> bool:
+    return long.startswith(short) or JaroWinkler.similarity(short, long) >= CLOSE
 
 
 def _veto(a: Features, b: Features, fields: Mapping[str, str], allow_test: bool) -> Veto | None:
@@ -177,9 +145,34 @@ def _veto(a: Features, b: Features, fields: Mapping[str, str], allow_test: bool)
             return "two-national-numbers"
     if fields["birthDate"] == "two-parts" and "differing" in (fields["family"], fields["given"]):
         return "birth-date-two-parts-and-name"
+    if fields["given"] == "differing" and not are_close(a.given, b.given):
+        if _are_twins(a, b, fields, bool(ours & theirs)):
+            return "twins"
+        if {a.gender, b.gender} == {"male", "female"}:
+            return "sex-and-given-name"
+    if _lives_after_death(a, b) or _lives_after_death(b, a):
+        return "deceased-then-active"
     if _stands_for_nobody(a) or _stands_for_nobody(b):
         return "placeholder"
+    if (a.replaced or b.replaced) and a.source != b.source:
+        return "merged-away"
     return None
+
+
+def _are_twins(a: Features, b: Features, fields: Mapping[str, str], same_number: bool) -> bool:
+    """Same family, day of birth and home, another given name.
+
+    Where both bear one national number that is a nickname far more often than a twin under the other's
+    number, so then one of them must say that it was a multiple birth.
+    """
+    alike = fields["family"] == fields["birthDate"] == "equal" and len(a.birth) == len(b.birth) == 10
+    stated = {a.multiple, b.multiple}
+    likely = True in stated if same_number else False not in stated or True in stated
+    return alike and likely and bool(a.homes & b.homes)
+
+
+def _lives_after_death(dead: Features, living: Features) -> bool:
+    return bool(dead.died and living.alive) and dead.died < living.alive
 
 
 def _stands_for_nobody(one: Features) -> bool:
@@ -209,36 +202,3 @@ def _names(a: frozenset[str], b: frozenset[str]) -> str:
     if not a or not b:
         return "missing"
     return "equal" if a & b else "differing"
-
-
-def _named(value: Any) -> Iterable[Named]:
-    for item in _list(value):
-        if not isinstance(item, Mapping):
-            continue
-        system, number = item.get("system"), item.get("value")
-        if isinstance(system, str) and isinstance(number, str) and system and number:
-            yield Named(system, number, _verified(item), item.get("use") not in ("old", "temp"))
-
-
-def _verified(identifier: Mapping[str, Any]) -> bool:
-    for extension in _list(identifier.get("extension")):
-        if not isinstance(extension, Mapping) or _VERIFIED_EXTENSION not in str(extension.get("url")):
-            continue
-        concept = extension.get("valueCodeableConcept")
-        codings = _list(concept.get("coding")) if isinstance(concept, Mapping) else []
-        return any(isinstance(c, Mapping) and c.get("code") in _VERIFIED_CODES for c in codings)
-    return True
-
-
-def _folded(names: Iterable[Any]) -> frozenset[str]:
-    """NFKD, case-folded, marks and punctuation dropped."""
-    found = set()
-    for name in names:
-        if isinstance(name, str):
-            plain = unicodedata.normalize("NFKD", name).casefold()
-            found.add("".join(c for c in plain if unicodedata.category(c)[0] in "LN"))
-    return frozenset(found - {""})
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
