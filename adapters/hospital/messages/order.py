@@ -1,12 +1,15 @@
 """Order groups of any family: each is a unit that fails alone, marked by its ORC-28."""
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.labels import labels_of_field
 from adapters.hospital.messages.person import Known, attempt_in
+from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
 from adapters.hospital.segments.spm import specimen_from_spm
 
 _NOBODYS = frozenset({"Patient", "Encounter", "Practitioner", "Organization", "Location"})
@@ -31,6 +34,25 @@ def specimens_of(context: Context, order: Order, patient: Draft, key: str) -> di
         specimen = attempt_in(context, patient, spm, partial(specimen_from_spm, context, spm, patient, key))
         if specimen is not None:
             made[spm.index] = specimen
+    return made
+
+
+def observations_of(
+    context: Context, order: Order, known: Known, request: Draft, specimens: dict[int, Draft]
+) -> list[Draft]:
+    """OBX sent with an order, each a unit: facts that belong to it and are no results."""
+    setting = Setting(known.patient, known.encounter, request.id)
+    seen: Counter[tuple[str, str]] = Counter()
+    made = []
+    for result in order.results:
+        same = equals_of(result.segment)
+        seen[same] += 1
+        spm = order.specimen_of.get(result.segment.index)
+        at = replace(setting, specimen=specimens.get(spm.index) if spm is not None else None)
+        build = partial(observation_from_obx, context, result, at, seen[same])
+        observation = attempt_in(context, request, result.segment, build)
+        if observation is not None:
+            made.append(observation)
     return made
 
 

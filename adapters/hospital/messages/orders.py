@@ -3,22 +3,18 @@
 An order of a medicine (RXO, RXE) is one of pharmacy.py, also inside of an ORM.
 """
 
-from collections import Counter
-from dataclasses import replace
-from functools import partial
-
-from adapters.hospital.context import Context, Draft
+from adapters.hospital.context import Context
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders, specimens_of
-from adapters.hospital.messages.person import Known, attempt_in
+from adapters.hospital.messages.order import map_orders, observations_of, specimens_of
+from adapters.hospital.messages.person import Known
+from adapters.hospital.messages.pharmacy import MEDICINES, map_medicine
 from adapters.hospital.segments.dg1 import condition_from_dg1
-from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
 from adapters.hospital.segments.orc import order_number, request_from_order
 from adapters.hospital.segments.request import fill_request
 
-SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM", "TQ1"}
+SEGMENTS = PATIENT_SEGMENTS | {"ORC", "OBR", "NTE", "SPM", "TQ1"} | MEDICINES
 
 
 def map_service_orders(context: Context, person: Person, known: Known) -> None:
@@ -28,7 +24,10 @@ def map_service_orders(context: Context, person: Person, known: Known) -> None:
 
 
 def map_order(context: Context, order: Order, known: Known) -> None:
-    """One order group."""
+    """One order group: of a medicine if RXO or RXE say so, else of a service."""
+    if order.first("RXO") or order.first("RXE"):
+        map_medicine(context, order, known)
+        return
     scratch = context.scratch("ServiceRequest")
     placer = order_number(scratch, order, 2, "PLAC")
     filler = order_number(scratch, order, 3, "FILL")
@@ -45,23 +44,5 @@ def map_order(context: Context, order: Order, known: Known) -> None:
         # The same Condition as map_clinical made of it: its key is of its content.
         condition = condition_from_dg1(context, dg1, known.patient, known.encounter)
         request.append("reasonReference", condition.link() if condition else None)
-    sent = _observations(context, order, known, request, specimens)
+    sent = observations_of(context, order, known, request, specimens)
     request.append("supportingInfo", *(one.link() for one in sent))
-
-
-def _observations(
-    context: Context, order: Order, known: Known, request: Draft, specimens: dict[int, Draft]
-) -> list[Draft]:
-    setting = Setting(known.patient, known.encounter, request.id)
-    seen: Counter[tuple[str, str]] = Counter()
-    made = []
-    for result in order.results:
-        same = equals_of(result.segment)
-        seen[same] += 1
-        spm = order.specimen_of.get(result.segment.index)
-        at = replace(setting, specimen=specimens.get(spm.index) if spm is not None else None)
-        build = partial(observation_from_obx, context, result, at, seen[same])
-        observation = attempt_in(context, request, result.segment, build)
-        if observation is not None:
-            made.append(observation)
-    return made

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
-from adapters.hospital.messages import adt, links, mdm, orders, oru, siu, vxu
+from adapters.hospital.messages import adt, links, mdm, orders, oru, pharmacy, siu, vxu
 from adapters.hospital.messages.person import BASE, Known
 
 Found = list[tuple[Known, Person]]
@@ -34,8 +34,12 @@ _ROUTES = {
     "MDM": Route(mdm.SEGMENTS, _KEPT, None, mdm.map_documents),
     "OMG": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "OML": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
+    "OMP": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "ORM": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
+    "RAS": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
+    "RDE": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
+    "RDS": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "SIU": Route(siu.SEGMENTS, _KEPT, siu.EVENTS, adt.map_clinical, siu.map_appointments),
     "VXU": Route(vxu.SEGMENTS, _KEPT, None, vxu.map_immunizations),
 }
