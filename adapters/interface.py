@@ -24,7 +24,8 @@ from adapters.terminology.tables import Overlay
 JSON = dict[str, Any]
 """One FHIR R4 resource as plain data; decimals are `Decimal`, never float."""
 
-Kind = Literal["gp", "hospital", "specialist"]
+Kind = Literal["gp", "hospital", "specialist", "fhir-r4"]
+"""Which adapter serves a source; `fhir-r4` is any server of that protocol, whoever runs it."""
 FetchState = Literal["answered", "no-record", "withheld", "failed", "timed-out"]
 FailReason = Literal["unreachable", "refused", "malformed", "quarantined"]
 

@@ -1,6 +1,7 @@
 """Which kind of source is served by which adapter and normaliser. The only file here that knows all kinds."""
 
 from adapters.boundary import CheckedNormaliser
+from adapters.fhir_r4.normaliser import FHIRNormaliser
 from adapters.formats import Format
 from adapters.gp.csv.columns import ColumnMap
 from adapters.gp.csv.normaliser import CSVNormaliser
@@ -14,8 +15,14 @@ _NORMALISERS: dict[Kind, Normaliser] = {
     "gp": CheckedNormaliser(Overlaying(GPNormaliser())),
     "hospital": CheckedNormaliser(Overlaying(HospitalNormaliser())),
     "specialist": CheckedNormaliser(Overlaying(SpecialistNormaliser())),
+    "fhir-r4": CheckedNormaliser(Overlaying(FHIRNormaliser())),
 }
-_KINDS: dict[Format, Kind] = {"hl7v2": "hospital", "cda": "specialist", "gp-connect": "gp"}
+_KINDS: dict[Format, Kind] = {
+    "hl7v2": "hospital",
+    "cda": "specialist",
+    "gp-connect": "gp",
+    "fhir-r4": "fhir-r4",
+}
 
 
 def normaliser(kind: Kind) -> Normaliser:
