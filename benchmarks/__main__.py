@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import boundary, decisions, envelope, exchange, startup
+from benchmarks import boundary, decisions, engine, envelope, exchange, startup
 from benchmarks.report import RESULTS, Result, table, write
 
 ALL: Mapping[str, Callable[[], list[Result]]] = {
     "exchange": exchange.run,
     "decisions": decisions.run,
+    "engine": engine.run,
     "envelope": envelope.run,
     "startup": startup.run,
     "boundary": boundary.run,

@@ -107,31 +107,35 @@ class _Walk:
     def _members(self, node: Mapping[str, Any], path: str, place: str, depth: int) -> bool:
         if depth > _DEEPEST:
             return False
+        paths = self.paths
         for key, value in node.items():
             if not isinstance(key, str):
                 return False
-            if key == "reference" and isinstance(value, str):
-                self.references.add(plain_reference(value))
-            name = key[1:] if key.startswith("_") else key
+            name = key[1:] if key[:1] == "_" else key
             under = f"{path}.{name}"
-            many = len(value) if isinstance(value, list) else 1
-            self.paths[under] = max(self.paths.get(under, 0), many)
+            listed = isinstance(value, list)
+            many = len(value) if listed else 1
+            if paths.get(under, 0) < many or not many:
+                paths[under] = max(paths.get(under, 0), many)
+            if isinstance(value, str):  # most members: nothing is below them
+                if key == "reference":
+                    self.references.add(plain_reference(value))
+                continue
             if name == "meta" and (depth == 0 or "resourceType" in node):
                 continue
             if key == "coding":
                 self.codes.update(_codings(value))
-            if isinstance(value, (Mapping, list)) and not self._value(
-                value, under, f"{place}.{name}", depth + 1
-            ):
+            nested = listed or isinstance(value, (dict, Mapping))
+            if nested and not self._value(value, under, f"{place}.{name}", depth + 1):
                 return False
         return True
 
     def _value(self, value: Any, path: str, place: str, depth: int) -> bool:
-        if isinstance(value, Mapping):
+        if not isinstance(value, list):
             self._labelled(value, place)
             return self._members(value, path, place, depth)
         for index, item in enumerate(value):
-            if isinstance(item, Mapping):
+            if isinstance(item, (dict, Mapping)):
                 self._labelled(item, f"{place}[{index}]")
                 if not self._members(item, path, f"{place}[{index}]", depth):
                     return False
@@ -140,7 +144,7 @@ class _Walk:
         return True
 
     def _labelled(self, node: Mapping[str, Any], place: str) -> None:
-        labels = _inline_labels(node)
+        labels = _inline_labels(node) if "extension" in node else []
         meta = node.get("meta") if "resourceType" in node else None
         security = meta.get("security") if isinstance(meta, Mapping) else None
         if security is not None:
