@@ -20,6 +20,8 @@ NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 ACT_STATUS = "http://terminology.hl7.org/CodeSystem/v3-ActStatus"
 
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+\Z")
+_NUMBER_AND_CHECK = re.compile(r"[0-9]{1,7}-[0-9]")
+_NUMBERED = frozenset({HL7 + "v3-Race", HL7 + "v3-Ethnicity"})
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
@@ -101,6 +103,9 @@ def coding(record: Record, element: Element) -> JSON | None:
     if not code:
         return None
     system = system_uri(record, peek(element, "codeSystem"))
+    if _is_misplaced(system, code):
+        doc.remark(element, "altered", "namespace")
+        system = None
     if system is None and peek(element, "codeSystemName"):
         system = system_from_name(doc.get(element, "codeSystemName"))
     for name in ("code", "codeSystem"):
@@ -113,6 +118,15 @@ def coding(record: Record, element: Element) -> JSON | None:
         code=code,
         display=display,
     )
+
+
+def _is_misplaced(system: str | None, code: str) -> bool:
+    """A code of LOINC's form under an HL7 v3 system: they have letters, but for race and ethnicity.
+
+    The system is a slip of the pen then, and stating it would be a code that does not exist.
+    """
+    letters = system is not None and system.startswith(HL7 + "v3-") and system not in _NUMBERED
+    return letters and _NUMBER_AND_CHECK.fullmatch(code) is not None
 
 
 def concept(record: Record, element: Element | None) -> JSON | None:

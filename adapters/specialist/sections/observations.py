@@ -67,9 +67,7 @@ def observation(record: Record, act: Element, place: Place, category: JSON | Non
     )
     content |= when(record, find(act, "effectiveTime"), "effective")
     content |= _value_or_reason(record, act, content["code"])
-    parts = _components(record, act)
-    if parts:
-        content["component"] = content.get("component", []) + parts
+    content |= _parts(record, act, place, category, content)
     return record.add(owner | content, record.key(act, place.code, place.ordinal))
 
 
@@ -119,10 +117,17 @@ def component(record: Record, act: Element) -> JSON:
     )
 
 
-def _components(record: Record, act: Element) -> list[JSON]:
-    """Observations that an observation consists of (COMP: the items of a scale), if they have a value."""
+def _parts(record: Record, act: Element, place: Place, category: JSON | None, content: JSON) -> JSON:
+    """Observations that an observation consists of (COMP: the items of a scale), if they have a value.
+
+    Components; one of the same code as the whole is a member of its own (obs-7).
+    """
     inner = [i for kind, i in relations(act) if kind == "COMP" and local(i) == "observation"]
-    return [component(record, i) for i in inner if find(i, "value") is not None and not is_denied(i)]
+    stated = [i for i in inner if find(i, "value") is not None and not is_denied(i)]
+    same = [i for i in stated if peek(find(i, "code"), "code") == peek(find(act, "code"), "code")]
+    parts = content.get("component", []) + [component(record, i) for i in stated if i not in same]
+    found = [observation(record, i, place, category) for i in same]
+    return present(component=parts, hasMember=found)
 
 
 def grouping(record: Record, organizer: Element, place: Place, found: list[JSON], extra: JSON) -> JSON:

@@ -175,3 +175,25 @@ def test_a_vaccine_dose_has_its_number_in_the_series(document, section, normalis
     given = one(normalise(document(section("11369-6", act))), "Immunization")
     assert given["protocolApplied"] == [{"doseNumberPositiveInt": 2}]
     assert given["vaccineCode"]["text"] == "Hepatitis B"
+
+
+def test_an_item_of_the_same_code_is_a_member(document, section, normalise):
+    """obs-7: a value and a component of the same code cannot stand together."""
+    item = f"""<entryRelationship typeCode="COMP"><observation classCode="OBS" moodCode="EVN">
+      <code code="64572001" {SCT}/><value {XSI} xsi:type="INT" value="4"/></observation></entryRelationship>"""
+    batch = normalise(document(section("47420-5", finding("165245003", more=item))))
+    whole = next(r for r in batch.resources if "hasMember" in r)
+    assert "component" not in whole and whole["valueCodeableConcept"]
+    member = next(r for r in batch.resources if r.get("valueInteger") == 4)
+    assert whole["hasMember"] == [{"reference": f"Observation/{member['id']}"}]
+
+
+def test_a_code_that_its_system_cannot_have_loses_the_system(document, section, normalise, one):
+    """A number with a check digit under a system of letters: the code stays, the slip is a remark."""
+    act = f"""<observation classCode="OBS" moodCode="EVN">
+      <code code="75323-6" codeSystem="2.16.840.1.113883.5.6" displayName="Condition"/>
+      <value {XSI} xsi:type="CD" code="195967001" {SCT}/></observation>"""
+    batch = normalise(document(section("11450-4", act)))
+    codings = [c for k in one(batch, "Condition")["category"] for c in k["coding"]]
+    assert {"code": "75323-6", "display": "Condition"} in codings
+    assert "namespace" in [e.reason for e in batch.losses.entries if e.disposition == "altered"]
