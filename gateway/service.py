@@ -1,4 +1,4 @@
-"""Running an open node: the HTTP surface and the HL7 v2 listeners, until SIGTERM or SIGINT.
+"""Running an open node: the HTTP surface, the HL7 v2 listeners and the drop folders, until SIGTERM or SIGINT.
 
 Listeners start before the HTTP surface is said to be ready and stop after it: what a hospital was told is
 stored is stored, whatever else goes on.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gateway.api.app import application
 from gateway.api.server import bind, run
 from gateway.bootstrap import Runtime
+from gateway.drops import watch
 from gateway.errors import RefusedToStart
 from gateway.feeds import listen, manner_of
 from gateway.logs import log
@@ -38,6 +39,7 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
         manners = {source.id: manner_of(source) for source in settings.sources}
         await runtime.node.intake.resume(resumed, runtime.clock(), manners)
         feeds = await listen(runtime, stack)
+        await watch(runtime, stack)
         listener = bind(settings)
         http = listener.getsockname()[:2]
 

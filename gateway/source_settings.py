@@ -71,13 +71,21 @@ class SourceSettings(BaseModel):
     """An extract as delimited text, in the place of `url`; read anew at each asking."""
     columns: Path | None = None
     """Its column map (TOML)."""
+    folder: Path | None = None
+    """A folder that CDA documents are dropped into, in the place of `url` (kind specialist)."""
+    suffix: str | None = Field(default=None, min_length=1)
+    """Agreed end of the names of complete files; without it a file is complete when it stands still."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "SourceSettings":
         if self.kind == "hospital" and not self.listen:
             raise ValueError("a hospital feed needs `listen`")
-        if self.kind != "hospital" and not self.url and not self.path:
+        if self.kind != "hospital" and not self.url and not self.path and not self.folder:
             raise ValueError("a pull source needs `url`")
+        if self.folder and (self.kind != "specialist" or self.url):
+            raise ValueError("`folder` is of documents of kind specialist, and stands in the place of `url`")
+        if self.suffix and not self.folder:
+            raise ValueError("`suffix` is of files in a `folder`")
         if self.path and (self.kind != "gp" or self.url):
             raise ValueError("`path` is of an extract of kind gp, and stands in the place of `url`")
         if bool(self.path) != bool(self.columns):
@@ -134,7 +142,7 @@ class SourceSettings(BaseModel):
 
     def under(self, folder: Path) -> "SourceSettings":
         """With relative paths taken as relative to `folder`."""
-        named = ("tls_cert", "tls_key", "client_ca", "codes", "path", "columns")
+        named = ("tls_cert", "tls_key", "client_ca", "codes", "path", "columns", "folder")
         paths = {name: getattr(self, name) for name in named}
         return self.model_copy(
             update={name: path and (folder / path).absolute() for name, path in paths.items()}

@@ -12,6 +12,7 @@ from adapters.hospital.feed import HospitalFeed
 from adapters.interface import Source, SourceAdapter
 from adapters.registry import normaliser, normaliser_of_extract
 from adapters.specialist.client import DocumentClient, DocumentSettings
+from adapters.specialist.folder import DropFeed
 from adapters.transport import Transport
 from gateway.config import Settings
 from gateway.errors import RefusedToStart
@@ -52,6 +53,8 @@ def _column_map(id: str, path: Path) -> ColumnMap:
 
 
 async def _adapter(settings: Settings, one: SourceSettings, stack: AsyncExitStack) -> SourceAdapter:
+    if one.folder is not None:
+        return DropFeed()
     if one.kind == "hospital" or one.url is None:
         return HospitalFeed()
     try:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from adapters.hospital.ack import USUAL, Manner
 from adapters.interface import Normaliser, Original, Source
 from gateway.intake.desk import Desk
+from gateway.intake.documents import Documents
 from gateway.intake.interface import Digest, Kept, Stored
 from gateway.intake.messages import Messages
 from gateway.intake.pulls import Pulls
@@ -31,6 +32,7 @@ class Intake:
         self._desk = Desk(database, room, digest, entropy)
         self._pulls = Pulls(self._desk)
         self._messages = Messages(self._desk)
+        self._documents = Documents(self._desk)
 
     async def receive_pull(
         self,
@@ -61,6 +63,15 @@ class Intake:
         was quarantined. Raises `Problem` when the database does not store: then nothing of it is in a record.
         """
         return await self._pulls.receive(originals, source, normaliser, at, person=person, complete=complete)
+
+    async def receive_document(
+        self, original: Original, source: Source, normaliser: Normaliser, at: datetime
+    ) -> Stored:
+        """Take in one document that was dropped; `unchanged` if its bytes are known.
+
+        Raises `Problem` when the database does not store: then nothing happened.
+        """
+        return await self._documents.receive(original, source, normaliser, at)
 
     async def receive_message(
         self,
