@@ -27,15 +27,16 @@ from gateway.authn.tokens import Endpoint
 from gateway.config import Settings
 from gateway.db import migrate
 from gateway.db.engine import open_database
+from gateway.directory.folder import FederationFolder
 from gateway.directory.interface import Directory, DirectoryRefused
 from gateway.directory.members import MembersFile
+from gateway.directory.opening import open_members
 from gateway.directory.own import found_member
 from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.node import Node
-from gateway.files import require_unshared
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
@@ -66,7 +67,7 @@ class Runtime:
     node: Node
     consents: Consents
     services: Services
-    members: MembersFile
+    members: MembersFile | FederationFolder
     clock: Clock
     entropy: Entropy
 
@@ -84,10 +85,9 @@ async def open_node(
         wrapper = open_kek(settings, entropy)  # 2
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
-        if found:
+        if found and settings.directory.members is not None:
             found_member(keys, settings.directory.members, settings.node.id, int(clock().timestamp()))
-        require_unshared(settings.directory.members)
-        members = MembersFile(settings.directory.members)  # 4
+        members = open_members(settings)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:
         raise RefusedToStart(f"keys: {fault}") from None

@@ -62,10 +62,23 @@ class KeySettings(_Frozen):
 
 
 class DirectorySettings(_Frozen):
-    """The node's own list of members with their keys, and its register of organisations and people."""
+    """Who is believed, and the register of organisations and people.
 
-    members: Path
+    Either `members`, the node's own file, or a federation: its root, pinned by fingerprint, and where to look
+    for news of it (URLs or folders). There is no first-use trust and no default.
+    """
+
+    members: Path | None = None
+    root: Path | None = None
+    root_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    mirrors: tuple[str, ...] = ()
     register_file: Path | None = Field(default=None, alias="register")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "DirectorySettings":
+        if (self.members is None) == (not self.root_sha256) or (self.root is None) == bool(self.root_sha256):
+            raise ValueError("either members, or root and root_sha256")
+        return self
 
 
 class FloorSettings(_Frozen):
@@ -202,11 +215,17 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             "directory": settings.directory.model_copy(
                 update={
                     "members": under(settings.directory.members),
+                    "root": under(settings.directory.root),
+                    "mirrors": tuple(_mirror(one, folder) for one in settings.directory.mirrors),
                     "register_file": under(settings.directory.register_file),
                 }
             ),
         }
     )
+
+
+def _mirror(mirror: str, folder: Path) -> str:
+    return mirror if mirror.startswith(("http://", "https://")) else str((folder / mirror).absolute())
 
 
 def _pack(pack: str, folder: Path) -> str:

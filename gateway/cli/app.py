@@ -26,7 +26,8 @@ _NOUNS = {
     "audit": "verify the ledger; who saw a patient's record",
     "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
-    "directory": "organisations whose statements are believed: list, add, remove",
+    "directory": "who is believed: list, add, remove; a federation: init, join, admit, suspend, restore, "
+    "take, publish, revoke, refresh, status, verify, mirror",
     "keys": "the node's keys: list, jwks, member, create",
     "envelope": "envelopes in files: seal, open, inspect",
     "db": "upgrade and check the database",

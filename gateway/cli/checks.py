@@ -127,7 +127,9 @@ def _keys_and_members(settings: "Settings") -> Iterator[Check]:
     yield _guarded("keys", f"restore {place} and its KEK from a backup", stored)
     file = settings.directory.members
     yield _guarded(
-        "members", f"repair {file} (directory.members)", lambda: _members(settings, keys, system_clock())
+        "members",
+        f"repair {file} (directory.members)" if file else "carepact directory refresh",
+        lambda: _members(settings, keys, system_clock()),
     )
     named = settings.directory.register_file
     yield _guarded("register", f"repair {named} (directory.register)", lambda: _register(settings))
@@ -166,12 +168,12 @@ def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:
 
 
 def _members(settings: "Settings", keys: "tuple[PublicKey, ...]", now: "datetime") -> Check:
-    from gateway.directory.members import MembersFile
+    from gateway.directory.opening import open_members
 
-    trust = MembersFile(settings.directory.members).current.trust
+    trust = open_members(settings).current.trust
     at = int(now.timestamp())
     file = settings.directory.members
-    step = f"write {file} anew, with a higher version"
+    step = f"write {file} anew, with a higher version" if file else "carepact directory refresh"
     if trust.expires <= at:
         return Check("members", "failed", "the list has expired: nothing is sealed or opened", step)
     mine = trust.member(settings.node.id)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import federation, federation_checks
 from gateway.cli.act import act_now, instant_from_seconds, read_file
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
@@ -28,6 +29,14 @@ version of the file directory.members; running nodes take it at their next excha
 Exit codes: 0 done, 2 no such record, 4 no such member, 5 a key of somebody else."""
 
 app = noun("The members list: whose statements are believed, and until when.", _EXAMPLES)
+
+_FLAGS_MAY_BE_KIDS = {"ignore_unknown_options": True}
+"""A key id is base64url: one in 64 begins with a dash."""
+for _name in ("init", "join", "admit", "suspend", "restore", "take", "publish"):
+    app.command(_name)(getattr(federation, _name))
+app.command("revoke", context_settings=_FLAGS_MAY_BE_KIDS)(federation.revoke)
+for _name in ("refresh", "status", "verify", "mirror"):
+    app.command(_name)(getattr(federation_checks, _name))
 
 _COLUMNS = ("id", "suites", "keys", "state")
 _USES = ("sig", "log", "enc", "witness")
@@ -85,9 +94,13 @@ def remove(
     """Take a member off the list. What it signed can no longer be verified here."""
 
     async def act(node: "Runtime") -> dict[str, Any]:
+        from gateway.cli.federation_acts import change_status
         from gateway.cli.members_file import remove_member
 
-        return await remove_member(node, id, act_now(node, reason))
+        if node.settings.directory.members is not None:
+            return await remove_member(node, id, act_now(node, reason))
+        await change_status(node, id, "removed", act_now(node, reason))
+        return {"id": id, "done": "removed", "version": node.members.current.trust.version}
 
     row = with_node(config, as_node, act)
     _told(row, as_json, f"{row['id']} is {row['done']}")

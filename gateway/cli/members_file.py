@@ -98,14 +98,14 @@ async def _change(node: "Runtime", id: str, act: "Act", change: Change, **about:
 
 
 def _replaced(node: "Runtime", id: str, change: Change) -> int:
-    from gateway.cli.published import replace_file
+    from gateway.cli.published import members_path, replace_file
     from gateway.directory.members import MAX_BYTES, read_bounded
     from keys.errors import KeyRefused
     from keys.syntax import SyntaxRefused, emit, parse
     from keys.trust import trust_list_from_json
 
     try:
-        data = read_bounded(node.settings.directory.members, MAX_BYTES)
+        data = read_bounded(members_path(node), MAX_BYTES)
         before = trust_list_from_json(data)
         document = parse(data, lines=True)
         new = document | {"version": before.version + 1, "members": change(document["members"])}  # 3

@@ -6,6 +6,7 @@ workers take it at their next exchange. Retired keys stay in: old evidence must 
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import Problem
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def require_publishable(node: "Runtime") -> None:
     """Raises `unavailable` unless our record is in the list and the file can be replaced."""
-    path = node.settings.directory.members
+    path = members_path(node)
     trust = node.node.directory().trust
     if node.members.fault or trust.member(node.node.member) is None:
         raise Problem("unavailable", hint="this node is not in its own members file: carepact doctor")
@@ -25,6 +26,15 @@ def require_publishable(node: "Runtime") -> None:
         raise Problem("unavailable", hint="the members file has records that would be lost: carepact doctor")
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise Problem("unavailable", hint="directory.members cannot be written by this account")
+
+
+def members_path(node: "Runtime") -> Path:
+    """The node's own file. Raises `conflict` where the list is a federation's: nobody changes that alone."""
+    path = node.settings.directory.members
+    if path is None:
+        hint = "the list is the federation's: carepact directory publish, carepact directory admit"
+        raise Problem("conflict", hint=hint)
+    return path
 
 
 def publish(node: "Runtime") -> None:
@@ -78,7 +88,7 @@ def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
 
 def replace_file(node: "Runtime", data: bytes) -> None:
     """The members file, replaced whole. Raises `no_store`."""
-    path = node.settings.directory.members
+    path = members_path(node)
     temporary = path.with_name(f".{path.name}.{node.entropy(6).hex()}")
     try:
         with temporary.open("xb") as file:

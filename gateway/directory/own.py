@@ -6,6 +6,7 @@ federation's. A key is never made beside others, so a state folder whose keys ar
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from keys.interface import KeyStore
@@ -34,11 +35,20 @@ def make_log_key(store: KeyStore, now: int) -> None:
     store.create("log", "Ed25519", nbf=now - 60, exp=now + YEAR)
 
 
-def own_record(store: KeyStore, member: str, *, federation: str) -> Member:
-    """What a member publishes of itself: every usable key, and the name of its log if it has one."""
+def own_record(
+    store: KeyStore, member: str, *, federation: str, previous: Member | None = None, at: int | None = None
+) -> Member:
+    """What a member publishes of itself: every usable key, and the name of its log if it has one.
+
+    `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out.
+    """
     logs = [key for key in store.public() if key.use == "log"]
     vkeys = [vkey_from_public(log_origin(member), public_from_jwk(dict(key.jwk)).raw) for key in logs]
-    return member_from_store(store, member, federation=federation, log_vkeys=vkeys)
+    made = member_from_store(
+        store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
+        endpoints=previous.endpoints if previous else None,
+    )  # fmt: skip
+    return made if previous is None else replace(made, rest=previous.rest)
 
 
 def write_first_list(path: Path, members: Sequence[Member], now: int, *, federation: str) -> None:

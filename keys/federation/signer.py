@@ -5,7 +5,8 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 from securesystemslib.signer import Key, Signature, Signer, SSlibKey
 
-from keys.interface import KeyStore, PublicKey
+from keys.errors import KeyRefused
+from keys.interface import Jwk, KeyStore, PublicKey
 from keys.jwk import public_from_jwk
 from keys.lifecycle import newest
 
@@ -18,11 +19,16 @@ class StoreSigner(Signer):
     def __init__(self, store: KeyStore, key: PublicKey) -> None:
         self._store = store
         self._key = key
-        self._public = tuf_key(key)
+        self._public = tuf_key(dict(key.jwk))
 
     @property
     def public_key(self) -> SSlibKey:
         return self._public
+
+    @property
+    def jwk(self) -> Jwk:
+        """The public half as JWK."""
+        return self._key.jwk
 
     @classmethod
     def from_priv_key_uri(
@@ -42,12 +48,14 @@ def mldsa_payload(payload: bytes) -> bytes:
     return b"tuf\x01" + hashlib.sha512(payload).digest()
 
 
-def tuf_key(key: PublicKey) -> SSlibKey:
-    """The public half as TUF writes it; its id follows from it."""
-    raw = public_from_jwk(dict(key.jwk)).raw
-    if key.alg == "Ed25519":
-        return SSlibKey.from_crypto(ed25519.Ed25519PublicKey.from_public_bytes(raw))
-    return SSlibKey.from_crypto(mldsa.MLDSA65PublicKey.from_public_bytes(raw))
+def tuf_key(jwk: object) -> SSlibKey:
+    """A public key as TUF writes it; its id follows from it. `KeyRefused` for one of another kind."""
+    half = public_from_jwk(jwk)
+    if half.alg == "Ed25519":
+        return SSlibKey.from_crypto(ed25519.Ed25519PublicKey.from_public_bytes(half.raw))
+    if half.alg == "ML-DSA-65":
+        return SSlibKey.from_crypto(mldsa.MLDSA65PublicKey.from_public_bytes(half.raw))
+    raise KeyRefused("not a key of a role")
 
 
 def pair_from_store(store: KeyStore, *, at: int) -> tuple[StoreSigner, StoreSigner]:

@@ -1,0 +1,229 @@
+"""The federation's commands of `carepact directory`: a threshold-signed list (trust-and-ledger.md 6)."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.act import act_now, read_file, write_file
+from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
+from gateway.cli.output import emit_json, say
+from gateway.errors import Problem
+
+if TYPE_CHECKING:
+    from gateway.bootstrap import Runtime
+    from gateway.cli.federation_acts import Pinned
+
+KindOption = Annotated[str, typer.Option(help="gp, hospital, specialist, authority or other.")]
+NameOption = Annotated[str, typer.Option(help="Its name, as people say it.")]
+_JOIN_LIMIT = 256 * 1024
+
+
+def init(
+    federation: Annotated[str, typer.Argument(help="Id of the federation, ASCII.")],
+    name: NameOption,
+    reason: ReasonOption,
+    kind: KindOption = "other",
+    holders: Annotated[int, typer.Option(min=1, max=16, help="Root holders; more than half must sign.")] = 1,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Found a federation on this node. It becomes operator, publisher and first member."""
+
+    async def act(node: "Runtime") -> "tuple[Pinned, Path]":
+        from gateway.cli.federation_acts import desk_of, found_federation
+
+        pinned = await found_federation(node, federation, holders, kind, name, act_now(node, reason))
+        return pinned, desk_of(node).repository_folder.parent
+
+    pinned, desk = with_node(config, as_node, act)
+    _told(pinned, as_json)
+    if as_json:
+        return
+    if holders == 1:
+        say("solo root: one holder alone can change the root; --holders 3 wants two of three")
+    say(f"take {desk / 'holders'} offline, each holder its own folder: the node does not need them")
+
+
+def join(
+    mirror: Annotated[str, typer.Argument(help="URL or folder that serves metadata/ and targets/.")],
+    root_sha256: Annotated[str, typer.Option(help="The fingerprint, told by another channel.")],
+    reason: ReasonOption,
+    out: Annotated[Path | None, typer.Option(help="The join file; else join-ID.json.")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Pin a federation's root, verify its list, and write the file by which this node asks to be admitted."""
+
+    async def act(node: "Runtime") -> "tuple[Pinned, bytes, str]":
+        from gateway.cli.federation_acts import join_federation
+
+        pinned, data = await join_federation(node, mirror, root_sha256.lower(), act_now(node, reason))
+        return pinned, data, node.node.member
+
+    pinned, data, member = with_node(config, as_node, act)
+    file = out or Path(f"join-{member}.json")
+    write_file(file, data, "--out")
+    _told(pinned, as_json, file=str(file), fingerprint=hashlib.sha256(data).hexdigest())
+    if not as_json and str(file) != "-":
+        say(f"{file}: hand it to the operator, and tell its fingerprint by another channel:")
+        say(f"  {hashlib.sha256(data).hexdigest()}")
+
+
+def admit(
+    file: Annotated[Path, typer.Argument(help="The join file.")],
+    kind: KindOption,
+    name: NameOption,
+    reason: ReasonOption,
+    identifier: Annotated[list[str] | None, typer.Option(help="SYSTEM|VALUE; repeat it.")] = None,
+    fingerprint: Annotated[
+        str | None, typer.Option(help="As the applicant told it; else you are asked.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Admit a member. Its fingerprint must be compared by another channel than the file came by."""
+    data = read_file(file, "FILE", limit=_JOIN_LIMIT)
+    seen = hashlib.sha256(data).hexdigest()
+    if fingerprint is not None and fingerprint.lower() != seen:
+        raise Problem("conflict", expression="--fingerprint", hint="the file is another one than was told")
+    if fingerprint is None and not typer.confirm(f"{seen}\nIs this what they told you?", err=True):
+        raise Problem("conflict", expression="FILE", hint="nobody was admitted")
+
+    async def act(node: "Runtime") -> str:
+        from gateway.cli.federation_acts import admit_member, read_joining
+
+        joining = read_joining(node, data)
+        await admit_member(node, joining, kind, name, _identifiers(identifier or []), act_now(node, reason))
+        return joining.id
+
+    id = with_node(config, as_node, act)
+    _done({"id": id, "done": "admitted"}, as_json, f"{id} is admitted: members see it at their next refresh")
+
+
+def take(
+    file: Annotated[Path, typer.Argument(help="An update: carepact directory publish --out.")],
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Publish a member's update. The member's own role says whether it may."""
+    data = read_file(file, "FILE", limit=_JOIN_LIMIT)
+
+    async def act(node: "Runtime") -> str:
+        from gateway.cli.federation_acts import read_joining, take_update
+
+        joining = read_joining(node, data)
+        await take_update(node, joining, act_now(node, reason))
+        return joining.id
+
+    id = with_node(config, as_node, act)
+    _done({"id": id, "done": "published"}, as_json, f"{id}: its update is published")
+
+
+def publish(
+    reason: ReasonOption,
+    out: Annotated[Path, typer.Option(help="Where no publisher runs here: the update goes here.")] = Path(
+        "-"
+    ),
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """This node's record as it is now, under the next version of its role. Daily, and after new keys."""
+    _publish({}, reason, out, as_json, config, as_node)
+
+
+def revoke(
+    kid: str,
+    because: Annotated[str, typer.Option(help="compromised, superseded, …: other members read it.")],
+    reason: ReasonOption,
+    out: Annotated[Path, typer.Option(help="Where no publisher runs here: the update goes here.")] = Path(
+        "-"
+    ),
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Revoke one of this node's keys. Nothing signed by it is believed any more, whatever its date."""
+    _publish({kid: because}, reason, out, as_json, config, as_node)
+
+
+def _publish(
+    revoked: dict[str, str], reason: str, out: Path, as_json: bool, config: Path | None, as_node: str | None
+) -> None:
+    async def act(node: "Runtime") -> "bytes | None":
+        from gateway.cli.federation_acts import publish_own
+
+        if not revoked.keys() <= {key.kid for key in node.keys.public()}:
+            raise Problem("not_found", expression="KID", hint="carepact keys list")
+        return await publish_own(node, revoked, act_now(node, reason))
+
+    data = with_node(config, as_node, act)
+    if data is not None:
+        write_file(out, data, "--out")
+    said = "published" if data is None else f"written: at the publisher, carepact directory take {out}"
+    if data is None or str(out) != "-":
+        _done({"done": "published" if data is None else "written"}, as_json, said)
+
+
+def suspend(
+    id: str,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Stop a member for a while. Its keys stay, and nothing of it is believed."""
+    _set_status(id, "suspended", reason, as_json, config, as_node)
+
+
+def restore(
+    id: str,
+    reason: ReasonOption,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Let a suspended member in again."""
+    _set_status(id, "active", reason, as_json, config, as_node)
+
+
+def _set_status(
+    id: str, status: str, reason: str, as_json: bool, config: Path | None, as_node: str | None
+) -> None:
+    async def act(node: "Runtime") -> None:
+        from gateway.cli.federation_acts import change_status
+
+        await change_status(node, id, status, act_now(node, reason))
+
+    with_node(config, as_node, act)
+    _done({"id": id, "done": status}, as_json, f"{id} is {status}: members see it at their next refresh")
+
+
+def _identifiers(texts: list[str]) -> tuple[tuple[str, str], ...]:
+    pairs = [text.partition("|") for text in texts]
+    if not all(system and value for system, _, value in pairs):
+        raise Problem("invalid", expression="--identifier", hint="SYSTEM|VALUE")
+    return tuple((system, value) for system, _, value in pairs)
+
+
+def _told(pinned: "Pinned", as_json: bool, **about: str) -> None:
+    if as_json:
+        emit_json({"root": str(pinned.root), "root_sha256": pinned.sha256, "mirror": pinned.mirror} | about)
+        return
+    say("the configuration, instead of directory.members:\n")
+    say("[directory]")
+    say(f'root = "{pinned.root}"\nroot_sha256 = "{pinned.sha256}"\nmirrors = ["{pinned.mirror}"]\n')
+
+
+def _done(row: dict[str, Any], as_json: bool, said: str) -> None:
+    if as_json:
+        emit_json(row)
+    else:
+        say(said)

@@ -1,0 +1,161 @@
+"""The operator's desk of a federation: its keys, and what it publishes (trust-and-ledger.md 6).
+
+    <desk>/repository/           what mirrors serve: metadata/, targets/
+    <desk>/operator/, publisher/ keys under the node's KEK
+    <desk>/holders/<n>/          keys of one root holder under a KEK of their own: to be taken offline
+
+Every change is advanced over before a file is written, as a member would: what members refuse stays here.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gateway.directory.folder import files_from_folder, write_files
+from gateway.directory.interface import DirectoryRefused
+from keys.errors import TrustRefused
+from keys.federation.advance import begin
+from keys.federation.author import Keyring, Pair
+from keys.federation.documents import Federation, Registered, Registry
+from keys.federation.repository import Repository, found
+from keys.federation.signer import PAIR, StoreSigner, online_from_store, pair_from_store
+from keys.interface import Entropy, KeyStore, KeyWrapper
+from keys.store.file import FileKeyStore
+from keys.store.wrapper import create_kek_file, wrapper_from
+
+YEAR = 365 * 86_400
+FIRST = "metadata/1.root.json"
+
+
+class Desk:
+    """The desk of one folder. Methods raise `DirectoryRefused` with a constant text."""
+
+    def __init__(self, folder: Path, wrapper: KeyWrapper, entropy: Entropy) -> None:
+        self._folder = folder
+        self._wrapper = wrapper
+        self._entropy = entropy
+
+    @property
+    def repository_folder(self) -> Path:
+        """What is served to members."""
+        return self._folder / "repository"
+
+    def exists(self) -> bool:
+        """Whether a federation was founded here."""
+        return (self.repository_folder / FIRST).exists()
+
+    def fingerprint(self) -> str:
+        """SHA-256 of `1.root.json`, hex: what applicants pin."""
+        return hashlib.sha256((self.repository_folder / FIRST).read_bytes()).hexdigest()
+
+    def found(self, federation: Federation, holders: int, wanted: int, now: int) -> str:
+        """Keys of every role, the first metadata; the fingerprint of the root."""
+        if self._folder.exists():
+            raise DirectoryRefused("a federation was founded here already")
+        stores = [self._holder(number, now) for number in range(1, holders + 1)]
+        for name in ("operator", "publisher"):
+            make_pair(self._store(name), now)
+        keyring = Keyring(
+            [_public(store, now) for store in stores],
+            wanted,
+            _public(self._store("operator"), now),
+            [self._publisher(now).public_key],
+        )
+        files = found(
+            federation, keyring, [pair_from_store(one, at=now) for one in stores], self._operator(now), now
+        )
+        write_files(self.repository_folder, files)
+        self._add(self._repository().publish(self._publisher(now), now))
+        return self.fingerprint()
+
+    def admit(self, id: str, registered: Registered, pair: Pair, own: Mapping[str, bytes], now: int) -> None:
+        """A new member, or one that comes back with other keys, with its own files."""
+        self._register({id: (registered, pair)}, now, own)
+
+    def set_status(self, id: str, status: str, now: int) -> None:
+        """Suspend or restore a member; `removed` takes it out of the registry."""
+        held = self.registry().get(id)
+        if held is None:
+            raise DirectoryRefused("no such member")
+        if status == "removed":
+            self._register({id: None}, now, {})
+            return
+        changed = Registered(
+            held.name,
+            held.kind,
+            held.identifiers,
+            held.admitted,
+            "active" if status == "active" else "suspended",
+        )
+        self._register({id: (changed, None)}, now, {})
+
+    def take(self, id: str, own: Mapping[str, bytes], now: int) -> None:
+        """A member's newer role and record."""
+        self._add(self._asked(lambda repository: repository.put_member(id, own, self._publisher(now), now)))
+
+    def stamp(self, now: int) -> None:
+        """Timestamp again; and the snapshot, before it expires."""
+        self._add(self._asked(lambda repository: repository.publish(self._publisher(now), now)))
+
+    def registry(self) -> Registry:
+        """Who is registered, as published."""
+        return self._repository().current().registry
+
+    def _register(
+        self, changes: Mapping[str, tuple[Registered, Pair | None] | None], now: int, own: Mapping[str, bytes]
+    ) -> None:
+        operator, publisher = self._operator(now), self._publisher(now)
+        self._add(
+            self._asked(lambda repository: repository.register(changes, operator, publisher, now, added=own))
+        )
+
+    def _asked(self, change: Callable[[Repository], dict[str, bytes]]) -> dict[str, bytes]:
+        try:
+            return change(self._repository())
+        except TrustRefused as refused:
+            raise DirectoryRefused(f"members would refuse this: {refused}") from None
+
+    def _add(self, files: Mapping[str, bytes]) -> None:
+        try:
+            write_files(self.repository_folder, files)
+        except OSError:
+            raise DirectoryRefused("the repository cannot be written") from None
+
+    def _repository(self) -> Repository:
+        files = files_from_folder(self.repository_folder)
+        if FIRST not in files:
+            raise DirectoryRefused("no federation was founded here: carepact directory init")
+        return Repository(files, begin(files[FIRST], hashlib.sha256(files[FIRST]).hexdigest()))
+
+    def _holder(self, number: int, now: int) -> KeyStore:
+        folder = self._folder / "holders" / str(number)
+        create_kek_file(folder / "kek", self._entropy)
+        store = FileKeyStore(folder / "keys", wrapper_from(f"file:{folder / 'kek'}"), self._entropy)
+        make_pair(store, now)
+        return store
+
+    def _store(self, name: str) -> KeyStore:
+        return FileKeyStore(self._folder / name, self._wrapper, self._entropy)
+
+    def _operator(self, now: int) -> tuple[StoreSigner, StoreSigner]:
+        return pair_from_store(self._store("operator"), at=now)
+
+    def _publisher(self, now: int) -> StoreSigner:
+        return online_from_store(self._store("publisher"), at=now)
+
+
+def make_pair(store: KeyStore, now: int) -> None:
+    """A `directory` pair, unless the store has a live one."""
+    from keys.errors import UnknownKey
+    from keys.lifecycle import newest
+
+    for alg in PAIR:
+        try:
+            newest(store.public(), "directory", alg, now)
+        except UnknownKey:
+            store.create("directory", alg, nbf=now - 60, exp=now + 5 * YEAR)
+
+
+def _public(store: KeyStore, now: int) -> Pair:
+    first, second = pair_from_store(store, at=now)
+    return first.public_key, second.public_key

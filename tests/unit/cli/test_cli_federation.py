@@ -1,0 +1,240 @@
+"""A federation from the command line: founded, joined, admitted, refreshed, and what is refused on the way."""
+
+import json
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+WHY = ("--reason", "met on 12 May")
+
+
+def configured(home, told):
+    """The node's configuration as `init` or `join` said it should be."""
+    text = home.config.read_text()
+    section = "".join(
+        f"{name} = {json.dumps(value)}\n"
+        for name, value in (
+            ("root", told["root"]),
+            ("root_sha256", told["root_sha256"]),
+            ("mirrors", [told["mirror"]]),
+        )
+    )
+    home.config.write_text(re.sub(r"(?s)\[directory\]\n.*?\n\n", f"[directory]\n{section}\n", text))
+
+
+@pytest.fixture
+def south(home, tmp_path):
+    """A second node with keys of its own, made from the command line."""
+    folder = tmp_path / "south"
+    folder.mkdir()
+    node = replace(home, folder=folder, me="south.example")
+    text = home.config.read_text().replace("north.example", "south.example")
+    node.config.write_text(
+        re.sub(r"(?s)\[directory\]\n.*?\n\n", '[directory]\nmembers = "members.json"\n\n', text)
+    )
+    assert node("keys", "list").code in (0, 9)
+    return node
+
+
+@pytest.fixture
+def north(home):
+    """The node that founds: its federation is configured."""
+    said = home(
+        "directory",
+        "init",
+        "test.federation",
+        "--name",
+        "North",
+        "--kind",
+        "gp",
+        "--holders",
+        "3",
+        *WHY,
+        "--json",
+    )
+    assert said.code == 0, said.err
+    configured(home, said.json)
+    return home
+
+
+@pytest.fixture
+def make_keys():
+    """Signing and log keys for a node that has none."""
+    import os
+
+    from gateway.bootstrap import open_kek, system_clock
+    from gateway.config import load
+    from gateway.directory.own import found_member
+    from keys.store.file import FileKeyStore
+
+    def make(home):
+        settings = load(home.config)
+        store = FileKeyStore(settings.node.state / "keys", open_kek(settings, os.urandom), os.urandom)
+        found_member(store, home.folder / "members.json", home.me, int(system_clock().timestamp()))
+
+    return make
+
+
+def test_two_nodes_know_each_other_in_seconds(north, south, make_keys):
+    """init, join, admit, two refreshes: both believe both, under the same root, and the ledger has it all."""
+    make_keys(south)
+    started = time.monotonic()
+    about = north("directory", "status", "--json").json
+    assert about["root"] == "version 1, 2 of 3 holders" and about["members"] == ["north.example"]
+    pin = _pin(north)
+    mirror = str(north.folder / "state" / "federation" / "repository")
+    file = south.folder / "join.json"
+    joined = south("directory", "join", mirror, "--root-sha256", pin, "--out", str(file), *WHY, "--json")
+    assert joined.code == 0, joined.err
+    configured(south, joined.json)
+    admitted = north("directory", "admit", str(file), "--kind", "hospital", "--name", "Süd", *WHY,
+                     "--identifier", "https://example.org/org|S1", "--fingerprint", joined.json["fingerprint"])  # fmt: skip
+    assert admitted.code == 0, admitted.err
+    assert south("directory", "refresh").code == 0
+    for node in (north, south):
+        assert node("directory", "status", "--json").json["members"] == ["north.example", "south.example"]
+        assert "south.example" in node("directory", "list").out
+        assert node("audit", "verify").code == 0
+    assert time.monotonic() - started < 60  # of work it is a second or two; this machine may be busy
+    kinds = {row["id"] for row in south("directory", "list", "--json").rows}
+    assert kinds == {"north.example", "south.example"}
+
+
+def _pin(home):
+    return re.search('root_sha256 = "([0-9a-f]{64})"', home.config.read_text())[1]
+
+
+@pytest.fixture
+def joined(north, south, make_keys):
+    """Both nodes in the federation."""
+    make_keys(south)
+    mirror = str(north.folder / "state" / "federation" / "repository")
+    file = south.folder / "join.json"
+    said = south(
+        "directory", "join", mirror, "--root-sha256", _pin(north), "--out", str(file), *WHY, "--json"
+    )
+    configured(south, said.json)
+    assert north("directory", "admit", str(file), "--kind", "hospital", "--name", "South", *WHY,
+                 "--fingerprint", said.json["fingerprint"]).code == 0  # fmt: skip
+    assert south("directory", "refresh").code == 0
+    return north, south
+
+
+def test_a_member_changes_its_own_record_and_nobody_elses(joined):
+    """A new key, published by hand: the operator takes it, an older or altered update is refused."""
+    north, south = joined
+    update = south.folder / "update.json"
+    assert south("directory", "publish", "--out", str(update), *WHY).code == 0
+    first = update.read_bytes()
+    assert north("directory", "take", str(update), *WHY).code == 0
+    again = north("directory", "take", str(update), *WHY)
+    assert again.code == 5 and "version" in again.err
+    assert south("directory", "refresh").code == 0
+    assert south("directory", "publish", "--out", str(update), *WHY).code == 0
+    assert update.read_bytes() != first
+    altered = json.loads(update.read_text())
+    path = next(path for path in altered["files"] if path.startswith("targets/"))
+    altered["files"][path] = altered["files"][path][:-2] + "AA"
+    update.write_text(json.dumps(altered))
+    assert north("directory", "take", str(update), *WHY).code in (2, 5)
+    as_north = json.loads(first) | {"id": "north.example"}
+    update.write_text(json.dumps(as_north))
+    assert north("directory", "take", str(update), *WHY).code in (2, 5)
+
+
+def test_a_revoked_key_is_believed_by_nobody_any_more(joined):
+    """DIR-07: after `revoke` and a refresh no key of that id verifies, whatever the date of what it signed."""
+    north, south = joined
+    kid = next(
+        row["kid"]
+        for row in south("keys", "list", "--json").rows
+        if row["use"] == "sig" and row["kid"][:2] != "-h"
+    )
+    update = south.folder / "revoke.json"
+    assert south("directory", "revoke", "x" * 43, "--because", "compromised", *WHY).code == 4
+    assert south("directory", "revoke", kid, "--because", "compromised", "--out", str(update), *WHY).code == 0
+    assert north("directory", "take", str(update), *WHY).code == 0
+
+    async def key_of(node):
+        trust = node.node.directory().trust
+        member = trust.member("south.example")
+        key = next(key for key in member.keys if key.kid == kid)
+        return trust.key("south.example", key.alg, kid, at=key.nbf + 100), trust.owner(kid)
+
+    assert north.inside(key_of) == (None, "south.example")
+
+
+def test_suspended_restored_removed(joined):
+    """The operator's word reaches the others at their next refresh; nobody suspends the operator's own node."""
+    north, south = joined
+    for verb, members in (("suspend", 1), ("restore", 2), ("remove", 1)):
+        assert north("directory", verb, "south.example", *WHY).code == 0, verb
+        assert south("directory", "refresh").code == 0
+        assert len(south("directory", "status", "--json").json["members"]) == members
+    assert north("directory", "suspend", "north.example", *WHY).code == 2
+    assert north("directory", "suspend", "west.example", *WHY).code == 4
+
+
+def test_what_is_not_pinned_or_not_told_is_refused(north, south, make_keys):
+    """Another fingerprint, another file, another federation: exit codes, and nobody is admitted."""
+    make_keys(south)
+    mirror = str(north.folder / "state" / "federation" / "repository")
+    wrong = south("directory", "join", mirror, "--root-sha256", "0" * 64, *WHY)
+    assert wrong.code == 5 and "root" in wrong.err
+    nowhere = south("directory", "join", str(south.folder / "none"), "--root-sha256", _pin(north), *WHY)
+    assert nowhere.code == 8
+    file = south.folder / "join.json"
+    assert (
+        south("directory", "join", mirror, "--root-sha256", _pin(north), "--out", str(file), *WHY).code == 0
+    )
+    told = ("--kind", "gp", "--name", "S", *WHY)
+    assert north("directory", "admit", str(file), *told, "--fingerprint", "0" * 64).code == 5
+    held = json.loads(file.read_text())
+    import hashlib
+
+    for change in (
+        {"root": "0" * 64},
+        {"federation": "other"},
+        {"statement": held["statement"][:-8] + "AAAAAAAA"},
+    ):
+        data = json.dumps(held | change).encode()
+        file.write_bytes(data)
+        said = north(
+            "directory", "admit", str(file), *told, "--fingerprint", hashlib.sha256(data).hexdigest()
+        )
+        assert said.code == 2, said.err
+    assert north("directory", "status", "--json").json["members"] == ["north.example"]
+    assert south("directory", "publish", *WHY).code in (0, 5)
+    assert south("directory", "admit", str(file), *told, "--fingerprint", "0" * 64).code == 5
+
+
+def test_a_folder_is_verified_and_mirrored_without_a_node(joined, tmp_path, carepact):
+    """`mirror` writes what `verify` accepts and another node refreshes from; one changed byte is exit 6."""
+    north, south = joined
+    folder = tmp_path / "stick"
+    assert north("directory", "mirror", str(folder)).code == 0
+    pin = _pin(north)
+    good = carepact("directory", "verify", str(folder), "--root-sha256", pin, "--json")
+    assert good.code == 0 and good.json["members"] == ["north.example", "south.example"]
+    unpinned = carepact("directory", "verify", str(folder))
+    assert unpinned.code == 0 and "UNPINNED" in unpinned.err
+    assert south("directory", "refresh", "--from", str(folder)).code == 0
+    late = carepact("directory", "verify", str(folder), "--root-sha256", pin, "--now", "2000000000")
+    assert late.code == 6 and "expired" in late.err
+    stamp = folder / "metadata" / "timestamp.json"
+    stamp.write_bytes(stamp.read_bytes().replace(b'"version":', b'"version":1'))
+    bad = carepact("directory", "verify", str(folder), "--root-sha256", pin)
+    assert bad.code == 6 and "signature" in bad.err
+    assert south("directory", "refresh", "--from", str(folder)).code == 8
+    assert len(south("directory", "status", "--json").json["members"]) == 2
+
+
+def test_a_federation_is_not_changed_like_an_own_file(joined):
+    """`add` is for a node's own file: in a federation nobody admits a member alone."""
+    north, _ = joined
+    record = north.folder / "record.json"
+    assert north("keys", "member", "--out", str(record)).code == 0
+    said = north("directory", "add", str(record), *WHY)
+    assert said.code == 5 and "admit" in said.err
