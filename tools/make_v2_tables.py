@@ -20,6 +20,7 @@ MAPS = {
     "v2_administrative_sex": "AdministrativeSex",
     "v2_allergy_category": "AllergenType[AllergyIntoleranceCategory]",
     "v2_allergy_severity": "AllergySeverity[AllergyIntolerance.reaction.severity]",
+    "v2_allergy_status": "",
     "v2_allergy_type": "AllergyType",
     "v2_appointment_status": "FillerStatusCodes[Appointment]",
     "v2_completion_status": "CompletionStatus",

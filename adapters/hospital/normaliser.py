@@ -18,11 +18,11 @@ MEDIA_TYPE = "application/hl7-v2"
 _TABLES = tuple(
     f"v2_{name}"
     for name in (
-        "address_type address_use administrative_sex allergy_category allergy_severity allergy_type "
-        "appointment_status coding_systems completion_status confidentiality contact_role diagnosis_type "
-        "document_availability document_completion encounter_class encounter_event encounter_status "
-        "interpretation marital_status name_use observation_status order_control order_status relationship "
-        "report_status telecom_system telecom_use units"
+        "address_type address_use administrative_sex allergy_category allergy_severity allergy_status "
+        "allergy_type appointment_status coding_systems completion_status confidentiality contact_role "
+        "diagnosis_type document_availability document_completion encounter_class encounter_event "
+        "encounter_status interpretation marital_status name_use observation_status order_control "
+        "order_status relationship report_status telecom_system telecom_use units"
     ).split()
 )
 

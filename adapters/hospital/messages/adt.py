@@ -1,14 +1,19 @@
 """ADT of one patient: A01 and every event that shares its structure, and two of them that swap beds (A17)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from adapters.hospital.context import Context
+from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Person
+from adapters.hospital.message import Segment
 from adapters.hospital.messages.person import BASE, Known, attempt_in, map_relatives
 from adapters.hospital.segments.al1 import allergy_from_al1
 from adapters.hospital.segments.dg1 import condition_from_dg1
+from adapters.hospital.segments.iam import allergy_from_iam
+from adapters.hospital.segments.in1 import coverage_from_in1
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
+from adapters.hospital.segments.pr1 import procedure_from_pr1
 
 EVENTS = frozenset(
     """
@@ -16,7 +21,7 @@ EVENTS = frozenset(
     A32 A33 A38 A52 A53 A54 A55 A60
     """.split()
 )
-SEGMENTS = BASE | {"NK1", "AL1", "DG1", "OBX"}
+SEGMENTS = BASE | {"NK1", "AL1", "IAM", "DG1", "PR1", "IN1", "OBX"}
 
 
 def map_clinical(context: Context, person: Person, known: Known) -> None:
@@ -26,13 +31,19 @@ def map_clinical(context: Context, person: Person, known: Known) -> None:
 
 
 def map_facts(context: Context, person: Person, known: Known) -> None:
-    """NK1, AL1 and DG1, wherever they stand."""
+    """NK1, AL1, IAM, DG1, PR1 and IN1, wherever they stand."""
     map_relatives(context, person, known)
-    for al1 in person.all("AL1"):
-        attempt_in(context, known.patient, al1, partial(allergy_from_al1, context, al1, known.patient))
-    for dg1 in person.all("DG1"):
-        build = partial(condition_from_dg1, context, dg1, known.patient, known.encounter)
-        attempt_in(context, known.patient, dg1, build)
+    patient, visit = known.patient, known.encounter
+    builders: tuple[tuple[str, Callable[[Segment], Draft | None]], ...] = (
+        ("AL1", lambda one: allergy_from_al1(context, one, patient)),
+        ("IAM", lambda one: allergy_from_iam(context, one, patient)),
+        ("DG1", lambda one: condition_from_dg1(context, one, patient, visit)),
+        ("PR1", lambda one: procedure_from_pr1(context, one, patient, visit)),
+        ("IN1", lambda one: coverage_from_in1(context, one, patient)),
+    )
+    for name, build in builders:
+        for segment in person.all(name):
+            attempt_in(context, patient, segment, partial(build, segment))
 
 
 def _observations(context: Context, person: Person, known: Known) -> None:

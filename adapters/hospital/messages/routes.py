@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
-from adapters.hospital.messages import adt, links, mdm, orders, oru, pharmacy, siu, vxu
+from adapters.hospital.messages import adt, links, mdm, orders, oru, pharmacy, ppr, siu, vxu
 from adapters.hospital.messages.person import BASE, Known
 
 Found = list[tuple[Known, Person]]
@@ -37,6 +37,7 @@ _ROUTES = {
     "OMP": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "ORM": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
+    "PPR": Route(ppr.SEGMENTS, _KEPT, ppr.EVENTS, ppr.map_problems),
     "RAS": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "RDE": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "RDS": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),

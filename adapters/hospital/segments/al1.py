@@ -31,27 +31,27 @@ def allergy_from_al1(context: Context, al1: Segment, patient: Draft) -> Draft | 
     code = concept_from_cwe(context, al1.first(3))
     if code is None:
         return None
-    code = _absence(code) or code
-    draft = context.draft("AllergyIntolerance", f"{patient.id}\x1f{_key_of(code)}")
+    code = absence_of(code) or code
+    draft = context.draft("AllergyIntolerance", f"{patient.id}\x1f{key_of(code)}")
     draft.put("clinicalStatus", {"coding": [{"system": _CLINICAL, "code": "active"}]})
     draft.assume(f"{al1.position}-3", "status", "active")
-    draft.put("type", _type(al1))
+    draft.put("type", type_from(al1))
     category = draft.code(al1.first(2), "v2_allergy_category", "category")
     draft.put("category", [category] if category else None)
     draft.put("code", code)
     draft.put("patient", patient.link())
     draft.put("onsetDateTime", draft.time(al1.first(6), "onsetDateTime"))
-    _reaction(draft, al1)
+    reaction_from(draft, al1)
     return context.add(draft)
 
 
-def _type(al1: Segment) -> str | None:
+def type_from(al1: Segment) -> str | None:
     """Type from AL1-2 without a second line about the same code: the category judges it."""
     found = concept_map("v2_allergy_type").get(("", al1.text(2).upper()))
     return found.code if found and found.code else None
 
 
-def _absence(code: JSON) -> JSON | None:
+def absence_of(code: JSON) -> JSON | None:
     """A coded or written "no known allergies" as the coded assertion of absence, the sender's words kept."""
     for coding in code.get("coding", ()):
         if coding.get("code") in _ABSENCES:
@@ -67,13 +67,14 @@ def _absence(code: JSON) -> JSON | None:
     return None
 
 
-def _key_of(code: JSON) -> str:
+def key_of(code: JSON) -> str:
+    """The substance as part of a key: its first code, else its words."""
     for coding in code.get("coding", ()):
         return f"{coding.get('system', '')}|{coding['code']}"
     return str(code["text"]).casefold()
 
 
-def _reaction(draft: Draft, al1: Segment) -> None:
+def reaction_from(draft: Draft, al1: Segment) -> None:
     """AL1-5 are manifestations, AL1-4 their severity; severity alone has a manifestation that is unknown."""
     shown = [words for element in al1.all(5) if (words := element.words())]
     severity = draft.code(al1.first(4), "v2_allergy_severity", "reaction.severity")

@@ -123,15 +123,16 @@ def priority_from(element: Element) -> str | None:
     return known
 
 
-def minutes_from(number: Element, units: Element) -> int | None:
+def minutes_from(number: Element, units: Element | None = None) -> int | None:
     """A duration whose units are minutes or hours, in minutes; without units, minutes (SCH-9, AIS-7)."""
     amount = number_from(number.text(1))
-    unit = _WRITTEN.get(units.text(1).upper()) if units.text(1) else "min"
+    unit = _WRITTEN.get(units.text(1).upper()) if units is not None and units.text(1) else "min"
     factor = {"min": 1, "h": 60}.get(unit or "")
     if amount is None or not factor or amount <= 0 or amount != int(amount):
         return None
     number.take(1)
-    units.take(1)
+    if units is not None:
+        units.take(1)
     return int(amount) * factor
 
 
