@@ -113,7 +113,7 @@ async def _listen(
 ) -> tuple[str, int]:
     first = together[0]
     host, _, port = (first.listen or "").rpartition(":")
-    tls = _tls(first)
+    tls = tls_of(first)
     plain_is_asked_for = all(one.unsafe_plain_mllp for one in together)
     if tls is None and host not in _LOOPBACK and not plain_is_asked_for:
         raise RefusedToStart(
@@ -148,7 +148,8 @@ def _limits(runtime: Runtime) -> Limits:
     )
 
 
-def _tls(settings: SourceSettings) -> SSLContext | None:
+def tls_of(settings: SourceSettings) -> SSLContext | None:
+    """The TLS of a feed's port; None if it has none. Raises `RefusedToStart`."""
     if settings.tls_cert is None or settings.tls_key is None:
         return None
     try:

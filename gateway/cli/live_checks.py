@@ -1,10 +1,12 @@
 """What `carepact doctor` looks at once the node is open: ledger, sources, agreements, clients."""
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.cli.checks import Check
+from gateway.cli.feed_check import check_feed
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
@@ -16,7 +18,7 @@ PATIENCE = 3.0
 
 async def live_checks(node: "Runtime") -> tuple[Check, ...]:
     """Checks over an open node; nothing is written."""
-    sources = await asyncio.gather(*(_source(one) for one in node.settings.sources))
+    sources = await asyncio.gather(*(_source(one, node.clock()) for one in node.settings.sources))
     if not sources:
         sources = [Check("sources", "warning", "there is none", "add [[sources]] to the configuration")]
     return (await _ledger(node), *sources, *await _agreements(node), await _clients(node))
@@ -36,8 +38,8 @@ async def _ledger(node: "Runtime") -> Check:
     return Check("ledger", "ok", f"{head.size} leaves, {signed} of them under a signed checkpoint")
 
 
-async def _source(one: "SourceSettings") -> Check:
-    """Whether a pull source accepts a connection; a feed is asked by nobody, it comes to us."""
+async def _source(one: "SourceSettings", now: datetime) -> Check:
+    """Whether a pull source accepts a connection."""
     name = f"source {one.id}"
     if one.path is not None:
         there = await asyncio.to_thread(one.path.is_file)
@@ -46,7 +48,7 @@ async def _source(one: "SourceSettings") -> Check:
             name, "ok" if there else "failed", said, "" if there else f"write it to sources.{one.id}.path"
         )
     if one.url is None:
-        return Check(name, "ok", f"feeds us on {one.listen} while the node serves")
+        return await asyncio.to_thread(check_feed, one, now)
     place = urlsplit(one.url)
     port = place.port or (443 if place.scheme == "https" else 80)
     try:
