@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now, decline
+from gateway.cli.consent_import import import_consents
 from gateway.cli.consent_questions import can, what_if, who_can
 from gateway.cli.noun import noun
 from gateway.cli.options import (
@@ -44,6 +45,9 @@ app = noun("Patients' consents: record, withdraw, list, show, and why a decision
 app.command(
     epilog="Example: carepact consent can --org O --role doctor --purpose TREAT --patient SYSTEM|VALUE"
 )(can)
+app.command("import", epilog="Example: carepact consent import FILE.csv --report OUT.jsonl --reason 'forms'")(
+    import_consents
+)
 app.command("who-can", epilog="Example: carepact consent who-can Observation/o1 --by org,purpose")(who_can)
 app.command("what-if", epilog="Example: carepact consent what-if --withdraw c-1f3a --since 90d")(what_if)
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")

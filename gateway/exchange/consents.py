@@ -24,6 +24,7 @@ from consent.fhir import (
 )
 from consent.instants import micros
 from consent.interface import StoredConsent
+from consent.record import ConsentView, consent_from_json
 from consent.store.sql import SQLConsentRegistry
 from gateway.audit import ledger
 from gateway.audit.interface import Entry
@@ -73,7 +74,7 @@ class Consents:
                 excepted=grant.excepted, custodians=grant.custodians, data_from=grant.data_from,
                 data_to=grant.data_to, until=grant.until, performer=subject,
             )  # fmt: skip
-            return self._put(connection, id, subject, document_to_bytes(document), act)
+            return self.put(connection, id, subject, document_to_bytes(document), act)
 
         return await self._write(unit, dry_run)
 
@@ -82,7 +83,7 @@ class Consents:
         id = f"c-{self._node.entropy(6).hex()}"
 
         def unit(connection: Connection) -> StoredConsent:
-            return self._put(connection, id, self._subject(connection, patient, act.at), document, act)
+            return self.put(connection, id, self.subject(connection, patient, act.at), document, act)
 
         return await self._write(unit, False)
 
@@ -93,7 +94,7 @@ class Consents:
             held = self._held(connection, id)
             if held.version != base:
                 raise Problem("stale")
-            return self._put(connection, id, held.subject, document, act, held)
+            return self.put(connection, id, held.subject, document, act, held)
 
         return await self._write(unit, False)
 
@@ -111,7 +112,7 @@ class Consents:
             changed = withdrawn(document) if only is None else narrowed(document, only)
             if changed == document:
                 return held
-            return self._put(connection, id, held.subject, document_to_bytes(changed), act, held)
+            return self.put(connection, id, held.subject, document_to_bytes(changed), act, held)
 
         return await self._write(unit, dry_run)
 
@@ -119,7 +120,7 @@ class Consents:
         """One version, the newest by default. Raises `not_found`."""
 
         def unit(connection: Connection) -> StoredConsent | None:
-            registry = self._registry(connection)
+            registry = self.registry(connection)
             return registry.current(id) if version is None else registry.version(id, version)
 
         found = await self._node.database.read(unit)
@@ -136,7 +137,7 @@ class Consents:
             if found.state == "ambiguous":
                 raise Problem("conflict", hint=_SHARED)
             persons = index.persons(found.person) if found.person else ()
-            return self._registry(connection).of_subjects(persons, as_of=at)
+            return self.registry(connection).of_subjects(persons, as_of=at)
 
         return await self._node.database.read(unit)
 
@@ -154,7 +155,7 @@ class Consents:
     async def _write(self, unit: Callable[[Connection], StoredConsent], dry_run: bool) -> StoredConsent:
         return await write_or_rehearse(self._node.database, unit, dry_run)
 
-    def _put(
+    def put(
         self,
         connection: Connection,
         id: str,
@@ -162,11 +163,13 @@ class Consents:
         document: bytes,
         act: Act,
         held: StoredConsent | None = None,
+        *,
+        quarantine: bool = False,
     ) -> StoredConsent:
-        """The first version, or the one after `held`: never recorded before it, also by a clock set back."""
+        """Inside a unit: the first version, or the one after `held`, never recorded before it. Leaf first."""
         node = self._node
         version, recorded = (1, act.at) if held is None else (held.version + 1, max(act.at, held.recorded))
-        view = admit(document, resolves=self.resolves, subject=subject)  # 1
+        view = self._admit(document, subject, quarantine)  # 1
         if view.given is not None and view.given > micros(recorded) + _SKEW:
             raise Uncomputable("Consent.dateTime", "is in the future: it would not bind now")
         vault = node.room(connection).vault
@@ -174,16 +177,25 @@ class Consents:
         entry = Entry("consent", int(act.at.timestamp()), person=subject, detail=detail)
         ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)  # 2
         stored = StoredConsent(id, version, subject, recorded, node.member, document)
-        self._registry(connection).put(stored)
+        self.registry(connection).put(stored)
         return stored
 
+    def _admit(self, document: bytes, subject: str, quarantine: bool) -> ConsentView:
+        """`quarantine`: what cannot be computed is stored all the same; it denies until it is repaired."""
+        try:
+            return admit(document, resolves=self.resolves, subject=subject)
+        except Uncomputable:
+            if not quarantine:
+                raise
+            return consent_from_json(document_from_bytes(document), patient=subject)
+
     def _held(self, connection: Connection, id: str) -> StoredConsent:
-        held = self._registry(connection).current(id)
+        held = self.registry(connection).current(id)
         if held is None:
             raise Problem("not_found", hint="carepact consent list --patient …")
         return held
 
-    def _subject(self, connection: Connection, patient: Identifier | str, at: datetime) -> str:
+    def subject(self, connection: Connection, patient: Identifier | str, at: datetime) -> str:
         if isinstance(patient, Identifier):
             return self._person(connection, patient, at)
         person = self._node.room(connection).index.person_of(patient)
@@ -197,7 +209,7 @@ class Consents:
         except AmbiguousPatient:
             raise Problem("conflict", hint=_SHARED) from None
 
-    def _registry(self, connection: Connection) -> SQLConsentRegistry:
+    def registry(self, connection: Connection) -> SQLConsentRegistry:
         return SQLConsentRegistry(connection, self._node.room(connection).vault)
 
     def resolves(self, reference: str) -> bool:
