@@ -4,50 +4,34 @@
 2. Asked about somebody (a pull): each Patient in it must be that person by the certain rule, else the whole
    original is quarantined `wrong-patient`, before the index has seen it.
    The same record of a source with no name in common and another birth date is another person's, filed under
-   the wrong number; so is one that answers a question under another national number than it had, and a visit,
-   order or result that is somebody else's on record (S24).
-3. Patients are linked, which gives the persons and the keys that records are sealed under.
-4. Contributions are stored; the store folds by resource.
-5. What a hospital's messages say of one resource is folded: what a later message does not mention stays, and
-   silence never lowers a mark. Out of order, the whole history of its key is folded again.
+   the wrong number; so is one that answers a question under another national number than it had.
+   What a hospital's message may not do on record is refused (admission.py: S12, S24).
+3. What a hospital's messages say of one resource is folded (folding.py): what a later message does not
+   mention stays, and silence never lowers a mark. Patients are linked as they stand after that, which gives
+   the persons and the keys that records are sealed under.
+4. Contributions are stored, then the folded state.
 A unit that fails by a defect of ours is undone alone and quarantined; a database error is not caught here.
 """
 
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters import codec
-from adapters.hospital import fold
-from adapters.interface import Identifier, Source, SourceBatch
+from adapters.hospital.refusal import parked
+from adapters.interface import SourceBatch
 from adapters.times import instant
+from gateway.intake.admission import admitted
+from gateway.intake.folding import Folding, held_of
 from gateway.intake.interface import Digest
-from gateway.intake.prepare import Piece, Prepared
+from gateway.intake.prepare import Piece, Taken
 from gateway.logs import log
 from gateway.records import match
-from gateway.records.interface import JSON, Contribution, KeyErased, Record
+from gateway.records.interface import JSON, Contribution, KeyErased
 from gateway.records.room import Room
-
-_MOST = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """An original that is kept, and what its normaliser made of it."""
-
-    intake: str
-    arrival: int
-    source: Source
-    at: datetime
-    batch: SourceBatch
-    prepared: Prepared
-    asked: tuple[Identifier, ...] = ()
-    person: str | None = None
-    """Whom a pull was about; None: whoever `asked` leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +40,8 @@ class Effect:
 
     quarantine: str | None = None
     persons: tuple[str, ...] = ()
+    batch: SourceBatch | None = None
+    """What was made of it in the end, where that is not what its normaliser said."""
 
     @property
     def person(self) -> str | None:
@@ -96,21 +82,32 @@ def _enter(room: Room, taken: Taken, digest: Digest) -> Effect:
         expected = room.index.person_of(expected)
         if any(room.index.preview(one, **where) != expected for one in taken.prepared.patients):
             return Effect("wrong-patient")
-    before = {ref: room.records.current(ref) for ref in _folded_refs(taken)}
-    mixed_up = any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients)
-    if mixed_up or _takes_over(room, taken, before, where):
-        log.error("wrong_patient", source=source.id, intake=taken.intake)
-        return Effect("wrong-patient")
+    if any(_is_mixed_up(room, one, where, expected) for one in taken.prepared.patients):
+        return _refused(taken, "wrong-patient")
+    held = held_of(room, taken)
+    taken = admitted(room, taken, held, digest)
+    if taken.batch.quarantine:
+        return _refused(taken, taken.batch.quarantine)
+    folded = Folding(room, taken, held, digest)
     persons = {
-        f"Patient/{one['id']}": room.index.link(one, **where, at=taken.at).person
+        ref: room.index.link(folded.patient(one), **where, at=taken.at).person
         for one in taken.prepared.patients
+        for ref in (f"Patient/{one['id']}",)
     }
     contributions = [_contribution(room, taken, piece, persons) for piece in taken.prepared.pieces]
-    put = room.records.put(contributions, seen=instant(taken.at))
-    for piece in taken.prepared.pieces:
-        if piece.ref in before and piece.ref not in put.created:
-            _fold(room, taken, piece, None if piece.ref in put.older else before[piece.ref], digest)
-    return Effect(None, tuple(dict.fromkeys(persons.values())))
+    folded.keep(room.records.put(contributions, seen=instant(taken.at)))
+    batch = replace(taken.batch, losses=folded.losses())
+    return Effect(None, tuple(dict.fromkeys(persons.values())), batch)
+
+
+def _refused(taken: Taken, reason: str) -> Effect:
+    """Nothing of it entered a record, and every value of a hospital's message has its line."""
+    if reason == "wrong-patient":
+        log.error("wrong_patient", source=taken.source.id, intake=taken.intake)
+    batch = taken.batch
+    if taken.source.kind == "hospital" and batch.quarantine is None:
+        batch = parked(batch, reason)
+    return Effect(reason, batch=batch)
 
 
 def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str], asked: str | None) -> bool:
@@ -123,22 +120,6 @@ def _is_mixed_up(room: Room, patient: JSON, where: Mapping[str, str], asked: str
     # A feed may correct a number by its own messages; an answer about one person never renumbers another.
     renumbered = asked is not None and match.has_another_number(before, now)
     return renumbered or match.is_somebody_else(before, now)
-
-
-def _takes_over(
-    room: Room, taken: Taken, before: Mapping[str, Record | None], where: Mapping[str, str]
-) -> bool:
-    """Whether a visit, order or result that is one person's on record would become another's (S24).
-
-    Neither record is changed: which of the two is right is for a person to say. Moves say so themselves.
-    """
-    held = {
-        ref: record.patient for ref, record in before.items() if record and not ref.startswith("Patient/")
-    }
-    if not held:
-        return False
-    own = {room.index.preview(one, **where) for one in taken.prepared.patients}
-    return any(room.index.person_of(patient) not in own for patient in held.values())
 
 
 def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str]) -> Contribution:
@@ -158,39 +139,8 @@ def _contribution(room: Room, taken: Taken, piece: Piece, persons: dict[str, str
         patients=piece.patients,
         key=key,
         event_time=taken.batch.event_time,
-        sequence=max(-_MOST, min(taken.batch.sequence, _MOST)),
+        sequence=taken.place(piece)[1],
         rank=piece.rank,
         arrival=taken.arrival,
+        act=piece.act,
     )
-
-
-def _folded_refs(taken: Taken) -> list[str]:
-    """Resources whose state is more than their latest contribution."""
-    if taken.source.kind != "hospital":
-        return []
-    return [p.ref for p in taken.prepared.pieces if p.ref.partition("/")[0] in fold.FOLDED]
-
-
-def _fold(room: Room, taken: Taken, piece: Piece, before: Record | None, digest: Digest) -> None:
-    """Fold what happened now onto the state before; the whole history when it came out of order (None)."""
-    latest = codec.decode_own(piece.body)
-    if before is not None:
-        said = [
-            fold.Contribution("", 0, 0, codec.decode_own(before.body)),
-            fold.Contribution("~", 0, 0, latest),
-        ]
-        newest = piece.body
-    else:
-        history = room.records.history(piece.ref)
-        said = [
-            fold.Contribution(one.event_time, one.sequence, one.arrival, codec.decode_own(one.body))
-            for one in history
-        ]
-        newest = max(zip(history, said, strict=True), key=lambda pair: fold.order_of(pair[1]))[0].body
-    state = fold.fold(said)[piece.ref]
-    body = codec.encode(state)
-    if body == newest:
-        room.records.amend(piece.ref, None)
-        return
-    facts = digest(state, custodian=taken.source.custodian, patients=())
-    room.records.amend(piece.ref, body, facts, new_version=before is None)

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from adapters.interface import Normaliser, Original, Source, SourceBatch
 from adapters.losses import unreadable
-from gateway.intake.apply import Effect, Taken, apply
+from gateway.intake.apply import Effect, apply
 from gateway.intake.interface import Digest, Kept
 from gateway.intake.losses import add_losses
-from gateway.intake.prepare import Prepared, prepare
+from gateway.intake.prepare import Prepared, Taken, prepare
 from gateway.intake.shape import ShapeSampling
 from gateway.intake.sql import Originals
 from gateway.logs import log
@@ -70,7 +70,8 @@ class Desk:
         ack: bytes | None = None,
     ) -> None:
         """Inside the same unit of work: ledger lines, state and acknowledgement."""
-        losses = replace(taken.batch.losses, entries=taken.batch.losses.entries + taken.prepared.remarks)
+        made = (effect.batch or taken.batch).losses
+        losses = replace(made, entries=made.entries + taken.prepared.remarks)
         add_losses(connection, taken.intake, losses.entries)
         Originals(connection, room.vault).settle(
             taken.intake,

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from adapters.interface import Original, Source
 from adapters.registry import normaliser_of
 from adapters.times import instant
-from gateway.intake.apply import Taken
 from gateway.intake.desk import Desk, required
+from gateway.intake.prepare import Taken
 from gateway.records.room import Room
 
 

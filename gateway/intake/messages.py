@@ -24,9 +24,10 @@ from adapters.hospital.normaliser import MEDIA_TYPE
 from adapters.interface import Normaliser, Original, Source
 from adapters.times import instant
 from gateway.errors import Problem
-from gateway.intake.apply import Effect, Taken
+from gateway.intake.apply import Effect
 from gateway.intake.desk import Desk, required
 from gateway.intake.handed_on import Document, documents_of, enter_documents
+from gateway.intake.prepare import Taken
 from gateway.intake.sql import Originals
 from gateway.logs import log
 from gateway.records.interface import KeyErased, SealBroken
@@ -34,6 +35,7 @@ from gateway.records.interface import KeyErased, SealBroken
 NO_TEST_MESSAGES = Verdict("AR", "202", "MSH[1]-11")
 REUSED_CONTROL = Verdict("AR", "205", "MSH[1]-10")
 WRONG_PATIENT = Verdict("AE", "204", "PID[1]-3")
+MERGE_CYCLE = Verdict("AE", "204", "MRG[1]-1")
 NOT_APPLIED = Verdict("AE", "100", "MSH[1]")
 
 
@@ -195,4 +197,6 @@ def _verdict(taken: Taken, effect: Effect) -> Verdict:
         return WRONG_PATIENT
     if effect.quarantine in ("mapping-defect", "erased"):
         return NOT_APPLIED
-    return verdict_of(replace(taken.batch, quarantine=effect.quarantine))
+    if effect.quarantine == "merge-cycle":
+        return MERGE_CYCLE
+    return verdict_of(replace(effect.batch or taken.batch, quarantine=effect.quarantine))

@@ -6,10 +6,12 @@ Done before the unit of work, so that the writer only writes.
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from adapters import codec
-from adapters.interface import SourceBatch
+from adapters.hospital.acts import act_from_bytes
+from adapters.hospital.fold import rank_of
+from adapters.interface import Identifier, Source, SourceBatch
 from adapters.losses import LossEntry
 from gateway.intake.interface import Digest
 from gateway.records.interface import JSON
@@ -20,12 +22,6 @@ UNPATIENTED = frozenset(
 )
 """Types that are nobody's: shared by the records of all patients that they occur with."""
 _ABOUT = ("subject", "patient", "beneficiary", "individual")
-_RANK = {
-    status: rank
-    for rank, status in enumerate(
-        "registered preliminary partial final amended corrected cancelled entered-in-error".split(), 1
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,10 @@ class Piece:
     patients: tuple[str, ...]
     shared: bool
     rank: int
+    act: bytes = b""
+
+
+_MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,26 @@ class Prepared:
     remarks: tuple[LossEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An original that is kept, and what its normaliser made of it."""
+
+    intake: str
+    arrival: int
+    source: Source
+    at: datetime
+    batch: SourceBatch
+    prepared: Prepared
+    asked: tuple[Identifier, ...] = ()
+    person: str | None = None
+    """Whom a pull was about; None: whoever `asked` leads to."""
+
+    def place(self, piece: Piece) -> tuple[str, int, int, int]:
+        """Where among the events of its key a piece stands."""
+        sequence = max(-_MOST, min(self.batch.sequence, _MOST))
+        return self.batch.event_time, sequence, piece.rank, self.arrival
+
+
 def prepare(batch: SourceBatch, *, intake: str, custodian: str, digest: Digest) -> Prepared:
     """Pieces of a batch. Of two resources with one id that differ the later stands, with a remark."""
     resources = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
@@ -58,7 +78,8 @@ def prepare(batch: SourceBatch, *, intake: str, custodian: str, digest: Digest) 
     pieces: dict[str, Piece] = {}
     remarks: list[LossEntry] = []
     for resource in resources:
-        piece = _piece(resource, everybody, intake, custodian, digest)
+        act = batch.acts.get(f"{resource['resourceType']}/{resource['id']}", b"")
+        piece = _piece(resource, everybody, intake, custodian, digest, act)
         known = pieces.get(piece.ref)
         if known is not None and known.content != piece.content:
             remarks.append(LossEntry("", 1, "assumed", "no-key", resource=piece.ref))
@@ -66,7 +87,9 @@ def prepare(batch: SourceBatch, *, intake: str, custodian: str, digest: Digest) 
     return Prepared(patients, tuple(pieces.values()), tuple(remarks))
 
 
-def _piece(resource: JSON, everybody: tuple[str, ...], intake: str, custodian: str, digest: Digest) -> Piece:
+def _piece(
+    resource: JSON, everybody: tuple[str, ...], intake: str, custodian: str, digest: Digest, act: bytes
+) -> Piece:
     kind = resource["resourceType"]
     ref = f"{kind}/{resource['id']}"
     own = (ref,) if kind == "Patient" else tuple(_patients_of(resource))
@@ -75,18 +98,13 @@ def _piece(resource: JSON, everybody: tuple[str, ...], intake: str, custodian: s
     return Piece(
         ref=ref,
         body=body,
-        content=hashlib.sha256(body.replace(intake.encode(), b"")).digest(),
+        content=hashlib.sha256(body.replace(intake.encode(), b"") + act).digest(),
         digest=digest(resource, custodian=custodian, patients=() if own or shared else everybody),
         patients=own or everybody,
         shared=shared,
-        rank=rank_of(resource),
+        rank=rank_of(resource, act_from_bytes(act)),
+        act=act,
     )
-
-
-def rank_of(resource: Mapping[str, Any]) -> int:
-    """Rank of a result's status (normalisation.md S21), 0 for other words."""
-    status = resource.get("status")
-    return _RANK.get(status, 0) if isinstance(status, str) else 0
 
 
 def _patients_of(resource: JSON) -> Iterable[str]:

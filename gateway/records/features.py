@@ -63,6 +63,8 @@ class Features:
     """One of several of one birth."""
     replaced: bool = False
     """The source itself says that another Patient of its own stands in the place of this one."""
+    merged: frozenset[str] = frozenset()
+    """`Patient/id` that the source says it replaces or is replaced by; a mere `seealso` is none."""
 
 
 def features_from_patient(patient: Mapping[str, Any], *, custodian: str, source: str) -> Features:
@@ -87,6 +89,7 @@ def features_from_patient(patient: Mapping[str, Any], *, custodian: str, source:
         died=_day(patient.get("deceasedDateTime")),
         alive=_day(_meta(patient).get("lastUpdated")) if patient.get("deceasedBoolean") is False else "",
         multiple=_multiple(patient),
+        merged=frozenset(_merged(patient)),
         replaced=any(link.get("type") == "replaced-by" for link in _maps(patient.get("link"))),
     )
 
@@ -113,6 +116,14 @@ def stands_for_none(value: str) -> bool:
     """Nothing but blanks and hyphens, or one character four times or more."""
     characters = re.sub(r"[\s-]", "", value)
     return not characters or (len(characters) >= 4 and len(set(characters)) == 1)
+
+
+def _merged(patient: Mapping[str, Any]) -> Iterable[str]:
+    for link in _maps(patient.get("link")):
+        other = link.get("other")
+        reference = _text(other.get("reference")) if isinstance(other, Mapping) else ""
+        if link.get("type") in ("replaces", "replaced-by") and reference.startswith("Patient/"):
+            yield reference
 
 
 def _named(value: Any) -> Iterable[Named]:

@@ -2,7 +2,7 @@
 
 1. identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now;
 2. the neighbourhood: everybody who shares a token, and whoever shares one with those;
-3. `match.partition` says who is one person: a function of who is there, not of who came first;
+3. `kinship.partition` says who is one person: a function of who is there, not of who came first;
 4. a known person belongs to the group that has its oldest link; persons of one group are joined to the oldest
    (a pointer: taken back when the group breaks), and a group without one gets a new person;
 5. a person registered by identifier alone is adopted by the first group that has that identifier.
@@ -20,13 +20,15 @@ from adapters.interface import Identifier
 from adapters.times import instant
 from gateway.errors import Problem
 from gateway.records.interface import JSON, AmbiguousPatient, KeyErased, Link, Resolved
-from gateway.records.match import Features, Named, features_from_patient, is_placeholder, links, partition
+from gateway.records.kinship import partition
+from gateway.records.match import Features, Named, features_from_patient, is_placeholder, links
 from gateway.records.rows import IndexRows, LinkRow, PersonRow, person_id
 from gateway.records.vault import Vault
 from keys.interface import Entropy
 
 NEIGHBOURS = 64  # more people on one chain of identifiers: they identify nobody, nothing is linked
 _FEATURES = msgspec.json.Decoder(Features)
+_Neighbours = tuple[dict[str, LinkRow], dict[str, PersonRow]]
 
 
 @dataclass(slots=True)
@@ -128,15 +130,15 @@ class Index:
         self, ref: str, features: Features, tokens: Sequence[bytes]
     ) -> tuple[dict[str, LinkRow], list[_Group]]:
         """Steps 2 to 5, without writing: links that are there, and the groups as they should be."""
-        known, bare = self._neighbourhood(ref, tokens)
+        known, bare = self._neighbourhood(ref, features, tokens)
         people = {row.patient: self._features(row) for row in known.values()} | {ref: features}
         order = sorted(people, key=lambda p: (known[p].at if p in known else "~", p))
         if len(people) > NEIGHBOURS:
             order = [ref]
             known = {p: row for p, row in known.items() if p == ref}
             bare = {}
-        members = partition([people[p] for p in order], allow_test_patients=self._allow_test)
-        groups = [_Group([order[i] for i in group], []) for group in members]
+        members = partition({p: people[p] for p in order}, allow_test_patients=self._allow_test)
+        groups = [_Group(group, []) for group in members]
         of = {patient: group for group in groups for patient in group.patients}
         persons = self._rows.persons({row.person for row in known.values()})
         claimed: set[str] = set()
@@ -153,12 +155,10 @@ class Index:
                 adopter.registered = True
         return known, groups
 
-    def _neighbourhood(
-        self, ref: str, tokens: Sequence[bytes]
-    ) -> tuple[dict[str, LinkRow], dict[str, PersonRow]]:
-        """Links of everybody on the chain of shared identifiers, and registered persons without any link."""
+    def _neighbourhood(self, ref: str, features: Features, tokens: Sequence[bytes]) -> _Neighbours:
+        """Links of all on the chain of shared identifiers and merges; registered persons without one."""
         seen: set[bytes] = set(tokens)
-        owners = self._rows.owners(seen) | {ref}
+        owners = self._rows.owners(seen) | {ref} | features.merged
         rows: dict[str, LinkRow] = {}
         while len(rows) <= NEIGHBOURS:
             found = self._rows.links_of(owners - rows.keys())
@@ -167,9 +167,9 @@ class Index:
             rows |= found
             same = [person for row in found.values() for person in self.persons(row.person)]
             rows |= {row.patient: row for row in self._rows.links_to(same)}
-            more = {t for row in rows.values() for t in self._tokens(self._features(row))} - seen
-            seen |= more
-            owners |= self._rows.owners(more)
+            people = [self._features(row) for row in rows.values()]
+            more = {token for one in people for token in self._tokens(one)} - seen
+            seen, owners = seen | more, owners.union(self._rows.owners(more), *(p.merged for p in people))
         alone = self._rows.persons(owners)
         linked = {row.person for row in self._rows.links_to(alone)}
         return rows, {id: person for id, person in alone.items() if id not in linked}

@@ -95,6 +95,8 @@ class Contribution:
     rank: int = 0
     """Of two statuses at one time the higher wins (normalisation.md S21); 0 where there is no such status."""
     arrival: int = 0
+    act: bytes = b""
+    """What the original did beside saying the resource (cancel, delete, merge); opaque, part of `content`."""
 
     @property
     def order(self) -> tuple[str, int, int, int]:
@@ -117,6 +119,10 @@ class Record:
     event_time: str
     seen: str
     """Instant of the newest original that held it: the `as-of` of the completeness statement."""
+    order: tuple[str, int, int, int] = ("", 0, 0, 0)
+    """Of the contribution that is current."""
+    memory: bytes = b""
+    """What folding needs beside the body to go on from here; read by `current` alone."""
 
     @property
     def type(self) -> str:
@@ -136,6 +142,7 @@ class Version:
     sequence: int
     arrival: int
     body: bytes
+    act: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +181,23 @@ class RecordStore(Protocol):
 
     def history(self, ref: str) -> tuple[Version, ...]: ...
 
-    def amend(self, ref: str, body: bytes | None, digest: bytes = b"", *, new_version: bool = True) -> bool:
+    def amend(
+        self,
+        ref: str,
+        body: bytes | None,
+        digest: bytes = b"",
+        *,
+        memory: bytes = b"",
+        new_version: bool = True,
+    ) -> bool:
         """Show this state, folded from the history, instead of the latest contribution; None: the latest.
 
-        `new_version` False: it belongs to the version that `put` just made. Whether that changed anything.
+        `memory`: what does not show. `new_version` False: it belongs to the version that `put` just made.
+        Whether that changed anything.
         """
-        ...
+
+    def leave(self, ref: str, stays: Sequence[str]) -> None:
+        """The resource belongs to the records of these source Patients and to no other any more."""
 
     def retire(self, patients: Sequence[str], source: str, *, intakes: Sequence[str], seen: str) -> int:
         """A complete snapshot of `source` consists of `intakes`: what it no longer says becomes inactive.

@@ -11,8 +11,8 @@ An identifier that states no verification status counts as verified: the source 
 patient's own number says so. One that states another status than "present and verified" does not.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rapidfuzz.distance import JaroWinkler
@@ -101,29 +101,6 @@ def has_another_number(held: Features, said: Features) -> bool:
     return any(a.system == b.system and a.value != b.value for a in before for b in now) and not before & now
 
 
-def partition(people: Sequence[Features], *, allow_test_patients: bool = False) -> list[list[int]]:
-    """Groups of indexes that are one person each: joined by certain matches, however far.
-
-    A group in which any two are vetoed is no group: each stands alone until a person decides. So the result
-    depends on who is there, never on who came first.
-    """
-    group = list(range(len(people)))
-    vetoed: list[tuple[int, int]] = []
-    for i, one in enumerate(people):
-        for j in range(i):
-            found = compare(one, people[j], allow_test_patients=allow_test_patients)
-            if found.grade == "certain":
-                old, new = group[i], group[j]
-                group = [new if label == old else label for label in group]
-            elif found.veto and found.veto not in NO_CONTRADICTION:
-                vetoed.append((i, j))
-    broken = {group[i] for i, j in vetoed if group[i] == group[j]}
-    groups: dict[tuple[int, int], list[int]] = {}
-    for i, label in enumerate(group):
-        groups.setdefault((label, i if label in broken else -1), []).append(i)
-    return list(groups.values())
-
-
 def shared_numbers(a: Features, b: Features, allow_test: bool) -> set[Identifier]:
     """National numbers that both have and that may link."""
     return _national(a, allow_test) & _national(b, allow_test)
@@ -140,8 +117,10 @@ def _is_spelling(short: str, long: str) -> bool:
 
 def _veto(a: Features, b: Features, fields: Mapping[str, str], allow_test: bool) -> Veto | None:
     ours, theirs = _national(a, allow_test), _national(b, allow_test)
+    # A number that one of them lists as a former one is no contradiction to the other that still bears it.
+    shared = _national(a, allow_test, former=True) & _national(b, allow_test, former=True)
     for system in {n.system for n in ours} & {n.system for n in theirs}:
-        if not any(n.system == system for n in ours & theirs):
+        if not any(n.system == system for n in shared):
             return "two-national-numbers"
     if fields["birthDate"] == "two-parts" and "differing" in (fields["family"], fields["given"]):
         return "birth-date-two-parts-and-name"
@@ -179,8 +158,9 @@ def _stands_for_nobody(one: Features) -> bool:
     return one.birth == _PLACEHOLDER_BIRTH or bool((one.family | one.given) & _PLACEHOLDER_NAMES)
 
 
-def _national(one: Features, allow_test: bool) -> set[Identifier]:
-    return {n.identifier for n in one.identifiers if links(n, allow_test_patients=allow_test)}
+def _national(one: Features, allow_test: bool, *, former: bool = False) -> set[Identifier]:
+    named = (replace(n, live=True) if former else n for n in one.identifiers)
+    return {n.identifier for n in named if links(n, allow_test_patients=allow_test)}
 
 
 def _live(one: Features) -> set[Identifier]:

@@ -99,6 +99,10 @@ class MemoryRecords:
             if known is None or row.seen >= known.seen:
                 self._members[(row.ref, row.patient)] = row
 
+    def leave(self, ref: str, stays: Sequence[str]) -> None:
+        gone = [key for key in self._members if key[0] == ref and key[1] not in stays]
+        self._members |= {key: replace(self._members[key], active=False) for key in gone}
+
     def retire(self, patients: Sequence[str], source: str, intakes: Sequence[str], seen: str) -> int:
         gone = [
             (key, row)

@@ -58,6 +58,8 @@ class RecordRow:
     folded: bytes | None = None
     """State that was folded from several contributions, sealed; None: the current contribution's body."""
     folded_digest: bytes | None = None
+    memory: bytes | None = None
+    """What a fold needs to go on and does not show, sealed."""
 
     @property
     def order(self) -> tuple[str, int, int, int]:
@@ -79,6 +81,7 @@ class ContributionRow:
     sha256: bytes
     body: bytes | None = None
     digest: bytes | None = None
+    act: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,10 @@ class RecordRows(Protocol):
 
     def touch(self, members: Sequence[MemberRow]) -> None:
         """Make members active, unless a newer original has spoken since."""
+        ...
+
+    def leave(self, ref: str, stays: Sequence[str]) -> None:
+        """Members of the resource other than these become inactive."""
         ...
 
     def retire(self, patients: Sequence[str], source: str, intakes: Sequence[str], seen: str) -> int:

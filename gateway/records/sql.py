@@ -85,6 +85,10 @@ class SQLRecords:
         ordered = sorted(members, key=lambda row: (row.ref, row.patient))
         self._connection.execute(_TOUCH, [asdict(row) for row in ordered])
 
+    def leave(self, ref: str, stays: Sequence[str]) -> None:
+        others = (record_member.c.ref == ref) & record_member.c.patient.not_in(stays)
+        self._connection.execute(update(record_member).where(others).values(active=False))
+
     def retire(self, patients: Sequence[str], source: str, intakes: Sequence[str], seen: str) -> int:
         still_said = exists().where(
             contribution.c.ref == record_member.c.ref, contribution.c.intake.in_(intakes)

@@ -61,9 +61,13 @@ class Records:
         ordered = sorted(newest.values(), key=lambda item: (item[0].custodian, item[0].source, item[0].ref))
         return tuple(self._opened(item) for item in ordered)
 
+    def hold(self, refs: Iterable[str]) -> None:
+        """Until the unit of work ends nobody else changes these resources."""
+        self._rows.get(refs)
+
     def current(self, ref: str) -> Record | None:
         found = self._rows.current(ref)
-        return self._opened(found) if found else None
+        return self._remembered(found) if found else None
 
     def history(self, ref: str) -> tuple[Version, ...]:
         rows = self._rows.history(ref)
@@ -72,28 +76,64 @@ class Records:
             for row in rows
             if row.body is not None
         }
+        acts = {
+            row.content: self._vault.open(row.key, row.act, _aad("act", row))
+            for row in rows
+            if row.act is not None
+        }
         return tuple(
-            Version(row.intake, row.event_time, row.sequence, row.arrival, bodies[row.content])
+            Version(
+                row.intake,
+                row.event_time,
+                row.sequence,
+                row.arrival,
+                bodies[row.content],
+                acts.get(row.content, b""),
+            )
             for row in rows
         )
 
-    def amend(self, ref: str, body: bytes | None, digest: bytes = b"", *, new_version: bool = True) -> bool:
+    def amend(
+        self,
+        ref: str,
+        body: bytes | None,
+        digest: bytes = b"",
+        *,
+        memory: bytes = b"",
+        new_version: bool = True,
+    ) -> bool:
         found = self._rows.current(ref)
         if found is None or (body is None and found[0].folded is None):
             return False
         record, said, _ = found
-        if body is not None and body == self._opened(found).body:
-            return False
-        row = replace(record, version=record.version + new_version, folded=None, folded_digest=None)
+        if body is not None:
+            held = self._remembered(found)
+            if (body, memory) == (held.body, held.memory):
+                return False
+        row = replace(
+            record, version=record.version + new_version, folded=None, folded_digest=None, memory=None
+        )
         if body is not None:
             folded = self._vault.seal(said.key, body, _aad("folded", said))
             row = replace(row, folded=folded)
             row = replace(row, folded_digest=self._vault.seal(said.key, digest, _aad("folded-digest", said)))
+            if memory:
+                row = replace(row, memory=self._vault.seal(said.key, memory, _aad("memory", said)))
         self._rows.update([row])
         return True
 
+    def leave(self, ref: str, stays: Sequence[str]) -> None:
+        self._rows.leave(ref, stays)
+
     def retire(self, patients: Sequence[str], source: str, *, intakes: Sequence[str], seen: str) -> int:
         return self._rows.retire(patients, source, intakes, seen)
+
+    def _remembered(self, found: Found) -> Record:
+        row, said, _ = found
+        opened = self._opened(found)
+        if row.memory is None:
+            return opened
+        return replace(opened, memory=self._vault.open(said.key, row.memory, _aad("memory", said)))
 
     def _sealed(self, c: Contribution, *, with_body: bool) -> ContributionRow:
         sha256 = hashlib.sha256(c.body).digest()
@@ -103,7 +143,9 @@ class Records:
         if not with_body:
             return row
         body = self._vault.seal(c.key, c.body, _aad("record", row))
-        return replace(row, body=body, digest=self._vault.seal(c.key, c.digest, _aad("digest", row)))
+        act = self._vault.seal(c.key, c.act, _aad("act", row)) if c.act else None
+        digest = self._vault.seal(c.key, c.digest, _aad("digest", row))
+        return replace(row, body=body, digest=digest, act=act)
 
     def _opened(self, found: Found) -> Record:
         record, said, member = found
@@ -125,6 +167,7 @@ class Records:
             intake=record.intake,
             event_time=record.event_time,
             seen=member.seen,
+            order=record.order,
         )
 
 
@@ -146,6 +189,7 @@ def _moved(row: RecordRow, c: Contribution) -> RecordRow:
         content=c.content,
         folded=None,
         folded_digest=None,
+        memory=None,
     )
 
 

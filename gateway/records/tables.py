@@ -71,6 +71,7 @@ record = Table(
     Column("content", LargeBinary(32), nullable=False),
     Column("folded", LargeBinary),
     Column("folded_digest", LargeBinary),
+    Column("memory", LargeBinary),
 )
 
 contribution = Table(
@@ -87,6 +88,7 @@ contribution = Table(
     Column("sha256", LargeBinary(32), nullable=False),
     Column("body", LargeBinary),
     Column("digest", LargeBinary),
+    Column("act", LargeBinary),
     Index("ix_contribution_intake", "intake"),
 )
 

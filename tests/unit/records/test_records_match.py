@@ -7,7 +7,8 @@ import pytest
 
 from adapters.identity import CHI_NUMBER, NHS_NUMBER
 from adapters.interface import Identifier
-from gateway.records.match import compare, features_from_patient, is_placeholder, partition
+from gateway.records.kinship import partition
+from gateway.records.match import compare, features_from_patient, is_placeholder
 
 A, B, C = "9990000018", "9990000026", "9990000034"
 
@@ -108,7 +109,8 @@ def test_bad_shapes_are_absent_features(document):
 
 
 def groups(people):
-    return {frozenset(id(people[i]) for i in g) for g in partition(people, allow_test_patients=True)}
+    named = {str(i): one for i, one in enumerate(people)}
+    return {frozenset(id(named[i]) for i in g) for g in partition(named, allow_test_patients=True)}
 
 
 def test_a_bridge_joins_its_two_sides():

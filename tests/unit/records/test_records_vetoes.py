@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from adapters.identity import NHS_NUMBER
-from gateway.records.match import VETOES, compare, features_from_patient, partition
+from gateway.records.kinship import partition
+from gateway.records.match import VETOES, compare, features_from_patient
 
 A, B = "9990000018", "9990000026"
 HOME = [{"line": ["1 Weir Street"], "city": "Harbour Town", "postalCode": "XX1 1XX"}]
@@ -62,7 +63,7 @@ def test_a_nickname_under_one_number_still_links():
     assert vetoed(robert, patient(given="Bob", source="h", address=HOME)) is None
     twin = patient(given="Bob", source="h", address=HOME, multipleBirthInteger=2)
     assert vetoed(robert, twin) == "twins"
-    assert len(partition([robert, twin], allow_test_patients=True)) == 2
+    assert len(partition({"r": robert, "t": twin}, allow_test_patients=True)) == 2
 
 
 def test_who_was_born_alone_has_no_twin():
@@ -107,11 +108,11 @@ def test_a_record_that_was_merged_away_links_nobody_but_breaks_no_group():
     people = [patient(), old, new, patient(source="s")]
     assert vetoed(people[0], old) == "merged-away"
     for order in itertools.permutations(people):
-        groups = partition(order, allow_test_patients=True)
+        groups = partition({str(n): one for n, one in enumerate(order)}, allow_test_patients=True)
         assert sorted(len(group) for group in groups) == [4]
 
 
 def test_a_merged_record_alone_with_another_source_is_not_linked():
     """Its own source said that it is not the record to go by."""
     old = patient(source="h", link=[{"type": "replaced-by", "other": {"reference": "Patient/new"}}])
-    assert len(partition([patient(), old], allow_test_patients=True)) == 2
+    assert len(partition({"p": patient(), "o": old}, allow_test_patients=True)) == 2
