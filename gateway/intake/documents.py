@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 
 from adapters.interface import Normaliser, Original, Source
 from adapters.times import instant
-from gateway.intake.apply import Taken
 from gateway.intake.desk import Desk, required
 from gateway.intake.interface import Kept, Stored
 from gateway.intake.losses import drop_losses
+from gateway.intake.prepare import Taken
 from gateway.intake.sql import Originals, truncated
 
 
