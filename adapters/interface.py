@@ -146,7 +146,9 @@ class Fetched:
     originals: tuple[Original, ...] = ()
     reason: FailReason | None = None
     truncated: int = 0
-    """Units of the patient's record that are known to be missing (failed pages, failed documents)."""
+    """Units of the patient's record that are known to be missing and that no original speaks of."""
+    whole: bool = True
+    """False: a part did not come, and the ledger of the originals says so (failed pages)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class Limits(_Frozen):
     answer_resources: int = 10_000
     answer_bytes: int = 16 * 1024 * 1024
     source_bytes: int = 64 * 1024 * 1024
+    source_pages: int = Field(default=200, ge=1)
     hl7_bytes: int = 16 * 1024 * 1024
     mllp_idle: float = 60.0
     mllp_connections: int = 64

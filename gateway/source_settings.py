@@ -32,7 +32,7 @@ class SourceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    kind: Literal["gp", "hospital", "specialist"]
+    kind: Literal["gp", "hospital", "specialist", "fhir-r4"]
     custodian: str
     url: str | None = None
     listen: str | None = None
@@ -75,6 +75,8 @@ class SourceSettings(BaseModel):
     """A folder that CDA documents are dropped into, in the place of `url` (kind specialist)."""
     suffix: str | None = Field(default=None, min_length=1)
     """Agreed end of the names of complete files; without it a file is complete when it stands still."""
+    token_file: Path | None = None
+    """FHIR R4: the bearer token that the server wants, read at start."""
 
     @model_validator(mode="after")
     def _reachable(self) -> "SourceSettings":
@@ -90,6 +92,8 @@ class SourceSettings(BaseModel):
             raise ValueError("`path` is of an extract of kind gp, and stands in the place of `url`")
         if bool(self.path) != bool(self.columns):
             raise ValueError("`path` and `columns` belong together")
+        if self.token_file and self.kind != "fhir-r4":
+            raise ValueError("`token_file` is of a source of kind fhir-r4")
         if self.kind != "hospital" and any(self._says(name) for name in _OF_FEEDS):
             raise ValueError("keys of an MLLP feed have no effect on a source that is asked")
         return self
@@ -142,7 +146,7 @@ class SourceSettings(BaseModel):
 
     def under(self, folder: Path) -> "SourceSettings":
         """With relative paths taken as relative to `folder`."""
-        named = ("tls_cert", "tls_key", "client_ca", "codes", "path", "columns", "folder")
+        named = ("tls_cert", "tls_key", "client_ca", "codes", "path", "columns", "folder", "token_file")
         paths = {name: getattr(self, name) for name in named}
         return self.model_copy(
             update={name: path and (folder / path).absolute() for name, path in paths.items()}

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from adapters.fhir_r4.client import FHIRClient, FHIRSettings
 from adapters.gp.client import GPClient
 from adapters.gp.csv.client import CSVExtract
 from adapters.gp.csv.columns import BadMap, ColumnMap, columns_from_toml
@@ -17,6 +18,7 @@ from adapters.transport import Transport
 from gateway.config import Settings
 from gateway.errors import RefusedToStart
 from gateway.exchange.node import BoundSource
+from gateway.files import require_unshared
 from gateway.source_settings import SourceSettings, overlay_of
 
 
@@ -52,6 +54,20 @@ def _column_map(id: str, path: Path) -> ColumnMap:
         raise RefusedToStart(f"sources.{id}.columns: {wrong}") from None
 
 
+def _authorisation(one: SourceSettings) -> dict[str, str]:
+    """The header that the server wants, from a file that nobody else may read."""
+    if one.token_file is None:
+        return {}
+    require_unshared(one.token_file)
+    try:
+        token = one.token_file.read_text("ascii").strip()
+    except (OSError, UnicodeError):
+        raise RefusedToStart(f"sources.{one.id}.token_file: cannot be read") from None
+    if not token or not token.isprintable() or " " in token:
+        raise RefusedToStart(f"sources.{one.id}.token_file: holds no bearer token")
+    return {"Authorization": f"Bearer {token}"}
+
+
 async def _adapter(settings: Settings, one: SourceSettings, stack: AsyncExitStack) -> SourceAdapter:
     if one.folder is not None:
         return DropFeed()
@@ -62,6 +78,15 @@ async def _adapter(settings: Settings, one: SourceSettings, stack: AsyncExitStac
     except ValueError as wrong:
         raise RefusedToStart(f"sources.{one.id}.url: {wrong}") from None
     await stack.enter_async_context(transport)
+    if one.kind == "fhir-r4":
+        limits = settings.limits
+        headers = await asyncio.to_thread(_authorisation, one)
+        return FHIRClient(
+            FHIRSettings(
+                one.url, headers=headers, max_pages=limits.source_pages, max_bytes=limits.source_bytes
+            ),
+            transport,
+        )
     if one.kind == "specialist":
         return DocumentClient(DocumentSettings(one.url), transport)
     return GPClient(

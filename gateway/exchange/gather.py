@@ -99,7 +99,7 @@ async def _taken_in(
 
 def _whole(fetched: Fetched) -> bool:
     """All that the source has now: only then does what it no longer says become inactive."""
-    return fetched.state == "answered" and not fetched.truncated
+    return fetched.state == "answered" and fetched.whole and not fetched.truncated
 
 
 def _query(ask: Ask, identifiers: tuple[Identifier, ...]) -> PatientQuery:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+from gateway.sandbox.mocks.fhir import FHIRMock
 from gateway.sandbox.mocks.gp import GPMock
 from gateway.sandbox.mocks.hospital import HospitalMock
 from gateway.sandbox.mocks.population import Population
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway.sandbox.mocks", description="A mock provider.")
-    parser.add_argument("kind", choices=("gp", "hospital", "specialist"))
+    parser.add_argument("kind", choices=("gp", "hospital", "specialist", "fhir"))
     parser.add_argument("--host", default="127.0.0.1", type=_loopback, help="loopback only")
     parser.add_argument("--port", type=_port, default=0, help="0: any free port")
     parser.add_argument("--seed", type=int, default=7)
@@ -90,6 +91,8 @@ def _provider_from_options(options: argparse.Namespace) -> Provider:
     population = Population(options.seed, options.today, records=options.records, nobody=options.nobody)
     if options.kind == "gp":
         return GPMock(population, port=options.port, files=options.file)
+    if options.kind == "fhir":
+        return FHIRMock(population, port=options.port)
     if options.kind == "specialist":
         return SpecialistMock(population, port=options.port, files=options.file)
     return HospitalMock(population, port=options.port, files=options.file, target=options.node_mllp)

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-_ANY_HTTP = frozenset({"gp", "specialist"})
-_ANY = frozenset({"gp", "specialist", "hospital"})
+_ANY_HTTP = frozenset({"gp", "specialist", "fhir"})
+_ANY = frozenset({"gp", "specialist", "hospital", "fhir"})
 _SENDER = frozenset({"hospital"})
 
 
