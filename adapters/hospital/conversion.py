@@ -17,6 +17,7 @@ from adapters.hospital.kept import keep_rest
 from adapters.hospital.labels import folded, labels_of_message
 from adapters.hospital.message import Message
 from adapters.hospital.messages.person import Known, person_from_group
+from adapters.hospital.messages.replaced import link_replaced
 from adapters.hospital.messages.routes import Route, is_about_patients, route_of
 from adapters.hospital.overlay import shown
 from adapters.hospital.provenance import event_time, provenance_of, take_header
@@ -71,6 +72,7 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
     known = _map_people(context, people, route)
     if known is None:
         return _quarantined(context, "no-patient", "failed", "no-patient")
+    link_replaced(context)
     labels = labels_of_message(context)
     occurred = take_header(context)
     owners = {segment.index: one.patient for one, person in known for segment in person.segments}

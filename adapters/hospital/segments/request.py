@@ -39,7 +39,8 @@ def _from_orc(draft: Draft, orc: Segment) -> None:
         draft.append("extension", {"url": url, "valueCodeableConcept": reason})
     parent = identifier_from_ei(draft, orc.first(8))
     if parent:
-        draft.append("basedOn", {"type": "ServiceRequest", "identifier": parent.body})
+        name = "replaces" if orc.text(1).upper() in ("RU", "RO") else "basedOn"
+        draft.append(name, {"type": "ServiceRequest", "identifier": parent.body})
     for element in orc.all(14):
         call = telecom_from_xtn(draft, element, "requester", "work")
         url = f"{_EXTENSION}servicerequest-order-callback-phone-number"
