@@ -30,6 +30,8 @@ class Voice:
     view: ConsentView
     node: Node | None
     void: bool
+    lapsed: bool = False
+    """It was superseded by one that was withdrawn and then called an error: its permit is not given anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,10 @@ def speaking(
     agreements: Sequence[SharingAgreement], parental_until: int,
 ) -> tuple[Voice, ...]:  # fmt: skip
     """Select, supersede by key, drop what is outside its period, fold; in a fixed order."""
-    counted = [view for view in _last_known(consents, as_of) if _counts(view, patient, asked, as_of)]
+    consents = tuple(consents)
+    last = _last_known(consents, as_of)
+    counted = [view for view in last if _counts(view, patient, asked, as_of)]
+    disowned = [view for view in _disowned(consents, last, as_of) if _counts(view, patient, asked, as_of)]
     voices = []
     for view in _newest_by_key(counted):
         period = view.root.period
@@ -55,7 +60,7 @@ def speaking(
             continue
         void = not _authorised(view, asked, agreements, parental_until)
         node = fold(view.root, asked) if view.uncomputable is None else None
-        voices.append(Voice(view, node, void))
+        voices.append(Voice(view, node, void, any(_supersedes(one, view) for one in disowned)))
     return tuple(sorted(voices, key=lambda voice: (voice.view.id or "", voice.view.version)))
 
 
@@ -75,6 +80,28 @@ def _last_known(consents: Iterable[ConsentView], as_of: Micros) -> list[ConsentV
         elif (view.known, view.version) == (held[0].known, held[0].version):
             held.append(view)
     return [*alone, *(view for views in last.values() for view in views)]
+
+
+def _disowned(
+    consents: Iterable[ConsentView], last: Iterable[ConsentView], as_of: Micros
+) -> list[ConsentView]:
+    """Withdrawals whose consent was called an error afterwards (ADR 6)."""
+    errors = {view.id for view in last if view.status == "entered-in-error" and view.id is not None}
+    return [
+        view
+        for view in consents
+        if view.id in errors and view.known <= as_of and view.status in ("inactive", "rejected")
+    ]
+
+
+def _key(view: ConsentView) -> tuple[frozenset[str], ...]:
+    return view.scopes, view.organizations, view.policies
+
+
+def _supersedes(newer: ConsentView, older: ConsentView) -> bool:
+    """Of the same key, and not surely older."""
+    surely = newer.given_until is not None and older.given is not None and newer.given_until < older.given
+    return _key(newer) == _key(older) and not surely
 
 
 def _counts(view: ConsentView, patient: str, asked: Asked, as_of: Micros) -> bool:
@@ -98,7 +125,7 @@ def _newest_by_key(views: Iterable[ConsentView]) -> list[ConsentView]:
     """
     by_key: dict[tuple[frozenset[str], ...], list[ConsentView]] = {}
     for view in views:
-        by_key.setdefault((view.scopes, view.organizations, view.policies), []).append(view)
+        by_key.setdefault(_key(view), []).append(view)
     kept = []
     for held in by_key.values():
         latest = max((view.given for view in held if view.given is not None), default=None)
@@ -138,6 +165,8 @@ def hear(voices: Sequence[Voice], facts: Facts) -> Heard:
     for voice in voices:
         value, node = _says(voice, facts)
         computed_denial = computed_denial or (value >= DENY and node is not None)
+        if value == PERMIT and voice.lapsed:
+            value = NA
         if value == PERMIT and voice.void:
             voided, value = voice, NA
         if value > best:

@@ -21,6 +21,7 @@ _NOUNS = {
     "consent": "patients' consents: grant, withdraw, list, show, explain, can, who-can, what-if, import",
     "agreement": "sharing agreements: new, add, sign, statement, list, show, suspend, resume, terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift",
+    "optout": "lists of people without those who opted out: apply",
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "audit": "verify the ledger; who saw a patient's record",

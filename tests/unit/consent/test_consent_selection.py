@@ -161,3 +161,50 @@ def test_permit_recorded_elsewhere_needs_an_agreement_to_record(world: Any) -> N
     assert reason(world, recorded, agreements=(*usual, may_not)) == "performer-not-authorised"
     assert reason(world, recorded, agreements=(*usual, may)) == "consent-permit"
     assert reason(world, refused) == "consent-deny"
+
+
+def _versions(id: str, given: str, kind: str, *statuses: str) -> list[dict[str, Any]]:
+    return [
+        {"resourceType": "Consent", "id": id, "status": status, "dateTime": given,
+         "meta": {"lastUpdated": f"2025-0{n}-01T00:00:00Z", "versionId": str(n)},
+         "scope": {"coding": [{"code": "patient-privacy"}]}, "patient": {"reference": "Patient/p"},
+         "provision": {"type": kind}}
+        for n, status in enumerate(statuses, 5)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("older", "newer", "statuses", "value"), [
+    ("permit", "deny", ("active", "inactive"), "NA"),
+    ("permit", "deny", ("active", "inactive", "entered-in-error"), "NA"),
+    ("permit", "deny", ("active", "entered-in-error"), "PERMIT"),
+    ("permit", "deny", ("entered-in-error",), "PERMIT"),
+    ("deny", "permit", ("active", "inactive", "entered-in-error"), "DENY"),
+    ("deny", "permit", ("active", "inactive"), "NA"),
+])  # fmt: skip
+def test_an_error_after_a_withdrawal_frees_no_permit(
+    older: str, newer: str, statuses: tuple[str, ...], value: str
+) -> None:
+    """The older permit stays silent, the older refusal speaks; an error alone is as if it had never been."""
+    from datetime import UTC, datetime
+
+    from consent.digest import ResourceContext, digest
+    from consent.directory import Directory
+    from consent.instants import micros
+    from consent.patient import hear, speaking
+    from consent.provision import Asked
+    from consent.record import consent_from_json
+    from consent.tree import VALUES
+
+    at = micros(datetime(2026, 1, 1, tzinfo=UTC))
+    asked = Asked(at=at, purpose="TREAT", action="access", org="ward", chain=("ward",), custodian_chain=("gp",),
+                  practitioner=None, roles=(), directory=Directory())  # fmt: skip
+    held = [*_versions("c1", "2024-01-01", older, "active"), *_versions("c2", "2024-06-01", newer, *statuses)]
+    views = []
+    for n, one in enumerate(held):
+        views.append(consent_from_json(one, version=n))
+    facts = digest(
+        {"resourceType": "Basic", "subject": {"reference": "Patient/p"}}, ResourceContext(custodian="gp")
+    )
+    heard = hear(speaking(views, "Patient/p", asked, at, (), 11), facts)
+    assert VALUES[heard.value] == value
+    assert value != "NA" or heard.code == "no-consent"
