@@ -24,7 +24,8 @@ _NOUNS = {
     "optout": "lists of people without those who opted out: apply",
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
-    "audit": "verify the ledger; who saw a patient's record",
+    "verify": "verify a patient's receipt, offline, with pinned keys alone",
+    "audit": "the ledger: verify; one patient: accessed, receipt, erase",
     "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
     "directory": "who is believed: list, add, remove; a federation: init, join, admit, suspend, restore, "

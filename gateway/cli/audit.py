@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import instant_from_seconds, operator, seconds_from_text
+from gateway.cli.audit_erase import erase
+from gateway.cli.audit_receipt import receipt
 from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOption,
@@ -32,6 +34,11 @@ _EXAMPLES = """Examples:
 Exit codes of verify: 0 everything holds, 5 the log contradicts itself, 6 a signature does not hold."""
 
 app = noun("The ledger: verify it; who saw a patient's record.", _EXAMPLES)
+
+app.command("receipt", epilog="Example: carepact audit receipt --patient SYSTEM|VALUE --out g.json …")(
+    receipt
+)
+app.command("erase", epilog="Example: carepact audit erase --patient SYSTEM|VALUE --reason 'her wish'")(erase)
 
 _COLUMNS = ("at", "kind", "who", "organisation", "purpose", "what", "reason", "leaf")
 _WORDS = {

@@ -17,6 +17,7 @@ from gateway.bootstrap import open_kek, open_node, system_clock
 from gateway.cli.app import run
 from gateway.config import load
 from gateway.directory.agreements import sign_statement
+from gateway.directory.own import own_record
 from gateway.exchange.cycle import exchange
 from gateway.exchange.request import Ask
 from gateway.exchange.types import CLINICAL
@@ -149,7 +150,7 @@ def home(tmp_path: Path, carepact: Callable[..., Said]) -> Home:
     now = int(system_clock().timestamp())
     own = FileKeyStore(settings.node.state / "keys", open_kek(settings, os.urandom), os.urandom)
     _make_keys(own, now)
-    members = [member_from_store(own, NODE), _peer(folder, PEER, now), _peer(folder, WARD, now)]
+    members = [own_record(own, NODE, federation="local"), _peer(folder, PEER, now), _peer(folder, WARD, now)]
     trust = trust_list(1, now + YEAR, members)
     (folder / "members.json").write_bytes(trust_list_to_json(trust))
     return Home(folder, carepact)
