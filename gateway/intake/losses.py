@@ -113,3 +113,9 @@ def _conditions(
     if position:
         wanted.append(loss.c.position.startswith(position, autoescape=True))
     return wanted
+
+
+def has_failed(connection: Connection, intakes: Sequence[str]) -> bool:
+    """Whether any unit of these originals could not be built."""
+    query = select(loss.c.intake).where(loss.c.intake.in_(intakes), loss.c.disposition == "failed").limit(1)
+    return bool(intakes) and connection.execute(query).first() is not None

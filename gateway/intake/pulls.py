@@ -11,7 +11,7 @@ from adapters.interface import Normaliser, Original, Source
 from adapters.times import instant
 from gateway.intake.desk import Desk, required
 from gateway.intake.interface import Kept, Stored
-from gateway.intake.losses import drop_losses
+from gateway.intake.losses import drop_losses, has_failed
 from gateway.intake.prepare import Taken
 from gateway.intake.sql import Originals, truncated
 from gateway.records.room import Room
@@ -37,7 +37,8 @@ class Pulls:
 
         `complete`: this is all that the source has about `person`, who must then be given: what its earlier
         answers had and this one lacks is retired (kept, no longer returned), unless anything of this answer
-        was quarantined. Raises `Problem` when the database does not store; what was kept is then resumed.
+        was quarantined or could not be built. Raises `Problem` when the database does not store; what was
+        kept is then resumed.
         """
         if not originals and not complete:
             return ()
@@ -113,6 +114,8 @@ class Pulls:
         store.saw([one.intake for one in done if one.state == "unchanged"], instant(at))
         if not complete or person is None or any(one.quarantine for one in done):
             return tuple(done)
+        if has_failed(connection, [one.intake for one in done]):
+            return tuple(done)  # what could not be read may be the very thing that would seem to be gone
         patients = [link.patient for link in room.index.links(person) if link.source == source.id]
         retired = room.records.retire(
             patients, source.id, intakes=[one.intake for one in done], seen=instant(at)
