@@ -4,7 +4,7 @@ Law (normalisation.md 2): `total = mapped + kept + lost`, each item in exactly o
 and reasons, never values.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -133,9 +133,19 @@ class LossAccount:
         self._open[key] = self._open.get(key, 0) + items
         self._total += items
 
+    def items(self, keys: Sequence[Hashable]) -> None:
+        """Register one value of the input under each of many keys, none of which is known yet."""
+        self._open.update(dict.fromkeys(keys, 1))
+        self._total += len(keys)
+
     def take(self, key: Hashable) -> None:
         """A mapping put this value, or what it was translated to, into a resource. Idempotent."""
         self._mapped += self._open.pop(key, 0)
+
+    def take_all(self, keys: Iterable[Hashable]) -> None:
+        """`take` for each of them."""
+        pop = self._open.pop
+        self._mapped += sum([pop(key, 0) for key in keys])
 
     def is_open(self, key: Hashable) -> bool:
         return key in self._open

@@ -24,24 +24,35 @@ class Reading:
 
     def __init__(self, root: dict[str, Any], name: str) -> None:
         self.root = root
-        self._name = name
         self._place: dict[int, tuple[Holder, Step]] = {}
-        self._holders: dict[int, Holder] = {id(root): root}
+        self._holders: dict[int, Holder] = {}
+        self._paths: dict[int, tuple[str, tuple[int, ...]]] = {id(root): (name, ())}
         self._rank: dict[str, tuple[int, ...]] = {}
         self.account = LossAccount(self._render)
         self._register(root)
 
-    def _register(self, holder: Holder) -> None:
-        for step, child in _members(holder):
-            if isinstance(child, dict | list):
-                self._place[id(child)] = (holder, step)
-                self._holders[id(child)] = child
-                self._register(child)
-            elif child is not None and step != _NOT_AN_ITEM:
-                self.account.item((id(holder), step))
-            if isinstance(step, str) and REPEATED in step:  # two values, or none: nobody chooses
-                position = self.position(holder, step)
-                self.account.lose(keys_under(holder, step), "rejected", "too-many", position=position)
+    def _register(self, root: Holder) -> None:
+        """Every scalar an item, every container with its place, in one pass: this costs with each value."""
+        keys: list[Key] = []
+        repeated: list[tuple[Holder, str]] = []
+        waiting: list[Holder] = [root]
+        while waiting:
+            holder = waiting.pop()
+            own = id(holder)
+            self._holders[own] = holder
+            for step, child in _members(holder):
+                kind = type(child)
+                if kind is dict or kind is list:
+                    self._place[id(child)] = (holder, step)
+                    waiting.append(child)
+                elif child is not None and step != _NOT_AN_ITEM:
+                    keys.append((own, step))
+                if type(step) is str and REPEATED in step:
+                    repeated.append((holder, step))
+        self.account.items(keys)
+        for holder, name in repeated:  # two values, or none: nobody chooses
+            position = self.position(holder, name)
+            self.account.lose(keys_under(holder, name), "rejected", "too-many", position=position)
 
     def _render(self, key: Hashable) -> str:
         owner, step = cast(Key, key)
@@ -49,15 +60,20 @@ class Reading:
 
     def position(self, holder: Holder, step: Step | None = None) -> str:
         """FHIRPath of a container, or of one member of it: `Bundle.entry[3].resource.code.text`."""
-        steps: list[Step] = [] if step is None else [step]
-        ranks: list[int] = [] if step is None else [_rank(holder, step)]
-        while id(holder) in self._place:
-            holder, above = self._place[id(holder)]
-            steps.append(above)
-            ranks.append(_rank(holder, above))
-        path = self._name + "".join(_written(step) for step in reversed(steps))
-        self._rank[path] = tuple(reversed(ranks))
+        path, ranks = self._path(holder)
+        if step is not None:
+            path, ranks = path + _written(step), (*ranks, _rank(holder, step))
+        self._rank[path] = ranks
         return path
+
+    def _path(self, holder: Holder) -> tuple[str, tuple[int, ...]]:
+        """Path of a container and the rank of each of its steps: lines of one resource share most of it."""
+        known = self._paths.get(id(holder))
+        if known is None:
+            above, step = self._place[id(holder)]
+            path, ranks = self._path(above)
+            known = self._paths[id(holder)] = path + _written(step), (*ranks, _rank(above, step))
+        return known
 
     def close(self, *, unreadable: bool = False) -> Losses:
         """The ledger, its entries in the order of the input."""

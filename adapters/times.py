@@ -10,6 +10,9 @@ _TS = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\.\d+)?)?)?)?)?)?([+-]\d\d(?:\d\d)?|Z)?\Z",
     re.ASCII,
 )
+_FHIR = re.compile(
+    r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,7 @@ def offset_of(text: str) -> str | None:
 
 def fhir_time(text: str) -> str | None:
     """A FHIR date, dateTime or instant if it is one (real calendar, offset with a time), else None."""
-    found = re.fullmatch(
-        r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?",
-        text,
-        re.ASCII,
-    )
+    found = _FHIR.fullmatch(text)
     if not found:
         return None
     year, month, day, hour, minute, second, _, offset = found.groups()

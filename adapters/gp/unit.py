@@ -82,6 +82,12 @@ class Unit:
         position = self.reading.position(holder, step)
         self._lines.append(_Line(tuple(keys_under(holder, step)), disposition, reason, position))
 
+    def lose_some(self, holder: Holder, steps: Iterable[Step], disposition: Disposition, reason: str) -> None:
+        """Those of these members that are there, as one line for the container."""
+        keys = [key for step in steps if step in holder for key in keys_under(holder, step)]
+        if keys:
+            self._lines.append(_Line(tuple(keys), disposition, reason, self.reading.position(holder)))
+
     def alter(self, holder: Holder, step: Step | None, reason: str) -> None:
         """Mapped, but not as it came: a visible remark."""
         self._remarks.append((self.reading.position(holder, step), "altered", reason))
@@ -118,8 +124,7 @@ class Unit:
                 target=line.target,
                 resource=resource,
             )
-        for key in self._taken:
-            account.take(key)
+        account.take_all(self._taken)
         for position, disposition, reason in self._remarks:
             account.remark(position, disposition, reason)
 

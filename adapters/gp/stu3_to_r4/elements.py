@@ -25,7 +25,7 @@ def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = Fa
     made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT) if not stu3.keys().isdisjoint(_OWN) else {}
     for name, value in build(unit, stu3, fields).items():
         made[name] = [*made["extension"], *value] if name == "extension" and name in made else value
-    if not any(name.startswith("_") for name in stu3):
+    if not stu3 or min(stu3) >= "a":  # members of FHIR begin with a small letter, their shadows with `_`
         return made
     for row in fields:
         shadow = stu3.get(f"_{row.source}")
@@ -162,6 +162,8 @@ def _ends_before(start: str, end: str) -> bool:
     short = min(len(start), len(end))
     if short <= _A_DAY:
         return end[:short] < start[:short]
+    if len(start) == len(end) and start[-6:] == end[-6:] and not start.endswith("Z"):
+        return end < start  # one offset, one precision: as text
     return times.utc_key(end) < times.utc_key(start)
 
 

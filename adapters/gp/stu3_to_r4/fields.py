@@ -69,9 +69,7 @@ def build(unit: Unit, stu3: dict[str, Any], fields: Fields) -> dict[str, Any]:
     """The R4 element that these rows make of a STU3 one; empty if nothing was usable."""
     made: dict[str, Any] = {}
     chosen: set[str] = set()
-    for row in fields:
-        if row.source not in stu3:
-            continue
+    for row in [row for row in fields if row.source in stu3]:
         if row.choice and row.choice in chosen:
             unit.reject(stu3, row.source, "too-many")
             continue

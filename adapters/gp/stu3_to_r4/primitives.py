@@ -28,6 +28,8 @@ def text_of(unit: Unit, holder: Holder, step: Step) -> str | None:
     raw = holder[step]  # type: ignore[index]
     if not isinstance(raw, str):
         return None
+    if raw.isprintable() and raw.strip() == raw:  # nearly all are
+        return raw or None
     clean = _CONTROL.sub("", raw).strip()
     if clean and clean != raw:
         unit.alter(holder, step, "control-character")

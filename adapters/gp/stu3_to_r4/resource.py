@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters import identity
-from adapters.gp.reader import Holder, Step, as_list
+from adapters.gp.reader import as_list
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import coding, element
 from adapters.gp.stu3_to_r4.fields import Field, Fields, build, many, no_target, one
@@ -142,6 +142,8 @@ def _text(value: Any) -> str:
 def _meta(unit: Unit) -> JSON:
     raw = unit.stu3.get("meta")
     given = element(unit, raw, _META) if isinstance(raw, dict) else {}
+    if isinstance(raw, dict):
+        unit.lose_some(raw, _SUPERSEDED, "not-mapped", "superseded")
     ours = [{"system": system, "code": code} for system, code in unit.tags]
     labels = [*given.get("security", []), *(label for label in unit.labels if label)]
     unique = [label for index, label in enumerate(labels) if label not in labels[:index]]
@@ -153,22 +155,16 @@ def _meta(unit: Unit) -> JSON:
 def labels_of(unit: Unit, resource: dict[str, Any]) -> list[JSON]:
     """Security labels of another resource, whose mark covers this one, as R4 Codings. Takes nothing of it."""
     meta = resource.get("meta")
+    if not isinstance(meta, dict) or "security" not in meta:
+        return []
     apart = replace(unit, _taken=[], _lines=[], _remarks=[])
-    made: list[JSON] = element(apart, meta, (many("security", coding),)).get("security", []) if meta else []
+    made: list[JSON] = element(apart, meta, (many("security", coding),)).get("security", [])
     return made
 
 
-def _superseded(unit: Unit, holder: Holder, step: Step) -> None:
-    unit.drop(holder, step, "superseded")
-
-
-_META: Fields = (
-    one("versionId", _superseded),
-    one("lastUpdated", _superseded),
-    many("profile", _superseded),
-    many("security", coding),
-    many("tag", coding),
-)
+_SUPERSEDED = ("versionId", "lastUpdated", "profile")
+"""Members of the source's meta that say something of its own copy."""
+_META: Fields = (many("security", coding), many("tag", coding))
 _FIRST = ("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier")
 _RESOURCE: Fields = (*no_target("implicitRules"), one("language", p.code), one("text", narrative))
 
