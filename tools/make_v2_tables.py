@@ -31,6 +31,7 @@ MAPS = {
     "v2_document_completion": "",
     "v2_encounter_class": "PatientClass[EncounterClass]",
     "v2_encounter_event": "Event[EncounterStatus]",
+    "v2_encounter_priority": "EncounterPriority",
     "v2_encounter_status": "PatientClass[EncounterStatus]",
     "v2_interpretation": "InterpretationCodes",
     "v2_marital_status": "MaritalStatus",

@@ -57,6 +57,8 @@ class Context:
         """Old and new `Patient/id`, and the MRG that says so."""
         self.defects = 0
         self.handed_on: list[Original] = []
+        self.made: dict[int, Draft] = {}
+        """Index of a segment to what it became, for the PRT and ROL that follow it."""
         header = message.header
         self.event = header.text(9, 2) or message_event(message)
         self.family = header.text(9, 1).upper()

@@ -16,6 +16,7 @@ from adapters.hospital.groups import Person, people_of
 from adapters.hospital.kept import keep_rest
 from adapters.hospital.labels import folded, labels_of_message
 from adapters.hospital.message import Message
+from adapters.hospital.messages.participants import map_participants
 from adapters.hospital.messages.person import Known, person_from_group
 from adapters.hospital.messages.replaced import link_replaced
 from adapters.hospital.messages.routes import Route, is_about_patients, route_of
@@ -67,8 +68,8 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
     parked = _parked(context)
     if parked:
         return _quarantined(context, *parked)
-    people = people_of(message)
     route = route_of(context)
+    people = people_of(message, specimens_first=route.specimens_first)
     known = _map_people(context, people, route)
     if known is None:
         return _quarantined(context, "no-patient", "failed", "no-patient")
@@ -167,6 +168,9 @@ def _map_people(context: Context, people: list[Person], route: Route) -> list[tu
             route.each(context, person, known)
     if route.whole is not None and found:
         route.whole(context, found)
+    for one, person in found:
+        if person.participants:
+            map_participants(context, person, one, route.reason)
     return None if clinical and not found else found
 
 

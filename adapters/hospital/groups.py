@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from adapters.hospital.message import Message, Segment
 
 _ATTACHED = frozenset({"PRT", "TQ1", "TQ2", "CTD", "CTI", "ROL"})
-_OF_ORDER = frozenset({"TQ1", "TQ2", "RXR", "RXC", "RXG", "RXV", "DG1", "PRT"})
+_UNANCHORED = _ATTACHED | {"NTE"}
+_PEOPLE = frozenset({"PRT", "ROL"})
+_OF_ORDER = frozenset({"TQ1", "TQ2", "RXR", "RXC", "RXG", "RXV", "DG1"})
 """What belongs to the order group that is open, if one is."""
 _OPENING = frozenset({"RXO", "RXE", "RXD", "RXA"})
 _CURSOR = frozenset({"PID", "ORC", "OBR", "OBX", "SPM", "NTE", "TXA"})
@@ -37,7 +39,7 @@ class Order:
     specimen_of: dict[int, Segment] = field(default_factory=dict)
     """Index of an OBX to the SPM that precedes it."""
     by_name: dict[str, list[Segment]] = field(default_factory=dict)
-    """TQ1 RXO RXE RXR RXC RXD RXA PRT DG1 of the group, in order."""
+    """TQ1 RXO RXE RXR RXC RXD RXA DG1 of the group, in order."""
 
     @property
     def segments(self) -> list[Segment]:
@@ -68,6 +70,8 @@ class Person:
     """All of the group, orders and results too."""
     notes: dict[int, list[Segment]] = field(default_factory=dict)
     """Index of a segment outside of orders to the NTE that follow it."""
+    participants: dict[int, list[Segment]] = field(default_factory=dict)
+    """Index of any segment to the PRT and ROL that follow it."""
 
     def first(self, name: str) -> Segment | None:
         return next(iter(self.by_name.get(name, ())), None)
@@ -77,7 +81,10 @@ class Person:
 
 
 class _Cursor:
-    def __init__(self) -> None:
+    def __init__(self, *, specimens_first: bool = False) -> None:
+        self.specimens_first = specimens_first
+        self.waiting: list[Segment] = []
+        self.anchor = 0
         self.people = [Person()]
         self.order: Order | None = None
         self.notes: list[Segment] | None = None
@@ -91,9 +98,13 @@ class _Cursor:
         if self.person.pid is not None:
             self.people.append(Person())
         self.person.pid = segment
-        self.order, self.notes, self.specimen = None, None, None
+        self.order, self.notes, self.specimen, self.waiting = None, None, None, []
 
     def orc(self, segment: Segment) -> None:
+        behind = self.order if self.specimens_first else None
+        if behind and behind.obr and behind.orc is None and not behind.results:
+            behind.orc = segment  # OUL: ORC stands behind its OBR
+            return
         self.order = Order(orc=segment)
         self.person.orders.append(self.order)
         self.notes, self.specimen = self.order.notes, None
@@ -103,6 +114,7 @@ class _Cursor:
             self.order = Order()
             self.person.orders.append(self.order)
         self.order.obr = Noted(segment)
+        self.order.specimens += self.waiting
         self.notes, self.specimen = self.order.obr.notes, None
 
     def obx(self, segment: Segment) -> None:
@@ -113,6 +125,10 @@ class _Cursor:
         self.notes = result.notes
 
     def spm(self, segment: Segment) -> None:
+        if self.specimens_first and (self.order is None or self.order.results):
+            self.order, self.waiting = None, [segment]
+            self.notes = self.person.notes.setdefault(segment.index, [])
+            return
         if self.order is None:
             self.other(segment)
             return
@@ -137,6 +153,9 @@ class _Cursor:
         self.order.by_name.setdefault(segment.name, []).append(segment)
         self.notes, self.specimen = self.order.notes, None
 
+    def participant(self, segment: Segment) -> None:
+        self.person.participants.setdefault(self.anchor, []).append(segment)
+
     def other(self, segment: Segment) -> None:
         if self.order is not None and segment.name in _OF_ORDER:
             self.order.by_name.setdefault(segment.name, []).append(segment)
@@ -147,16 +166,23 @@ class _Cursor:
             self.notes = self.person.notes.setdefault(segment.index, [])
 
 
-def people_of(message: Message) -> list[Person]:
-    """Patient groups in order; the first may lack a PID. Every segment but MSH is in exactly one place."""
-    cursor = _Cursor()
+def people_of(message: Message, *, specimens_first: bool = False) -> list[Person]:
+    """Patient groups in order; the first may lack a PID. Every segment but MSH is in exactly one place.
+
+    `specimens_first`: SPM opens what follows it, and ORC may stand behind its OBR (OUL R21 to R23).
+    """
+    cursor = _Cursor(specimens_first=specimens_first)
     for segment in message.segments[1:]:
         name = segment.name
         if name in _CURSOR:
             getattr(cursor, name.lower())(segment)
+        elif name in _PEOPLE:
+            cursor.participant(segment)
         elif name in _OPENING:
             cursor.pharmacy(segment)
         else:
             cursor.other(segment)
+        if name not in _UNANCHORED:
+            cursor.anchor = segment.index
         cursor.person.segments.append(segment)
     return cursor.people

@@ -21,8 +21,8 @@ _TABLES = tuple(
         "address_type address_use administrative_sex allergy_category allergy_severity allergy_status "
         "allergy_type appointment_status coding_systems completion_status confidentiality contact_role "
         "diagnosis_type document_availability document_completion encounter_class encounter_event "
-        "encounter_status interpretation marital_status name_use observation_status order_control "
-        "order_status relationship report_status telecom_system telecom_use units"
+        "encounter_priority encounter_status interpretation marital_status name_use observation_status "
+        "order_control order_status relationship report_status telecom_system telecom_use units"
     ).split()
 )
 

@@ -8,6 +8,7 @@ from functools import partial
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.labels import labels_of_field
+from adapters.hospital.message import Segment
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
 from adapters.hospital.segments.spm import specimen_from_spm
@@ -54,6 +55,13 @@ def observations_of(
         if observation is not None:
             made.append(observation)
     return made
+
+
+def remember(context: Context, made: Draft, *segments: Segment | None) -> None:
+    """What these segments became, for the PRT that follow them."""
+    for segment in segments:
+        if segment is not None:
+            context.made[segment.index] = made
 
 
 def _mark(context: Context, order: Order, before: set[str]) -> None:

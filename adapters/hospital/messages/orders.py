@@ -7,7 +7,7 @@ from adapters.hospital.context import Context
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders, observations_of, specimens_of
+from adapters.hospital.messages.order import map_orders, observations_of, remember, specimens_of
 from adapters.hospital.messages.person import Known
 from adapters.hospital.messages.pharmacy import MEDICINES, map_medicine
 from adapters.hospital.segments.dg1 import condition_from_dg1
@@ -37,6 +37,7 @@ def map_order(context: Context, order: Order, known: Known) -> None:
     if request is None:
         return
     request.tags |= scratch.tags
+    remember(context, request, order.orc, order.obr.segment if order.obr else None)
     fill_request(request, order)
     specimens = specimens_of(context, order, known.patient, request.id)
     request.put("specimen", [specimen.link() for specimen in specimens.values()])

@@ -7,7 +7,7 @@ from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders, specimens_of
+from adapters.hospital.messages.order import map_orders, remember, specimens_of
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.obr import effective_from_obr, fill_report, report_key, status_from_obr
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
@@ -31,6 +31,7 @@ def _order(context: Context, order: Order, known: Known) -> None:
     request = request_from_order(context, order, known.patient, known.encounter, placer, filler)
     if request is not None:
         request.tags |= scratch.tags
+        remember(context, request, order.orc)
         fill_request(request, order)
     if order.obr is None:
         _loose_results(context, order, known, request)
@@ -38,6 +39,7 @@ def _order(context: Context, order: Order, known: Known) -> None:
     key = report_key(context, order.obr.segment, placer, filler)
     report = context.draft("DiagnosticReport", key)
     report.tags |= scratch.tags
+    remember(context, report, order.obr.segment)
     report.append("identifier", *(named.body for named in (placer, filler) if named))
     report.put("basedOn", [request.link()] if request else None)
     status = status_from_obr(report, order)

@@ -13,8 +13,9 @@ from adapters.hospital.message import Segment
 from adapters.hospital.segments.nk1 import related_person_from_nk1
 from adapters.hospital.segments.pid import has_identifier, patient_from_pid
 from adapters.hospital.segments.pv1 import encounter_from_pv1
+from adapters.hospital.segments.pv2 import place_movement
 
-BASE = frozenset({"PID", "PD1", "PV1", "PV2", "ARV"})
+BASE = frozenset({"PID", "PD1", "PV1", "PV2", "ARV", "PRT", "ROL"})
 
 
 @dataclass
@@ -43,6 +44,8 @@ def person_from_group(context: Context, person: Person) -> Known | None:
             context.message.lose_segment(segment, "failed", "mapping-defect")
         return None
     known = Known(patient)
+    for segment in _present(pid, pd1):
+        context.made[segment.index] = patient
     visits = person.all("PV1")
     for number, pv1 in enumerate(visits):
         pv2 = person.first("PV2") if number == 0 else None
@@ -52,6 +55,9 @@ def person_from_group(context: Context, person: Person) -> Known | None:
             patient.incomplete.add("section-failed")
         else:
             known.encounters.append(made)
+            for segment in _present(pv1, pv2):
+                context.made[segment.index] = made
+            _movements(context, person, made)
     mark_person(person, patient, known.encounters)
     _note_acts(context, person, known)
     return known
@@ -76,6 +82,11 @@ def _note(context: Context, draft: Draft, act: Act) -> None:
         context.acts[draft.reference] = act
 
 
+def _movements(context: Context, person: Person, encounter: Draft) -> None:
+    for zbe in person.all("ZBE"):
+        context.attempt([zbe], partial(place_movement, encounter, zbe))
+
+
 def map_relatives(context: Context, person: Person, known: Known) -> None:
     for nk1 in person.all("NK1"):
         build = partial(related_person_from_nk1, context, nk1, known.patient)
@@ -90,6 +101,8 @@ def attempt_in(
     made = context.attempt([segment], build)
     if context.defects > before:
         parent.incomplete.add("section-failed")
+    if made is not None:
+        context.made[segment.index] = made
     return made
 
 

@@ -9,7 +9,7 @@ from adapters.hospital.identifiers import Named
 from adapters.hospital.message import Segment
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders, observations_of
+from adapters.hospital.messages.order import map_orders, observations_of, remember
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.given import administration_from_rxa, dispense_from_rxd
 from adapters.hospital.segments.orc import order_number
@@ -34,6 +34,7 @@ def map_medicine(context: Context, order: Order, known: Known) -> None:
     request = request_from_rx(context, order, known.patient, known.encounter, placer, filler)
     if request is not None:
         request.tags |= scratch.tags
+        remember(context, request, order.orc, order.first("RXO"), order.first("RXE"))
     number = placer or filler
     dispensed = [_unit(context, rxd, dispense_from_rxd, order, known, number) for rxd in order.all("RXD")]
     given = [_unit(context, rxa, administration_from_rxa, order, known, number) for rxa in order.all("RXA")]

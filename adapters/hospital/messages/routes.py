@@ -4,7 +4,7 @@ A message that is not here gives Patient and Encounter; the rest of it is kept, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapters.hospital.context import Context
 from adapters.hospital.groups import Person
@@ -25,9 +25,12 @@ class Route:
     """None: every event of the family."""
     each: Callable[[Context, Person, Known], None] | None = None
     whole: Callable[[Context, Found], None] | None = None
+    specimens_first: bool = False
+    """SPM opens what follows it (OUL R21 to R23)."""
 
 
 _OTHER = Route()
+_SPECIMENS_FIRST = frozenset({"R21", "R22", "R23"})
 _KEPT = "type-not-carried"
 _ROUTES = {
     "ADT": Route(adt.SEGMENTS, _KEPT, adt.EVENTS, adt.map_clinical),
@@ -37,6 +40,7 @@ _ROUTES = {
     "OMP": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "ORM": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
     "ORU": Route(oru.SEGMENTS, _KEPT, oru.EVENTS, oru.map_results),
+    "OUL": Route(oru.SEGMENTS, _KEPT, frozenset({"R21", "R22", "R23", "R24"}), oru.map_results),
     "PPR": Route(ppr.SEGMENTS, _KEPT, ppr.EVENTS, ppr.map_problems),
     "RAS": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
     "RDE": Route(pharmacy.SEGMENTS, _KEPT, None, pharmacy.map_medicines),
@@ -54,6 +58,8 @@ def route_of(context: Context) -> Route:
     found = _ROUTES.get(context.family, _OTHER)
     if context.family == "ADT" and context.event in links.EVENTS:
         return _LINKS
+    if context.family == "OUL" and context.event in _SPECIMENS_FIRST:
+        found = replace(found, specimens_first=True)
     return found if found.events is None or context.event in found.events else _OTHER
 
 

@@ -25,6 +25,7 @@ def map_appointments(context: Context, found: list[tuple[Known, Person]]) -> Non
         if context.defects > defects:
             patients[0].incomplete.add("section-failed")
         if appointment is not None:
+            context.made[booking.sch.index] = appointment
             for encounter in (one for known, _ in found for one in known.encounters):
                 encounter.append("appointment", appointment.link())
 

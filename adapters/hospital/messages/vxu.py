@@ -11,7 +11,7 @@ from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order, Person
 from adapters.hospital.messages.adt import SEGMENTS as PATIENT_SEGMENTS
 from adapters.hospital.messages.adt import map_clinical
-from adapters.hospital.messages.order import map_orders
+from adapters.hospital.messages.order import map_orders, remember
 from adapters.hospital.messages.person import Known, attempt_in
 from adapters.hospital.segments.obx import Setting, equals_of, observation_from_obx
 from adapters.hospital.segments.rxa import Shot, immunization_from_rxa, route_from_rxr
@@ -42,6 +42,8 @@ def _order(repeated: frozenset[str], context: Context, order: Order, known: Know
             for rxr in order.all("RXR"):
                 route_from_rxr(given, rxr)
         made = made or given
+    if made is not None:
+        remember(context, made, order.orc)
     _observations(context, order, known, made)
 
 

@@ -12,6 +12,12 @@ from adapters.hospital.people import (
     practitioner_from_xcn,
     telecom_from_xtn,
 )
+from adapters.hospital.segments.belonging import (
+    living_will_from_pd1,
+    put_belonging,
+    put_county,
+    put_habits,
+)
 from adapters.interface import JSON
 
 _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
@@ -38,8 +44,12 @@ def patient_from_pid(context: Context, pid: Segment, pd1: Segment | None) -> Dra
     _demographics(draft, pid)
     _contact(draft, pid)
     _deceased(draft, pid)
+    put_county(draft, pid)
+    put_belonging(draft, pid)
     if pd1 is not None:
         _primary_care(draft, pd1)
+        put_habits(draft, pd1)
+        living_will_from_pd1(context, pd1, draft)
     return context.add(draft)
 
 

@@ -5,6 +5,7 @@ from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.identifiers import Named, identifier_from_cx
 from adapters.hospital.message import Segment
 from adapters.hospital.people import location_from_pl, practitioner_from_xcn
+from adapters.hospital.segments.pv2 import fill_from_pv2
 from adapters.interface import JSON
 from adapters.terminology.tables import concept_map
 
@@ -44,10 +45,10 @@ def encounter_from_pv1(context: Context, pv1: Segment, pv2: Segment | None, pati
     draft.put("subject", patient.link())
     _participants(draft, pv1)
     _period(draft, start, end)
-    if pv2 is not None:
-        draft.append("reasonCode", concept_from_cwe(context, pv2.first(3)))
     _hospitalization(draft, pv1)
     _locations(draft, pv1)
+    if pv2 is not None:
+        fill_from_pv2(draft, pv2)
     return context.add(draft)
 
 
