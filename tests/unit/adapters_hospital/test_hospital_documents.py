@@ -46,8 +46,11 @@ def test_document_with_its_text(checked, only, marks):
 @pytest.mark.parametrize(("event", "code"), [("T06", "appends"), ("T10", "replaces"), ("T05", "appends")])
 def test_addendum_and_replacement_name_their_parent(event, code, checked, only):
     """TXA-13 becomes `relatesTo` by the event; a notification of the same document names none."""
-    related = only(checked(message(event)), "DocumentReference")["relatesTo"]
-    assert [(one["code"], one["target"]["identifier"]["value"]) for one in related] == [(code, "DOC-1")]
+    made = [one for one in checked(message(event)).resources if one["resourceType"] == "DocumentReference"]
+    (own,) = [one for one in made if one.get("masterIdentifier", {}).get("value") == "DOC-2"]
+    assert [(one["code"], one["target"]["identifier"]["value"]) for one in own["relatesTo"]] == [
+        (code, "DOC-1")
+    ]
     assert "relatesTo" not in only(checked(message("T02")), "DocumentReference")
 
 
