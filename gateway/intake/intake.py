@@ -29,6 +29,7 @@ class Intake:
         self, database: Database, room: Callable[[Connection], Room], digest: Digest, entropy: Entropy
     ) -> None:
         """`room`: the records room of a unit of work (`records.sql.sql_room` with its secrets)."""
+        self.digest = digest
         self._desk = Desk(database, room, digest, entropy)
         self._pulls = Pulls(self._desk)
         self._messages = Messages(self._desk)

@@ -98,13 +98,18 @@ def _piece(
     return Piece(
         ref=ref,
         body=body,
-        content=hashlib.sha256(body.replace(intake.encode(), b"") + act).digest(),
+        content=content_of(body, intake, act),
         digest=digest(resource, custodian=custodian, patients=() if own or shared else everybody),
         patients=own or everybody,
         shared=shared,
         rank=rank_of(resource, act_from_bytes(act)),
         act=act,
     )
+
+
+def content_of(body: bytes, intake: str, act: bytes) -> bytes:
+    """What tells two sayings apart: the resource without the intake that it came by, and the act."""
+    return hashlib.sha256(body.replace(intake.encode(), b"") + act).digest()
 
 
 def _patients_of(resource: JSON) -> Iterable[str]:
