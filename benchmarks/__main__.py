@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import boundary, decisions, engine, envelope, exchange, startup
+from benchmarks import boundary, decisions, engine, envelope, exchange, normalise, startup
 from benchmarks.report import RESULTS, Result, table, write
 
 ALL: Mapping[str, Callable[[], list[Result]]] = {
@@ -17,6 +17,7 @@ ALL: Mapping[str, Callable[[], list[Result]]] = {
     "envelope": envelope.run,
     "startup": startup.run,
     "boundary": boundary.run,
+    "normalise": normalise.run,
 }
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import boundary, decisions, envelope, exchange, report, startup
+from benchmarks import boundary, decisions, envelope, exchange, normalise, report, startup
 from benchmarks.report import Result
 
 
@@ -55,6 +55,16 @@ def test_the_boundary_check_is_measured_beside_parsing():
     results = boundary.run(rounds=2)
     require_shape(results)
     assert results[1].passed
+
+
+def test_normalisation_is_measured_and_peers_may_be_missing():
+    """Rates of each format and memory; without the other converters their lines say that they are missing."""
+    sizes = normalise.Sizes(messages=2, facts=4, record=20_000, many=20, rounds=1)
+    results = normalise.run(sizes, peers=False)
+    require_shape(results)
+    missing = [one.goal for one in results if one.passed is None]
+    assert len(results) == 7 and [goal[:2] for goal in missing] == ["G8", "G9", "G9"]
+    assert "10 results each" in results[0].figure
 
 
 def test_a_whole_run_writes_its_file(tmp_path, monkeypatch, capsys):
