@@ -38,7 +38,7 @@ def resource_id(id_key: bytes, resource_type: str, custodian: str, source: str, 
     """
     text = "\x1f".join((resource_type, custodian, source, key))
     digest = hmac.digest(id_key, text.encode("utf-8"), "sha256")
-    return base64.b32encode(digest).decode("ascii").lower()[:26]
+    return base64.b32encode(digest[:20]).decode("ascii").lower()[:26]
 
 
 def is_fhir_id(text: str) -> bool:

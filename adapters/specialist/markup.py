@@ -6,7 +6,9 @@ that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import cast
 
 from lxml import etree
 
@@ -34,18 +36,30 @@ ELEMENTS = frozenset(
 )
 
 
+ACTS = frozenset("act observation organizer substanceAdministration procedure supply encounter".split())
+"""Clinical statements."""
+
+
 class Unreadable(ValueError):
     """Not a document that we read. The text is ours and constant."""
 
 
 def local(element: Element) -> str:
     """Name without namespace."""
-    return _name(element.tag)
+    return _LOCAL[element.tag]
 
 
-@lru_cache(maxsize=2048)
-def _name(tag: str) -> str:
-    return tag.rpartition("}")[2]
+class _Names(dict[str, str]):
+    """Names by tag, worked out once; a document that invents tags without end cannot fill the memory."""
+
+    def __missing__(self, tag: str) -> str:
+        if len(self) >= 4096:
+            self.clear()
+        self[tag] = name = tag.rpartition("}")[2]
+        return name
+
+
+_LOCAL = _Names()
 
 
 @lru_cache(maxsize=1024)
@@ -56,17 +70,35 @@ def _path(path: str) -> str:
 
 def find(element: Element | None, path: str) -> Element | None:
     """First descendant by a path of child names (`a/b`, `sdtc:c`)."""
-    return element.find(_path(path)) if element is not None else None
+    if element is None:
+        return None
+    if "/" in path:
+        return element.find(_path(path))
+    return next(element.iterchildren(_path(path)), None)  # a step alone: half the cost of a path
 
 
 def find_all(element: Element | None, path: str) -> list[Element]:
     """All descendants by a path of child names."""
-    return element.findall(_path(path)) if element is not None else []
+    if element is None:
+        return []
+    if "/" in path:
+        return element.findall(_path(path))
+    return list(element.iterchildren(_path(path)))
+
+
+def query(path: str) -> Callable[[Element], list[Element]]:
+    """A compiled XPath for elements, with CDA's namespace as `h`."""
+    compiled = etree.XPath(path, namespaces={"h": CDA})
+
+    return lambda root: cast("list[Element]", compiled(root))
 
 
 def peek(element: Element | None, name: str) -> str:
     """An attribute's trimmed value without taking it; empty if absent."""
-    return (element.get(name) or "").strip() if element is not None else ""
+    if element is None:
+        return ""
+    value = element.get(name)
+    return value.strip() if value else ""
 
 
 def templates(element: Element) -> set[str]:

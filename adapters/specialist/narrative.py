@@ -9,8 +9,7 @@ from html import escape
 
 from lxml import etree
 
-from adapters.losses import LossEntry
-from adapters.specialist.markup import Element, find, local
+from adapters.specialist.markup import Element, find, local, peek, query
 from adapters.specialist.reader import Document
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -35,6 +34,7 @@ _ATTRIBUTES = {
 }
 _EMPHASIS = {"Bold": "b", "Italics": "i", "Emphasis": "em"}
 _LINES = frozenset("paragraph item tr br list table caption text".split())
+_NAMED = query("//h:text/descendant-or-self::*[@ID != '']")
 _VOID = frozenset({"br", "col"})
 _GONE = frozenset(
     {"renderMultiMedia", "script", "style", "img", "iframe", "object", "embed", "form", "input"}
@@ -47,22 +47,17 @@ class Narratives:
     def __init__(self, doc: Document) -> None:
         self._doc = doc
         self._passages: dict[str, Element] = {}
-        self.dropped: list[LossEntry] = []
-        for text in doc.root.iter("{urn:hl7-org:v3}text"):
-            for element in text.iter():
-                name = element.get("ID")
-                if name:
-                    self._passages.setdefault(name, element)
+        for element in _NAMED(doc.root):
+            self._passages.setdefault(peek(element, "ID"), element)
 
     def section(self, text: Element | None) -> dict[str, str] | None:
         """Narrative of a section's `text`; None if it holds no word."""
         if text is None or not _words(text):
             return None
-        self._doc.take((text, "narrative"))
+        self._doc.take_narrative(text)
         for element in text.iter():
             if local(element) in _GONE:
-                at = self._doc.position(element)
-                self.dropped.append(LossEntry(at, 0, "not-mapped", "policy"))
+                self._doc.note(element, "not-mapped", "policy")
         return {"status": "additional", "div": div(_inside(text))}
 
     def text_of(self, reference: str) -> str | None:

@@ -56,11 +56,12 @@ def _batch(doc: Document, original: Original, source: Source, at: datetime, mapp
         close_document(record, original, sections)
     if record.failed_units:
         record.tag("Composition", "urn:carepact:incomplete", "section-failed")
+    _note_what_lacks(record, whole)
     about = provenance(record, original, at, mapping)
     return SourceBatch(
         resources=tuple(record.resources()),
         provenance=about,
-        losses=doc.close(notes=(*record.narratives.dropped, *_notes(record, whole))),
+        losses=doc.close(),
         mapping=mapping,
         event_time=utc_key(record.document_time),
         sequence=_version(doc),
@@ -81,12 +82,12 @@ def _is_asked(record: Record, original: Original) -> bool:
     return not original.asked or any((a.system, a.value) in stated for a in original.asked)
 
 
-def _notes(record: Record, whole: bool) -> tuple[LossEntry, ...]:
+def _note_what_lacks(record: Record, whole: bool) -> None:
     """Lines without items: what the input as a whole lacks."""
-    at = record.doc.position(record.doc.root)
     if not whole:
-        return (LossEntry(at, 0, "failed", "fragment"),)
-    return () if "identifier" in record.patient else (LossEntry(at, 0, "failed", "no-patient"),)
+        record.doc.note(record.doc.root, "failed", "fragment")
+    elif "identifier" not in record.patient:
+        record.doc.note(record.doc.root, "failed", "no-patient")
 
 
 def _nothing(doc: Document, mapping: str, reason: str, quarantine: str) -> SourceBatch:

@@ -1,19 +1,11 @@
-"""A CDA document with its account: a mark on every value that a mapping took.
+"""A CDA document with its account: a mark on every value that a mapping took, and its position in words."""
 
-An item is an attribute or a non-blank text node below the root, but for namespaces, `xsi:*`, `templateId`
-and `typeId`; the `text` of one section is one item (normalisation.md 2).
-"""
-
-from collections.abc import Iterator
 from typing import Literal
 
-from adapters.losses import LossAccount, LossEntry, Losses
-from adapters.specialist.markup import CDA, XSI, Element, local, parse, peek
+from adapters.losses import Losses
+from adapters.specialist.account import Account
+from adapters.specialist.markup import CDA, Element, local, parse, peek
 
-Key = tuple[Element, str]
-"""One item: an element with `@name`, `text`, `tail` or `narrative`."""
-
-_UNCOUNTED = frozenset({"templateId", "typeId"})
 _STRUCTURAL = frozenset(
     "@classCode @moodCode @typeCode @contextConductionInd @contextControlCode @determinerCode @inversionInd "
     "@independentInd @codeSystemName @mediaType @representation @institutionSpecified @operator".split()
@@ -32,63 +24,63 @@ class Document:
 
     def __init__(self, body: bytes) -> None:
         self.root, repaired = parse(body)
-        # Holding every element keeps lxml's proxies alive, so that identity can be a key.
-        self._order = {element: n for n, element in enumerate(self.root.iter())}
+        self._account = Account(self.root)
         self._paths: dict[Element, str] = {self.root: f"/{local(self.root)}[1]"}
-        self._ranks: dict[str, int] = {}
-        self._account = LossAccount()
-        self._keys = list(_items(self.root))
-        self._unit: set[Key] | None = None
-        for key in self._keys:
-            self._account.item(key)
+        self._units: dict[Element, Element] = {}
         if repaired:
             self.remark(self.root, "altered", "namespace")
 
     @property
     def total(self) -> int:
-        return len(self._keys)
+        return self._account.total
+
+    @property
+    def acts(self) -> list[Element]:
+        """All clinical statements, in document order."""
+        return self._account.acts
+
+    @property
+    def ids(self) -> list[Element]:
+        """All `id` elements."""
+        return self._account.ids
 
     def get(self, element: Element | None, name: str) -> str:
         """An attribute's trimmed value, taken; empty if absent."""
-        if element is None or name not in element.attrib:
+        if element is None:
             return ""
-        self.take((element, f"@{name}"))
-        return peek(element, name)
+        value = element.get(name)
+        if value is None:
+            return ""
+        self._account.take(element, f"@{name}")
+        return value.strip()
 
     def text(self, element: Element | None) -> str:
         """All text of an element, trimmed, taken (markup inside is dropped)."""
         if element is None:
             return ""
         if not len(element):  # by far the most: a leaf
-            self.take((element, "text"))
+            self._account.take(element, "text")
             return (element.text or "").strip()
-        for key in _items(element):
-            if not key[1].startswith("@"):
-                self.take(key)
+        self._account.take_words(element)
         return "".join(str(t) for t in element.itertext()).strip()
 
-    def is_open(self, element: Element, name: str) -> bool:
-        """Whether nobody took an attribute (`@name`) yet, in this unit or before."""
-        key = (element, name)
-        return key not in (self._unit or ()) and self._account.is_open(key)
+    def take_narrative(self, text: Element) -> None:
+        """The whole narrative of a section, one item."""
+        self._account.take(text, "narrative")
 
-    def take(self, key: Key) -> None:
-        if self._unit is not None:
-            self._unit.add(key)
-        else:
-            self._account.take(key)
+    def is_open(self, element: Element, name: str) -> bool:
+        """Whether nobody took an attribute (`@name`) yet."""
+        return self._account.is_open(element, name)
 
     def begin(self) -> None:
-        """Open a unit: what it takes counts when `commit` is called."""
-        self._unit = set()
+        """Open a unit: `rollback` undoes what it took, lost and remarked."""
+        self._account.begin()
 
     def commit(self) -> None:
-        for key in self._unit or ():
-            self._account.take(key)
-        self._unit = None
+        self._account.end("commit")
 
     def rollback(self) -> None:
-        self._unit = None
+        self._account.end("rollback")
 
     def lose(
         self,
@@ -101,13 +93,18 @@ class Document:
         resource: str | None = None,
     ) -> None:
         """Close an attribute (`@name`) or, without `name`, everything below an element that nobody took."""
-        keys = [(element, name)] if name else list(_items(element))
-        untaken = [k for k in keys if k not in (self._unit or ())]
-        at = self.position(element) + (f"/{name}" if name else "")
-        self._account.lose(untaken, disposition, reason, position=at, target=target, resource=resource)
+        account = self._account
+        items = account.close_item(element, name) if name else account.close_below(element)
+        if items:
+            at = self.position(element) + (f"/{name}" if name else "")
+            account.line(element, at, items, disposition, reason, target, resource)
 
     def remark(self, element: Element, disposition: Literal["assumed", "altered"], reason: str) -> None:
-        self._account.remark(self.position(element), disposition, reason)
+        self._account.line(element, self.position(element), 1, disposition, reason)
+
+    def note(self, element: Element, disposition: Literal["not-mapped", "failed"], reason: str) -> None:
+        """A line without items: something that is no value went, or is missing."""
+        self._account.line(element, self.position(element), 0, disposition, reason)
 
     def position(self, element: Element) -> str:
         """XPath without prefixes, every step with its ordinal among equal names."""
@@ -121,95 +118,61 @@ class Document:
                 counts[name] = counts.get(name, 0) + 1
                 self._paths[sibling] = f"{above}/{name}[{counts[name]}]"
             known = self._paths[element]
-        self._ranks.setdefault(known, self._order[element])
         return known
 
-    def close(self, *, notes: tuple[LossEntry, ...] = (), unreadable: bool = False) -> Losses:
+    def close(self) -> Losses:
         """The ledger, in the order of the document; XML scaffolding is one line for each entry."""
         self._drop_foreseen()
         self._drop_scaffolding()
-        for key in self._keys:
-            if self._account.is_open(key):
-                name = (
-                    "text()[1]" if key[1] in ("text", "tail") else f"@{key[1].rpartition('}')[2].lstrip('@')}"
-                )
-                at = f"{self.position(key[0])}/{name}"
-                self._account.lose((key,), "not-mapped", "no-target", position=at)
-        closed = self._account.close(unreadable=unreadable)
-        entries = sorted(closed.entries + notes, key=lambda e: self._rank(e.position))
-        return Losses(closed.total, closed.mapped, tuple(entries), unreadable)
-
-    def _rank(self, position: str) -> int:
-        return self._ranks.get(position, self._ranks.get(position.rpartition("/")[0], 0))
+        for element, name in self._account.open_items():
+            shown = "text()[1]" if name in ("text", "tail") else f"@{name.rpartition('}')[2].lstrip('@')}"
+            items = self._account.close_item(element, name)
+            at = f"{self.position(element)}/{shown}"
+            self._account.line(element, at, items, "not-mapped", "no-target")
+        return self._account.close()
 
     def _drop_foreseen(self) -> None:
         """Authors that a nearer one replaced; pointers at narrative and words for codes that are there."""
         for element in self.root.iter(f"{{{CDA}}}author"):
             own = element.getparent() is not self.root
             self.lose(element, "not-mapped", "superseded" if own else "administrative")
-        for element in self.root.iter(f"{{{CDA}}}reference"):
-            if peek(element, "value").startswith("#"):
-                self.lose(element, "not-mapped", "duplicate", "@value")
-        for element in self._order:
-            names = element.attrib
-            if "displayName" in names and "code" in names and not self._account.is_open((element, "@code")):
-                self.lose(element, "not-mapped", "duplicate", "@displayName")
+        for element, name in self._account.open_items():
+            if name == "@value" and local(element) == "reference":
+                if peek(element, "value").startswith("#"):
+                    self.lose(element, "not-mapped", "duplicate", name)
+            elif name == "@displayName" and element.get("code") and not self.is_open(element, "@code"):
+                self.lose(element, "not-mapped", "duplicate", name)
 
     def _drop_scaffolding(self) -> None:
         """Codes that say which kind of node it is, and null flavours that say no more than absence."""
-        units: dict[Element, list[Key]] = {}
-        for key in self._keys:
-            if self._account.is_open(key) and _is_scaffolding(key):
-                units.setdefault(_unit(key[0]), []).append(key)
-        for element, keys in units.items():
-            self._account.lose(keys, "not-mapped", "structural", position=self.position(element))
+        found: dict[Element, int] = {}
+        for element, name in self._account.open_items():
+            if _is_scaffolding(element, name):
+                unit = self._unit(element)
+                found[unit] = found.get(unit, 0) + self._account.close_item(element, name)
+        for unit, items in found.items():
+            self._account.line(unit, self.position(unit), items, "not-mapped", "structural")
+
+    def _unit(self, element: Element) -> Element:
+        """The entry that an element is in, else the child of the root, else the root."""
+        known = self._units.get(element)
+        if known is None:
+            parent = element.getparent()
+            top = parent is None or parent.getparent() is None or local(element) in ("entry", "section")
+            known = element if top or parent is None else self._unit(parent)
+            self._units[element] = known
+        return known
 
 
-def _unit(element: Element) -> Element:
-    """The entry that an element is in, else the child of the root, else the root."""
-    at: Element = element
-    while True:
-        parent = at.getparent()
-        if parent is None or parent.getparent() is None or local(at) in ("entry", "section"):
-            return at
-        at = parent
-
-
-def _is_scaffolding(key: Key) -> bool:
-    element, name = key
+def _is_scaffolding(element: Element, name: str) -> bool:
     if name == "@nullFlavor":
         return peek(element, "nullFlavor") in _SAYS_NOTHING
     if name in _STRUCTURAL:
         return True
-    if local(element) == "statusCode":
+    kind = local(element)
+    if kind == "statusCode":
         holder = element.getparent()
         above = holder.getparent() if holder is not None else None
-        kind = peek(holder.find(f"{{{CDA}}}code"), "code") if holder is not None else ""
-        return kind == "CONC" or (above is not None and local(above) == "entryRelationship")
-    return local(element) == "code" and peek(element, "code") in _FIXED
-
-
-def _items(top: Element) -> Iterator[Key]:
-    """Items of an element in document order (normalisation.md 2): attributes, non-blank text."""
-    stack = [top]
-    while stack:
-        element = stack.pop()
-        if element is not top and element.tail and element.tail.strip():
-            yield (element, "tail")
-        name = local(element)
-        if name in _UNCOUNTED:
-            continue
-        if name == "text" and _in_section(element):
-            yield (element, "narrative")
-            continue
-        for attribute in map(str, element.attrib):
-            if not attribute.startswith(f"{{{XSI}}}"):
-                yield (element, f"@{attribute}")
-        if element.text and element.text.strip():
-            yield (element, "text")
-        stack.extend(reversed(element))
-
-
-def _in_section(element: Element) -> bool:
-    parent = element.getparent()
-    return parent is not None and local(parent) == "section"
+        code = peek(holder.find(f"{{{CDA}}}code"), "code") if holder is not None else ""
+        return code == "CONC" or (above is not None and local(above) == "entryRelationship")
+    return kind == "code" and peek(element, "code") in _FIXED

@@ -14,7 +14,7 @@ from lxml import etree
 
 from adapters.identity import meta_source, resource_id
 from adapters.interface import Source
-from adapters.specialist.markup import SDTC, Element, find_all, local, peek
+from adapters.specialist.markup import CDA, SDTC, Element, find, find_all, local, peek, query
 from adapters.specialist.narrative import Narratives
 from adapters.specialist.reader import Document
 
@@ -24,7 +24,6 @@ OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 KEPT = "urn:carepact:kept"
 NOBODYS = frozenset("Organization Practitioner PractitionerRole Location Medication Substance Device".split())
 """Types that are about no patient: one resource for all documents."""
-ACTS = frozenset("act observation organizer substanceAdministration procedure supply encounter".split())
 
 
 class Record:
@@ -50,14 +49,21 @@ class Record:
         self._assumed: set[str] = set()
         self._begun: set[str] = set()
         self._links: list[tuple[JSON, Element, str]] = []
-        self._ids = Counter(_own_id(e) for e in doc.root.iter() if local(e) in ACTS and not is_pointer(e))
-        self._roots = Counter(peek(e, "root") for e in doc.root.iter("{*}id"))
+        self._ids = Counter(_own_id(e) for e in doc.acts if not is_pointer(e))
+        self._roots = Counter(peek(e, "root") for e in doc.ids)
+        self._marks = _marks_by_entry(doc.root)
+        self._named: dict[tuple[str, str], str] = {}
         self._keys: Counter[str] = Counter()
 
     # -- resources
 
     def identify(self, resource_type: str, key: str) -> str:
-        return resource_id(self.source.id_key, resource_type, self.source.custodian, self.source.id, key)
+        known = self._named.get((resource_type, key))
+        if known is None:
+            owner = self.source
+            known = resource_id(owner.id_key, resource_type, owner.custodian, owner.id, key)
+            self._named[resource_type, key] = known
+        return known
 
     def reference(self, resource_type: str, key: str) -> str:
         """What is about a patient is keyed within the patient: an id that a source gave to the acts of two
@@ -156,6 +162,10 @@ class Record:
         for reference in set(self._resources) - self._begun:
             del self._resources[reference]
 
+    def marks_in(self, entry: Element) -> list[Element]:
+        """What marks an entry: its confidentiality codes, security observations and masked values."""
+        return self._marks.get(entry, [])
+
     # -- remarks
 
     def assume(self, element: Element, reason: str) -> None:
@@ -192,8 +202,29 @@ def masked_labels() -> list[JSON]:
     return [{"system": CONFIDENTIALITY, "code": "R"}, {"system": OBSERVATION_VALUE, "code": "MASKED"}]
 
 
-def is_masked(element: Element) -> bool:
-    return any(e.get("nullFlavor") == "MSK" for e in element.iter())
+_MARKS = query(
+    "//h:entry//h:confidentialityCode | //h:entry//*[@nullFlavor='MSK'] | "
+    "//h:entry//h:observation[starts-with(h:code/@code, 'SEC')]"
+)
+_SECURITY = frozenset(
+    "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
+)
+
+
+def _marks_by_entry(root: Element) -> dict[Element, list[Element]]:
+    """Marks by the entries that they stand in: few documents have any, and none is searched twice."""
+    found: dict[Element, list[Element]] = {}
+    for mark in _MARKS(root):
+        if local(mark) == "observation" and not is_security(mark):
+            continue
+        for entry in mark.iterancestors(f"{{{CDA}}}entry"):
+            found.setdefault(entry, []).append(mark)
+    return found
+
+
+def is_security(observation: Element) -> bool:
+    """An observation of how sensitive something is (DS4P)."""
+    return peek(find(observation, "code"), "code") in _SECURITY
 
 
 def is_pointer(act: Element) -> bool:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from adapters.specialist.markup import Element, find, find_all, local, peek, templates
+from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
 from adapters.specialist.quantities import time
-from adapters.specialist.record import ACTS, Record
+from adapters.specialist.record import Record, masked_labels
 from adapters.specialist.values import coding, concept, identifiers, present, string
 
 JSON = dict[str, Any]
@@ -18,9 +18,6 @@ _ANNOTATION = "2.16.840.1.113883.3.3251.1.4"
 _INDICATION = "2.16.840.1.113883.10.20.22.4.19"
 INSTRUCTION = "2.16.840.1.113883.10.20.22.4.20"
 _MARKINGS = "2.16.840.1.113883.3.3251.1.5"
-_SECURITY = frozenset(
-    "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,13 +185,14 @@ def document_labels(record: Record) -> list[JSON]:
 
 
 def entry_labels(record: Record, entry: Element) -> list[JSON]:
-    """Security observations (DS4P) and confidentiality codes of an entry, as coded."""
+    """Security observations (DS4P), confidentiality codes and masked values of an entry, as coded."""
     found = []
-    for element in entry.iter():
-        name = local(element)
-        if name == "confidentialityCode":
+    for element in record.marks_in(entry):
+        if local(element) == "confidentialityCode":
             found.append(coding(record, element))
-        elif name == "observation" and peek(find(element, "code"), "code") in _SECURITY:
+        elif local(element) == "observation":
             value = find(element, "value")
             found.append(coding(record, value) if value is not None else None)
-    return [{k: v for k, v in c.items() if k != "version"} for c in found if c]
+    labels = [{k: v for k, v in c.items() if k != "version"} for c in found if c]
+    masked = any(element.get("nullFlavor") == "MSK" for element in record.marks_in(entry))
+    return labels + (masked_labels() if masked else [])

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.specialist.header import confidentiality
 from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.narrative import plain
-from adapters.specialist.record import Record, is_masked, masked_labels
+from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     Place,
     act_of,
@@ -66,7 +66,7 @@ def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
         record.doc.lose(act, "not-mapped", "structural")
         return []
     try:
-        labels = entry_labels(record, entry) + (masked_labels() if is_masked(entry) else [])
+        labels = entry_labels(record, entry)
         with record.under(labels):
             return act_resources(record, act, place)
     except Exception as error:
