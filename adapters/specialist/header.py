@@ -8,12 +8,13 @@ import hashlib
 from typing import Any
 
 from adapters.interface import Original
+from adapters.specialist.marks import CONFIDENTIALITY
 from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.original import add_replaced, document_reference
 from adapters.specialist.patient import patient_from_role, related_person
 from adapters.specialist.people import actor, authors_of, custodian_of
 from adapters.specialist.quantities import period, time
-from adapters.specialist.record import CONFIDENTIALITY, Record, own_key
+from adapters.specialist.record import Record, own_key
 from adapters.specialist.values import absent, coding, concept, identifier, present, required_concept, string
 from adapters.specialist.visits import header_encounter
 

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from adapters.interface import Identifier, Original
+from adapters.specialist.marks import patient_labels
 from adapters.specialist.markup import Element, Unreadable, find, find_all, parse, peek
 from adapters.specialist.names import addresses, human_names, telecoms
 from adapters.specialist.people import organization
@@ -53,7 +54,8 @@ def patient_from_role(record: Record, role: Element | None, original: Original) 
         managingOrganization=organization(record, find(role, "providerOrganization"), owner),
     )
     record.patient = owner | members | _deceased(record, person)
-    record.subject = record.add(dict(record.patient), _key(record, ids, original))
+    labels = patient_labels(record.doc.root)
+    record.subject = record.add(dict(record.patient), _key(record, ids, original), labels)
 
 
 def is_about_another(body: bytes, asked: tuple[Identifier, ...]) -> bool:

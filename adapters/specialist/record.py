@@ -14,13 +14,12 @@ from lxml import etree
 
 from adapters.identity import meta_source, resource_id
 from adapters.interface import Source
-from adapters.specialist.markup import CDA, SDTC, Element, find, find_all, local, peek, query
+from adapters.specialist.marks import marks_by_entry
+from adapters.specialist.markup import SDTC, Element, find_all, local, peek
 from adapters.specialist.narrative import Narratives
 from adapters.specialist.reader import Document
 
 JSON = dict[str, Any]
-CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-OBSERVATION_VALUE = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 KEPT = "urn:carepact:kept"
 NOBODYS = frozenset("Organization Practitioner PractitionerRole Location Medication Substance Device".split())
 """Types that are about no patient: one resource for all documents."""
@@ -51,7 +50,7 @@ class Record:
         self._links: list[tuple[JSON, Element, str]] = []
         self._ids = Counter(_own_id(e) for e in doc.acts if not is_pointer(e))
         self._roots = Counter(peek(e, "root") for e in doc.ids)
-        self._marks = _marks_by_entry(doc.root)
+        self._marks = marks_by_entry(doc.root)
         self._named: dict[tuple[str, str], str] = {}
         self._keys: Counter[str] = Counter()
 
@@ -195,36 +194,6 @@ class Record:
 
 def unique(items: list[JSON]) -> list[JSON]:
     return [item for n, item in enumerate(items) if item not in items[:n]]
-
-
-def masked_labels() -> list[JSON]:
-    """What stands for `nullFlavor="MSK"`: a value was withheld at the source."""
-    return [{"system": CONFIDENTIALITY, "code": "R"}, {"system": OBSERVATION_VALUE, "code": "MASKED"}]
-
-
-_MARKS = query(
-    "//h:entry//h:confidentialityCode | //h:entry//*[@nullFlavor='MSK'] | "
-    "//h:entry//h:observation[starts-with(h:code/@code, 'SEC')]"
-)
-_SECURITY = frozenset(
-    "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
-)
-
-
-def _marks_by_entry(root: Element) -> dict[Element, list[Element]]:
-    """Marks by the entries that they stand in: few documents have any, and none is searched twice."""
-    found: dict[Element, list[Element]] = {}
-    for mark in _MARKS(root):
-        if local(mark) == "observation" and not is_security(mark):
-            continue
-        for entry in mark.iterancestors(f"{{{CDA}}}entry"):
-            found.setdefault(entry, []).append(mark)
-    return found
-
-
-def is_security(observation: Element) -> bool:
-    """An observation of how sensitive something is (DS4P)."""
-    return peek(find(observation, "code"), "code") in _SECURITY
 
 
 def is_pointer(act: Element) -> bool:

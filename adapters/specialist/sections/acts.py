@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from adapters.specialist.marks import masked_labels
 from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
 from adapters.specialist.quantities import time
-from adapters.specialist.record import Record, masked_labels
+from adapters.specialist.record import Record
 from adapters.specialist.values import coding, concept, identifiers, present, string
 
 JSON = dict[str, Any]

@@ -7,6 +7,7 @@ import traceback
 from typing import Any
 
 from adapters.specialist.header import confidentiality
+from adapters.specialist.marks import masked_labels
 from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.narrative import plain
 from adapters.specialist.record import Record
@@ -35,7 +36,9 @@ def sections_from_body(record: Record) -> list[JSON]:
 
 def section(record: Record, element: Element) -> JSON:
     """One section: title, code, narrative, references to what its entries became, sub-sections."""
-    with record.under(confidentiality(record, element) + section_labels(record, element)):
+    masked = element.get("nullFlavor") == "MSK"
+    labels = confidentiality(record, element) + section_labels(record, element)
+    with record.under(labels + (masked_labels() if masked else [])):
         code = find(element, "code")
         title = string(record, find(element, "title"))
         narrative = record.narratives.section(find(element, "text"))
@@ -52,7 +55,7 @@ def section(record: Record, element: Element) -> JSON:
         # cmp-1 wants something to read; the words say no more than that there is nothing.
         record.doc.get(element, "nullFlavor")
         words = plain("No human-readable text provided in this case") | {"status": "empty"}
-        reason = {"coding": [{"system": _EMPTY, "code": "unavailable"}]}
+        reason = {"coding": [{"system": _EMPTY, "code": "withheld" if masked else "unavailable"}]}
         found |= {"text": words, "emptyReason": reason}
     return found
 

@@ -4,8 +4,9 @@ from typing import Any
 
 from lxml import etree
 
+from adapters.specialist.marks import CONFIDENTIALITY
 from adapters.specialist.markup import Element
-from adapters.specialist.record import CONFIDENTIALITY, KEPT, Record
+from adapters.specialist.record import KEPT, Record
 from adapters.specialist.sections.acts import Place
 
 JSON = dict[str, Any]

@@ -206,3 +206,20 @@ def test_same_input_same_bytes(document, section, normalise):
     """Two runs give equal resources, ids included."""
     body = document(section("11450-4"))
     assert normalise(body).resources == normalise(body).resources
+
+
+def test_what_a_source_masked_is_marked(document, section, normalise, one):
+    """A masked value of the patient, or a masked section: R and MASKED, the section withheld, not empty."""
+    hidden = (
+        '<section nullFlavor="MSK"><code code="48765-2" codeSystem="2.16.840.1.113883.6.1"/>'
+        "<title>Allergies</title></section>"
+    )
+    telecom = b'<telecom use="HP" value="tel:01632-960001"/>'
+    body = document(hidden)
+    assert telecom in body
+    batch = normalise(body.replace(telecom, b'<telecom nullFlavor="MSK"/>'))
+    labels = [label["code"] for label in one(batch, "Patient")["meta"]["security"]]
+    assert {"R", "MASKED"} <= set(labels)
+    composition = one(batch, "Composition")
+    assert composition["section"][0]["emptyReason"]["coding"][0]["code"] == "withheld"
+    assert {"R", "MASKED"} <= {label["code"] for label in composition["meta"]["security"]}
