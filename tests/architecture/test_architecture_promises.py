@@ -13,9 +13,9 @@ def promise_rows():
 
 
 def test_every_promise_has_a_row():
-    """Eight promises, each with somebody who holds it and something that tries it."""
+    """Nine promises, each with somebody who holds it and something that tries it."""
     found = promise_rows()
-    assert [row[1].split()[0] for row in found] == [f"P{n}" for n in range(1, 9)]
+    assert [row[1].split()[0] for row in found] == [f"P{n}" for n in range(1, 10)]
     assert all("`" in row[3] and "`" in row[4] for row in found)
 
 
