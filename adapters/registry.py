@@ -15,7 +15,7 @@ _NORMALISERS: dict[Kind, Normaliser] = {
     "gp": CheckedNormaliser(Overlaying(GPNormaliser())),
     "hospital": CheckedNormaliser(Overlaying(HospitalNormaliser())),
     "specialist": CheckedNormaliser(Overlaying(SpecialistNormaliser())),
-    "fhir-r4": CheckedNormaliser(Overlaying(FHIRNormaliser())),
+    "fhir-r4": CheckedNormaliser(Overlaying(FHIRNormaliser()), lacking="unreadable"),
 }
 _KINDS: dict[Format, Kind] = {
     "hl7v2": "hospital",

@@ -3,8 +3,9 @@
 usage: python tools/make_boundary.py hl7.fhir.r4.core-4.0.1.tgz
 
 `types`: path of a type or backbone element to its elements, `"min max flags type…"`; `m` = modifier element.
-A type is its name, `Reference(A|B)` with targets, `name!valueset` with a required binding, or `@path` where
-an element has the content of another one. The member `^` names the base whose elements come before.
+A type is its name (`attribute`: a string without extensions of its own), `Reference(A|B)` with targets,
+`name!valueset` with a required binding, or `@path` of the element whose content it has. The member `^`
+names the base whose elements come before.
 `codes`: of each value set that can be listed, its systems with their codes.
 """
 
@@ -30,7 +31,7 @@ RESOURCE = {
     "language": "0 1 - code",
 }
 DOMAIN = RESOURCE | {"text": "0 1 - Narrative", "contained": "0 * - Resource"} | EXTENSIONS | MODIFIERS
-ELEMENT = {"id": "0 1 - string"} | EXTENSIONS
+ELEMENT = {"id": "0 1 - attribute"} | EXTENSIONS
 BASES = {
     "DomainResource": DOMAIN,
     "Resource": RESOURCE,
@@ -118,7 +119,7 @@ def type_words(element: dict[str, Any], codes: Codes) -> list[str]:
     words = []
     for one in element["type"]:
         code = one["code"].removeprefix(SYSTEM_TYPE)
-        code = {"String": "string", "SimpleQuantity": "Quantity"}.get(code, code)
+        code = {"String": "attribute", "SimpleQuantity": "Quantity"}.get(code, code)
         targets = [t.removeprefix(PREFIX) for t in one.get("targetProfile", [])]
         if code == "Reference" and targets and "Resource" not in targets:
             code = f"Reference({'|'.join(targets)})"
@@ -137,7 +138,7 @@ def elements(definition: dict[str, Any], codes: Codes) -> dict[str, dict[str, st
         if above:
             words = ["id"] if (above, name) == (definition["type"], "id") else type_words(element, codes)
             if definition["kind"] != "resource" and name == "id":
-                words = ["string"]
+                words = ["attribute"]
             flag = "m" if element.get("isModifier") else "-"
             text = f"{element['min']} {element['max']} {flag} {' '.join(words)}"
             shapes.setdefault(above, {})[name] = text

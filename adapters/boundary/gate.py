@@ -9,38 +9,45 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from adapters.boundary.mend import Line, Mended, Steps, mend
 from adapters.interface import JSON, Normaliser, Original, Source, SourceBatch
 from adapters.losses import REASONS, LossEntry, Losses
 
+Lacking = Literal["mapping-defect", "unreadable"]
 UNRESOLVED = "urn:carepact:unresolved"
 
 
 class CheckedNormaliser:
-    """A `Normaliser` whose every batch has passed the boundary check."""
+    """A `Normaliser` whose every batch has passed the boundary check.
 
-    def __init__(self, inner: Normaliser) -> None:
+    `lacking`: whose fault it is if a resource lacks what nothing may stand in for: a mapping's of ours, or,
+    where resources leave as they came, the source's (`unreadable`).
+    """
+
+    def __init__(self, inner: Normaliser, lacking: Lacking = "mapping-defect") -> None:
         self.inner = inner
+        self._lacking: Lacking = lacking
 
     def normalise(self, original: Original, source: Source, at: datetime) -> SourceBatch:
         """Pure; never raises on data."""
-        return checked(self.inner.normalise(original, source, at))
+        return checked(self.inner.normalise(original, source, at), self._lacking)
 
 
-def checked(batch: SourceBatch) -> SourceBatch:
+def checked(batch: SourceBatch, lacking: Lacking = "mapping-defect") -> SourceBatch:
     """The batch as it may go on: the very same if every resource is valid R4."""
     held = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
     results = [mend(resource) for resource in held]
     if all(result.resource is resource for resource, result in zip(held, results, strict=True)):
         return batch
-    account = _Account(batch.losses)
+    account = _Account(batch.losses, lacking)
     for resource, result in zip(held, results, strict=True):
         account.enter(resource, result)
     failed = {_ref(r) for r, result in zip(held, results, strict=True) if result.resource is None}
     if any(ref.startswith("Patient/") for ref in failed):
-        return SourceBatch((), None, _nothing(batch.losses), batch.mapping, quarantine="mapping-defect")
+        losses = _nothing(batch.losses, lacking)
+        return SourceBatch((), None, losses, batch.mapping, quarantine=lacking)
     kept = [_without(result.resource, failed, account) for result in results if result.resource is not None]
     provenance = kept.pop() if batch.provenance and results[-1].resource is not None else None
     resources = tuple(one for one in kept if one is not None)
@@ -50,8 +57,9 @@ def checked(batch: SourceBatch) -> SourceBatch:
 class _Account:
     """Lines of the check, and how many items they move from mapped to lost."""
 
-    def __init__(self, losses: Losses) -> None:
+    def __init__(self, losses: Losses, lacking: Lacking) -> None:
         self._losses = losses
+        self._lacking = lacking
         self._mapped = losses.mapped
         self._entries: list[LossEntry] = []
 
@@ -60,6 +68,8 @@ class _Account:
         for line in result.lines:
             items = 1 if line.assumed else min(line.items, self._mapped)
             self._mapped -= 0 if line.assumed else items
+            if whole and line.reason in REASONS["failed"]:
+                line = replace(line, reason=self._lacking)
             self._entries.append(_entry(resource, line, items, whole))
 
     def remark(self, resource: JSON, steps: Steps) -> None:
@@ -94,9 +104,9 @@ def _ref(resource: JSON) -> str:
     return f"{resource['resourceType']}/{resource.get('id')}"
 
 
-def _nothing(losses: Losses) -> Losses:
+def _nothing(losses: Losses, reason: Lacking) -> Losses:
     items = max(losses.total, 1)
-    return Losses(items, 0, (LossEntry("", items, "failed", "mapping-defect"),))
+    return Losses(items, 0, (LossEntry("", items, "failed", reason),))
 
 
 def _without(resource: JSON, failed: set[str], account: _Account) -> JSON | None:

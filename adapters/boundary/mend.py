@@ -20,6 +20,8 @@ ROUNDS = 16
 """A removal may uncover a lack one level higher; deeper than this no R4 type is."""
 _ABOUT = frozenset("subject patient beneficiary individual target".split())
 _STATUS = frozenset({"status", "clinicalStatus"})
+_WHOLE = frozenset({"xhtml", "Resource", "attribute"})
+"""Types that cannot say that they are not known."""
 Steps = tuple[Step, ...]
 
 
@@ -111,7 +113,8 @@ def _shape_of(value: Any, words: str) -> Shape | None:
 def _supply(work: dict[str, Any], trail: list[Any], defect: Defect, lines: list[Line]) -> None:
     """An element that R4 demands and that is not there."""
     holder, within, _ = trail[-1]
-    element = next((one for _, one in within.required if one.name == defect.missing), None)
+    required = within.required if within is not None else ()
+    element = next((one for _, one in required if one.name == defect.missing), None)
     value = _stand_in(element) if element is not None else None
     if value is None:
         _remove(work, trail, defect, lines)
@@ -125,7 +128,7 @@ def _stand_in(element: Element) -> tuple[str, Any] | None:
     plain, _, bound = words.partition("!")
     if plain == "code" and bound and "unknown" in codes(bound):
         return element.name, "unknown"
-    if element.modifier or element.name in _ABOUT or plain.startswith("@") or plain in ("xhtml", "Resource"):
+    if element.modifier or element.name in _ABOUT or plain.startswith("@") or plain in _WHOLE:
         return None
     plain = plain.partition("(")[0]
     name = element.name[:-3] + plain[0].upper() + plain[1:] if element.choice else element.name

@@ -103,7 +103,10 @@ def _xhtml(value: Any, _: Contained) -> Found:
 
 
 _MOST = 2**31 - 1
+ATTRIBUTE = "attribute"
+"""`Element.id` and `Extension.url`: strings without blanks that have no extensions."""
 TESTS: Mapping[str, Callable[[Any, Contained], Found]] = {
+    ATTRIBUTE: _matches(_URI, "bad-text"),
     "base64Binary": _base64,
     "boolean": _boolean,
     "canonical": _matches(_URI, "bad-text"),

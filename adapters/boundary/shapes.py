@@ -11,7 +11,7 @@ from typing import Any
 from adapters.boundary.defect import Contained, Defect, Found, Test
 from adapters.boundary.invariants import RULES, contained_defects
 from adapters.boundary.lists import many, not_excused, or_null, stepped
-from adapters.boundary.primitives import TESTS
+from adapters.boundary.primitives import ATTRIBUTE, TESTS
 from adapters.boundary.references import reference_defect
 from adapters.boundary.table import Element, codes, elements, pairs, resource_types
 
@@ -122,7 +122,7 @@ def _spellings(element: Element) -> list[tuple[str, str]]:
         if element.choice:
             name = name[:-3] + plain[0].upper() + plain[1:]
         found.append((name, words))
-        if plain in TESTS:
+        if plain in TESTS and plain != ATTRIBUTE:
             found.append((f"_{name}", "Element"))
     return found
 

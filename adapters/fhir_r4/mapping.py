@@ -94,12 +94,12 @@ class Mapping:
             for name, child in value.items()
             if child is not None and (id(value), name) not in away and REPEATED not in name
         }
-        if isinstance(value.get("reference"), str):
+        if isinstance(made.get("reference"), str):
             self._refer(value, made)
-        if isinstance(value.get("system"), str):
+        if isinstance(made.get("system"), str):
             self._identify(value, made)
         for name in ("url", "valueUrl"):  # an Attachment that is a Binary of the same input
-            if isinstance(value.get(name), str) and (found := self._ids.resolve(value[name])):
+            if isinstance(made.get(name), str) and (found := self._ids.resolve(value[name])):
                 made[name] = found
         return made
 

@@ -279,3 +279,26 @@ def test_the_same_input_gives_the_same_bytes():
     """Determinism: ids, order and Provenance depend on the input alone."""
     body = json.dumps(bundle(PATIENT, DOCTOR)).encode()
     assert codec.encode(list(read(body).resources)) == codec.encode(list(read(body).resources))
+
+
+def test_a_resource_that_lacks_what_it_is_about_fails_alone():
+    """A Condition without a subject is the source's fault: it fails, its siblings go on, nobody invents one."""
+    batch = read(bundle(PATIENT, result(), {"resourceType": "Condition", "id": "c", "code": {"text": "x"}}))
+    assert {one["resourceType"] for one in batch.resources} == {"Patient", "Observation"}
+    assert ("failed", "unreadable") in lines(batch)
+
+
+def test_a_patient_that_is_no_patient_quarantines_the_answer():
+    """Without a Patient that R4 takes nobody can say whose record the rest is."""
+    batch = read(bundle(PATIENT | {"active": "maybe"}, result()))
+    assert batch.quarantine == "unreadable"
+
+
+@pytest.mark.parametrize("word", ["system", "reference", "url"])
+@pytest.mark.parametrize("value", [5, [], {}, "", "/", "urn:oid:", None])
+def test_odd_identifiers_and_references_are_no_defect_of_ours(word, value):
+    """Whatever stands where an address should, the answer is read and its ledger blames no mapping."""
+    odd = result() | {"identifier": [{word: value, "value": "x"}], "device": {word: value}}
+    batch = read(bundle(PATIENT, odd))
+    assert batch.quarantine is None
+    assert "mapping-defect" not in {line.reason for line in batch.losses.entries}

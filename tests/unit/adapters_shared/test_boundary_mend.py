@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.boundary import CheckedNormaliser, mend
+from adapters.boundary import CheckedNormaliser, defects, mend
 from adapters.boundary.mend import ASSUMED
 from adapters.interface import Original, Source, SourceBatch
 from adapters.losses import Losses
 from adapters.registry import normaliser
 from benchmarks.planted import VALID
+from gateway.intake.shape import is_well_shaped
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SOURCE = Source(id="s", kind="gp", custodian="o", id_key=b"k" * 32)
@@ -21,6 +22,39 @@ ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 def of(kind, **members):
     """A valid resource with other members."""
     return deepcopy(VALID[kind]) | members
+
+
+BAD = (None, "", "x y ", [], {}, [None], {"id": "x"}, -1, True, "2020-02-30", {"reference": "#q"}, {"coding": [5]},
+       [["a"]], {"extension": {}}, [{"resourceType": "Patient"}], "\x00")  # fmt: skip
+"""What no element of R4 can be, or only few of them."""
+
+
+def places(value, path=()):
+    """Every place in a resource, by member names and list places."""
+    for step, child in value.items() if isinstance(value, dict) else enumerate(value):
+        yield (*path, step)
+        if isinstance(child, dict | list):
+            yield from places(child, (*path, step))
+
+
+@pytest.mark.parametrize("kind", VALID)
+def test_whatever_stands_anywhere_the_rest_is_valid_or_nothing_is_left(kind):
+    """Every place of a resource spoilt in every way, or left out: no exception, and what passes is R4."""
+    for path in places(VALID[kind]):
+        for bad in (*BAD, ...):
+            spoilt = deepcopy(VALID[kind])
+            holder = spoilt
+            for step in path[:-1]:
+                holder = holder[step]
+            if bad is ...:
+                del holder[path[-1]]
+            else:
+                holder[path[-1]] = bad
+            if not isinstance(spoilt.get("resourceType"), str):
+                continue
+            batch = passed(batch_of(spoilt))
+            assert batch.losses.balanced
+            assert all(not defects(one) and is_well_shaped(one) for one in batch.resources), (path, bad)
 
 
 def batch_of(*resources, provenance=None, mapped=200):
