@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters import codec, times
-from adapters.gp.csv.columns import ColumnMap
+from adapters.gp.csv.columns import CONTROL, ColumnMap
 from adapters.gp.csv.targets import Target
 
 _MONTHS = {
@@ -20,7 +20,6 @@ _FORMS = {
 }
 _NUMBER = re.compile(r"(<=|>=|<|>)?\s?(-?(?:0|[1-9]\d*)(?:\.\d+)?)\Z")
 _TOKEN = re.compile(r"\S+( \S+)*\Z")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class BadCell(Exception):
@@ -43,7 +42,7 @@ class Cell:
 
 def cell_from_text(text: str, target: Target, columns: ColumnMap) -> Cell:
     """The value of a non-empty cell. Raises `BadCell`."""
-    plain = _CONTROL.sub("", text).strip()
+    plain = CONTROL.sub("", text).strip()
     if not plain:
         raise BadCell("bad-text")
     altered = "control-character" if plain != text.strip() else None

@@ -19,6 +19,7 @@ ignore = ["Printed by"]               # columns that are known and left out
 "A" = "active"
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from typing import Any
 from adapters.gp.csv.targets import NEEDS_SYSTEM, TARGETS, Target
 from adapters.times import known_zone
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 ENCODINGS = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "iso-8859-1": "latin-1", "utf-16": "utf-16"}
 DATES = ("iso", "compact", "dmy", "mdy", "dmonthy")
 _KEYS = frozenset("delimiter encoding dates zone key patient ignore columns systems values".split())
@@ -62,7 +64,7 @@ class ColumnMap:
     def name_of(self, column: str, cell: str) -> str:
         """A cell as part of a name: however a national number is spaced, it is the same one."""
         target = self.columns.get(column)
-        plain = cell.strip()
+        plain = CONTROL.sub("", cell).strip()
         return plain.replace(" ", "").replace("-", "") if target and target.type == "nhs" else plain
 
 

@@ -113,9 +113,9 @@ class Layout:
         if bad or nameless:
             raise RowFailed("unreadable")
         which = [self.columns.name_of(self.header[index], row.cells[index]) for index in self.key]
-        named = tuple(index + 1 for index in (*self.patient, *self.key))
-        read = {kind: Read(cells) for kind, cells in kinds.items()}
         key = "|".join(which) if which and all(which) else None
+        named = tuple(index + 1 for index in (*self.patient, *(self.key if key else ())))
+        read = {kind: Read(cells) for kind, cells in kinds.items()}
         return TypedRow(row.number, read, "|".join(whose), key, places, named, account, len(self.header))
 
     def _filled(self, cells: tuple[str, ...]) -> Iterator[tuple[int, str, str]]:

@@ -38,8 +38,19 @@ def _finish_request(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
     supply(unit, r4, "intent", "order", "intent")
     _medicine(unit, r4)
     supply_subject(unit, r4)
+    _say_why(r4)
     if "substitution" in r4:
         r4["substitution"].setdefault("allowedBoolean", False)
+
+
+def _say_why(r4: JSON) -> None:
+    """Why a course was stopped or changed: R4 has a member for it. The extension stays, as it says when."""
+    for extension in r4["extension"]:
+        if "MedicationStatusReason" not in extension["url"] or "statusReason" in r4:
+            continue
+        for part in extension.get("extension", ()):
+            if part["url"] == "statusReason" and "valueCodeableConcept" in part:
+                r4["statusReason"] = part["valueCodeableConcept"]
 
 
 def _taken(unit: Unit, holder: Holder, step: Step) -> None:

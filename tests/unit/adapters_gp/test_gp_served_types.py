@@ -243,3 +243,18 @@ def test_a_contained_resource_that_nothing_points_at_is_kept(
     assert "Room nobody named" in codec.encode(only(batch, "Basic")).decode()
     encounter["location"] = [{"location": {"reference": "#w"}}]
     assert only(normalise(*record), "Encounter")["contained"][0]["name"] == "Room nobody named"
+
+
+def test_why_a_course_was_stopped_is_where_r4_has_it(
+    normalise: Normalise, record: list[dict[str, Any]]
+) -> None:
+    """The Care Connect extension stays, as it says when; its reason is also the status reason of the request."""
+    plan = next(one for one in record if one["id"] == "plan1")
+    url = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-CareConnect-GPC-MedicationStatusReason-1"
+    when = {"url": "statusChangeDate", "valueDateTime": "2020-01-02"}
+    why = {"url": "statusReason", "valueCodeableConcept": WORDS}
+    plan |= {"status": "stopped", "extension": [{"url": url, "extension": [why, when]}]}
+    made = next(one for one in normalise(*record).resources if one.get("intent") == "plan")
+    assert made["statusReason"] == WORDS
+    assert made["extension"] == [{"url": url, "extension": [why, when]}]
+    get_fhir_model_class("MedicationRequest").model_validate_json(codec.encode(made))
