@@ -58,13 +58,13 @@ def _is_everything(operation: dict[str, Any]) -> bool:
 
 def _search(resource: dict[str, Any]) -> Search | None:
     kind = resource.get("type")
-    if kind not in CARRIED - _SHARED:
+    if not isinstance(kind, str) or kind not in CARRIED - _SHARED:
         return None
-    names = {one.get("name") for one in _dicts(resource.get("searchParam"))}
+    names = [one.get("name") for one in _dicts(resource.get("searchParam"))]
     parameter = next((name for name in _BY if name in names), None)
     if parameter is None:
         return None
-    return Search(str(kind), parameter, tuple(_includes(str(kind), resource)))
+    return Search(kind, parameter, tuple(_includes(kind, resource)))
 
 
 def _includes(kind: str, resource: dict[str, Any]) -> Iterator[str]:

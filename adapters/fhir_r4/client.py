@@ -157,6 +157,8 @@ class FHIRClient:
             raise
         except SourceUnavailable:
             page = await self._page(method, url, record.ends, form)
+        if page.short:
+            record.errors.append(SourceMalformed("said that something is missing"))
         record.bytes += len(page.body)
         if record.bytes > self._settings.max_bytes:
             raise SourceMalformed("a record larger than the limit")

@@ -11,6 +11,7 @@ from adapters.reading import as_list
 _DEPTH = codec.MAX_DEPTH - 4
 """A page stands four levels deep in the original."""
 _JSON = frozenset(("application/fhir+json", "application/json+fhir", "application/json"))
+_SHORT = ("incomplete", "too-costly", "throttled", "timeout")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -21,6 +22,8 @@ class Page:
     body: bytes
     patients: tuple[str, ...]
     following: str | None
+    short: bool = False
+    """The server says beside its matches that some are missing."""
 
 
 def decoded(media_type: str, body: bytes) -> dict[str, Any]:
@@ -44,7 +47,7 @@ def page_from_answer(media_type: str, body: bytes) -> Page:
     resources = [one.get("resource") for one in as_list(bundle.get("entry")) if isinstance(one, dict)]
     patients = [one for one in resources if isinstance(one, dict) and one.get("resourceType") == "Patient"]
     ids = tuple(str(one["id"]) for one in patients if isinstance(one.get("id"), str) and one["id"])
-    return Page(body.removeprefix(_BOM), ids, _next(bundle))
+    return Page(body.removeprefix(_BOM), ids, _next(bundle), any(_is_alarm(one) for one in resources))
 
 
 def original_from_pages(pages: list[bytes], failed: int) -> bytes:
@@ -52,6 +55,14 @@ def original_from_pages(pages: list[bytes], failed: int) -> bytes:
     parts = [b'{"resource":' + page + b"}" for page in pages]
     parts += [b'{"fullUrl":"' + PAGE_FAILED.encode("ascii") + b'"}'] * failed
     return b'{"resourceType":"Bundle","type":"collection","entry":[' + b",".join(parts) + b"]}"
+
+
+def _is_alarm(resource: Any) -> bool:
+    """An OperationOutcome that is more than a remark."""
+    if not isinstance(resource, dict) or resource.get("resourceType") != "OperationOutcome":
+        return False
+    issues = [one for one in as_list(resource.get("issue")) if isinstance(one, dict)]
+    return any(one.get("severity") in ("fatal", "error") or one.get("code") in _SHORT for one in issues)
 
 
 def _next(bundle: dict[str, Any]) -> str | None:

@@ -51,6 +51,17 @@ class FHIRMock(Provider):
         self._elsewhere = elsewhere
         self._pages: dict[str, tuple[JSON, ...]] = {}
 
+    def describe(self) -> dict[str, Any]:
+        """The population with its numbers; this server knows whom the GP knows."""
+        known = {one.label: one.counts()["gp"] for one in self.population.known_to("gp")}
+        described = super().describe()
+        return described | {
+            "patients": [
+                row | {"known": row["label"] in known} | known.get(row["label"], {})
+                for row in described["patients"]
+            ]
+        }
+
     def can_mix_up(self) -> bool:
         return len(self.population.known_to("gp")) > 1
 
