@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,8 @@ def opening_of(lines, trust):
             lines["peer"], request, hashlib.sha256(b"md").digest(), hashlib.sha256(b"env").digest()
         ),
     }[lines["kind"]]()
-    return Opening(lines["me"], trust, (key,), expect, MemoryReplay(), now)
+    most = 16 if lines.get("notice") == "yes" else 1
+    return Opening(lines["me"], trust, (key,), expect, MemoryReplay(), now, max_recipients=most)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -66,3 +68,37 @@ def test_every_reason_that_bytes_can_show_has_a_vector():
     shown = {vector(path)[0].get("reason") for path in FILES} - {None}
     assert EnvelopeRefused.REASONS - shown == {"replay"}
     assert set(json.loads((VECTORS / "keys.json").read_text())) >= {"a.example", "b.example", "c.example"}
+
+
+@pytest.fixture(scope="module")
+def second():
+    """The second implementation, which imports nothing of ours."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("carepact_second", VECTORS / "second.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert not [name for name in vars(module) if name.startswith("keys")]
+    return module
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_second_implementation_agrees(path, second):
+    """Written from the page alone, it opens and refuses every vector as its header lines say."""
+    lines, _ = vector(path)
+    said = second.verdict(path.read_bytes(), json.loads((VECTORS / "trust.json").read_bytes()))
+    assert said == (lines["expect"], lines.get("payload-sha256") or lines["reason"])
+
+
+def test_both_implementations_agree_on_altered_bytes(second, trust):
+    """400 single bytes of a vector flipped, anywhere: neither opens it, and they refuse for one word."""
+    path = VECTORS / "request-2.cpx"
+    lines, envelope = vector(path)
+    head, own = path.read_bytes().partition(b"\n\n")[0], json.loads((VECTORS / "trust.json").read_bytes())
+    rng = random.Random(11)
+    for _ in range(400):
+        place = rng.randrange(len(envelope))
+        bent = envelope[:place] + bytes((envelope[place] ^ 1 << rng.randrange(8),)) + envelope[place + 1 :]
+        with pytest.raises(EnvelopeRefused) as caught:
+            open_envelope(bent, opening_of(lines, trust))
+        assert second.verdict(head + b"\n\n" + bent, own) == ("refused", caught.value.reason)

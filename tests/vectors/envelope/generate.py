@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keys.algorithms import KEM
+from keys.envelope.encoding import zstd
 from keys.envelope.manifest import ACK
 from keys.envelope.recipient import ReplyKey, recipient_from_trust
 from keys.jwk import jwk_from_seed, kid_from_jwk, public_from_jwk
@@ -80,6 +81,15 @@ def opened_cases(world: World) -> dict[str, dict[str, Any]]:
         cases[f"ack-{suite}"] = {"suite": suite, "content": b"", "claims": acknowledgement}
     for size in (0, 1, 16_384):
         cases[f"content-{size}"] = {"suite": 2, "content": bytes(size), "padding": b""}
+    cases["notice-two-recipients"] = {
+        "suite": 3,
+        "to": ("b.example", "c.example"),
+        "content": b'{"op":"notice"}',
+    }
+    for name, plain in (("empty", b""), ("record", b'{"resourceType":"Bundle"}' * 200)):
+        cases[f"response-zstd-{name}"] = zstd_answer(reply, zstd.compress(plain), len(plain)) | {
+            "plain_content": plain
+        }
     cases["last-hop"] = {
         "iss": "a.example",
         "to": ("a.example/ward",),
@@ -88,6 +98,41 @@ def opened_cases(world: World) -> dict[str, dict[str, Any]]:
         "suite": 3,
     }
     return cases
+
+
+def zstd_answer(reply: Any, encoded: bytes, raw: int) -> dict[str, Any]:
+    """`forge` arguments: a response whose content says that it is one frame of `raw` bytes."""
+
+    def claims(said: dict[str, Any]) -> dict[str, Any]:
+        held = answer(said)
+        return held | {"cnt": held["cnt"] | {"enc": "zstd", "raw": raw}}
+
+    whole = {"iss": "b.example", "to": ("a.example",), "keys": [reply], "claims": claims}
+    return whole | {"suite": 3, "content": encoded}
+
+
+def refused_answers() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Refusals that only a response can show: what is inside a frame."""
+    reply = public_from_jwk(dict(reply_key().jwk))
+    honest = zstd.compress(b"x" * 1000)
+    wide = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 24})
+    broad = wide.compress(hashlib.shake_256(b"wide").digest(100)) + wide.flush(
+        zstd.ZstdCompressor.FLUSH_BLOCK
+    )
+    cases = {
+        "bomb": (zstd.compress(bytes(64 << 20)), 1000),
+        "short": (honest, 1001),
+        "two-frames": (zstd.compress(b"x" * 500) * 2, 1000),
+        "skippable-first": (b"\x50\x2a\x4d\x18\x04\0\0\0skip" + honest, 1000),
+        "trailing-byte": (honest + b"\0", 1000),
+        "cut": (honest[:-1], 1000),
+        "no-frame": (b"plain", 5),
+        "wide-window": (broad + wide.flush(), 100),
+    }
+    return {
+        f"response-frame-{name}": ("compression", zstd_answer(reply, encoded, raw))
+        for name, (encoded, raw) in cases.items()
+    }
 
 
 def refused_cases(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -151,15 +196,18 @@ def write(name: str, lines: dict[str, object], envelope: bytes) -> None:
 
 def lines_of(name: str, arguments: dict[str, Any], reason: str) -> dict[str, object]:
     """The header lines of a case."""
-    me = arguments.get("to", ("b.example",))[0] if reason == "opened" else "b.example"
+    me = arguments.get("to", ("b.example",))[0] if reason == "opened" else arguments.get("me", "b.example")
     seed = reply_key()._seed if name.startswith("response") else kem_seed(me)
     lines: dict[str, object] = {"expect": "opened" if reason == "opened" else "refused"}
     if reason == "opened":
-        lines["payload-sha256"] = hashlib.sha256(arguments.get("content", b"{}")).hexdigest()
+        content = arguments.get("plain_content", arguments.get("content", b"{}"))
+        lines["payload-sha256"] = hashlib.sha256(content).hexdigest()
     else:
         lines["reason"] = reason
     kind = name.split("-")[0]
     kind = {"response": "response", "last": "response", "ack": "ack"}.get(kind, "request")
+    if name.startswith("notice"):
+        lines["notice"] = "yes"
     lines |= {"suite": arguments.get("suite", 3), "kind": kind, "me": me, "now": NOW, "kem-seed": b64u(seed)}
     if kind != "request":
         lines |= {"peer": arguments.get("iss", "a.example"), "request": b64u(REQUEST)}
@@ -176,10 +224,13 @@ def main() -> None:
         seeds = {name: b64u(kem_seed(name)) for name in NAMES}
         (HERE / "keys.json").write_text(json.dumps(seeds, indent=1) + "\n")
     for name, arguments in opened_cases(world).items():
-        write(name, lines_of(name, arguments, "opened"), forge(world, **arguments))
+        made = {key: value for key, value in arguments.items() if key != "plain_content"}
+        write(name, lines_of(name, arguments, "opened"), forge(world, **made))
     lite: dict[str, Any] = {"suite": 2, "padding": b""}
     for name, (reason, arguments) in refused_cases(world).items():
         write(name, lines_of(name, lite | arguments, reason), forge(world, **(lite | arguments)))
+    for name, (reason, arguments) in refused_answers().items():
+        write(name, lines_of(name, arguments | {"me": "a.example"}, reason), forge(world, **arguments))
     for name, (reason, envelope) in altered_cases(forge(world, **lite)).items():
         write(name, lines_of(name, lite, reason), envelope)
 
