@@ -28,7 +28,7 @@ _NOUNS = {
     "audit": "the ledger: verify; one patient: accessed, receipt, erase",
     "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
-    "patient": "which records are one patient here; part two that were merged",
+    "patient": "which records are one patient here, who else might be; part two that were merged",
     "directory": "who is believed: list, add, remove; a federation: init, join, admit, suspend, restore, "
     "take, publish, revoke, refresh, status, verify, mirror",
     "keys": "the node's keys: list, jwks, member, create",

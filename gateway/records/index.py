@@ -1,6 +1,7 @@
 """The patient index: tokens instead of identifiers, links by the certain rule over the whole neighbourhood.
 
-1. identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now;
+1. identifiers become tokens, HMAC-SHA-256(index_key, system ‖ US ‖ value); nobody else works on them now
+   (tokens of blocks, `tokens.py`, stand beside them and link nobody);
 2. the neighbourhood: everybody who shares a token, and whoever shares one with those;
 3. `kinship.partition` says who is one person: a function of who is there, not of who came first;
 4. a known person belongs to the group that has its oldest link; persons of one group are joined to the oldest
@@ -8,7 +9,6 @@
 5. a person registered by identifier alone is adopted by the first group that has that identifier.
 """
 
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from gateway.records.interface import JSON, AmbiguousPatient, KeyErased, Link, R
 from gateway.records.kinship import partition
 from gateway.records.match import Features, Named, features_from_patient, is_placeholder, links
 from gateway.records.rows import IndexRows, LinkRow, PersonRow, person_id
+from gateway.records.tokens import block_tokens_of, token_of, tokens_of
 from gateway.records.vault import Vault
 from keys.interface import Entropy
 
@@ -88,7 +89,7 @@ class Index:
     def link(self, patient: JSON, *, custodian: str, source: str, at: datetime) -> Link:
         ref = f"Patient/{patient['id']}"
         features = features_from_patient(patient, custodian=custodian, source=source)
-        tokens = self._tokens(features)
+        tokens = tokens_of(self._key, features)
         self._rows.lock(tokens)
         rows, groups = self._plan(ref, features, tokens)
         since = rows[ref].at if ref in rows else instant(at)
@@ -96,13 +97,13 @@ class Index:
             person = self._settle(group, rows, ref, features, since)
             if ref in group.patients:
                 found = Link(ref, person, group.reason, custodian, source, since)
-        self._rows.set_tokens(ref, tokens)
+        self._rows.set_tokens(ref, (*tokens, *block_tokens_of(self._key, features)))
         return found
 
     def preview(self, patient: JSON, *, custodian: str, source: str) -> str | None:
         ref = f"Patient/{patient['id']}"
         features = features_from_patient(patient, custodian=custodian, source=source)
-        _, groups = self._plan(ref, features, self._tokens(features))
+        _, groups = self._plan(ref, features, tokens_of(self._key, features))
         mine = next(group for group in groups if ref in group.patients)
         return mine.oldest.id if mine.oldest else None
 
@@ -121,7 +122,7 @@ class Index:
     def identifiers(self, person: str) -> tuple[Identifier, ...]:
         same = self.persons(person)
         rows = self._rows.links_to(same)
-        found = [named.identifier for row in rows for named in self._features(row).identifiers]
+        found = [named.identifier for row in rows for named in self.features_of(row).identifiers]
         for row in self._rows.persons(same).values():
             found += [named.identifier for named in self._registered(row)]
         return tuple(dict.fromkeys(found))
@@ -131,7 +132,7 @@ class Index:
     ) -> tuple[dict[str, LinkRow], list[_Group]]:
         """Steps 2 to 5, without writing: links that are there, and the groups as they should be."""
         known, bare = self._neighbourhood(ref, features, tokens)
-        people = {row.patient: self._features(row) for row in known.values()} | {ref: features}
+        people = {row.patient: self.features_of(row) for row in known.values()} | {ref: features}
         order = sorted(people, key=lambda p: (known[p].at if p in known else "~", p))
         if len(people) > NEIGHBOURS:
             order = [ref]
@@ -167,8 +168,8 @@ class Index:
             rows |= found
             same = [person for row in found.values() for person in self.persons(row.person)]
             rows |= {row.patient: row for row in self._rows.links_to(same)}
-            people = [self._features(row) for row in rows.values()]
-            more = {token for one in people for token in self._tokens(one)} - seen
+            people = [self.features_of(row) for row in rows.values()]
+            more = {token for one in people for token in tokens_of(self._key, one)} - seen
             seen, owners = seen | more, owners.union(self._rows.owners(more), *(p.merged for p in people))
         alone = self._rows.persons(owners)
         linked = {row.person for row in self._rows.links_to(alone)}
@@ -200,7 +201,8 @@ class Index:
         sealed = self._vault.seal(key, msgspec.json.encode(features), b"link\0" + ref.encode())
         return LinkRow(ref, person, reason, custodian, source, at, key, sealed)
 
-    def _features(self, row: LinkRow) -> Features:
+    def features_of(self, row: LinkRow) -> Features:
+        """What a record said when it was linked; nothing once its person was erased."""
         try:
             plain = self._vault.open(row.key, row.sealed, b"link\0" + row.patient.encode())
         except KeyErased:
@@ -242,9 +244,5 @@ class Index:
         now = self._persons_of(row.patient for row in rows)
         return tuple(Link(r.patient, now[r.patient], r.reason, r.custodian, r.source, r.at) for r in rows)
 
-    def _tokens(self, features: Features) -> list[bytes]:
-        real = (n.identifier for n in features.identifiers if not is_placeholder(n.identifier))
-        return list(dict.fromkeys(map(self._token, real)))
-
     def _token(self, identifier: Identifier) -> bytes:
-        return hmac.digest(self._key, f"{identifier.system}\x1f{identifier.value}".encode(), "sha256")
+        return token_of(self._key, identifier)

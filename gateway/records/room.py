@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.records.candidates import Candidates
 from gateway.records.index import Index
 from gateway.records.rows import IndexRows, RecordRows
 from gateway.records.store import Records
@@ -27,6 +28,7 @@ class Room:
     vault: Vault
     index: Index
     records: Records
+    candidates: Candidates
 
 
 def assemble(keys: KeyRows, index: IndexRows, records: RecordRows, secrets: Secrets) -> Room:
@@ -39,4 +41,7 @@ def assemble(keys: KeyRows, index: IndexRows, records: RecordRows, secrets: Secr
         secrets.entropy,
         allow_test_patients=secrets.allow_test_patients,
     )
-    return Room(vault, patients, Records(records, vault, patients))
+    candidates = Candidates(
+        index, patients, secrets.index_key, allow_test_patients=secrets.allow_test_patients
+    )
+    return Room(vault, patients, Records(records, vault, patients), candidates)
