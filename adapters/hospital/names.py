@@ -4,6 +4,8 @@ A name that is not here is `unknown-segment`; a field past the last one is `unkn
 reason is lost for that reason, anything else that no mapping takes is `no-target`.
 """
 
+from adapters.terminology.tables import rows
+
 SEGMENTS = frozenset(
     """
     ABS ACC ADD ADJ AFF AIG AIL AIP AIS AL1 APR ARQ ARV AUT BHS BLC BLG BPO BPX BTS BTX BUI CDM CDO CER CM0
@@ -20,82 +22,16 @@ SEGMENTS = frozenset(
 ADMINISTRATIVE = frozenset("ACC BLG DSC FT1 GT1 MSA SFT UAC UB1 UB2 QAK QPD QRD QRF ERR DB1".split())
 """Segments without a target in a patient's record, by decision (normalisation.md 3.3)."""
 
-LAST_FIELD = {
-    "AIG": 15,
-    "AIL": 13,
-    "AIP": 13,
-    "AIS": 13,
-    "RGS": 3,
-    "SCH": 28,
-    "MSH": 28,
-    "EVN": 7,
-    "PID": 40,
-    "PD1": 23,
-    "NK1": 41,
-    "PV1": 54,
-    "PV2": 50,
-    "AL1": 6,
-    "DG1": 26,
-    "ORC": 38,
-    "OBR": 55,
-    "OBX": 33,
-    "NTE": 9,
-    "SPM": 35,
-    "ARV": 7,
-    "MRG": 7,
-    "IAM": 30,
-    "IN1": 55,
-    "PR1": 25,
-    "PRB": 28,
-    "PRT": 24,
-    "ROL": 15,
-    "RXA": 29,
-    "RXC": 11,
-    "RXD": 37,
-    "RXE": 45,
-    "RXO": 36,
-    "RXR": 6,
-    "TQ1": 14,
-    "TXA": 28,
-}
+_FIELDS = rows("hl7_fields")
+"""Every field of every segment that some message maps, and what becomes of it. Written by hand: `fate` is
+`mapped` or the reason why it is lost, `otherwise` the reason of what of a mapped field nobody takes."""
 
-FORESEEN: dict[str, dict[int, str]] = {
-    "MSH": dict.fromkeys((5, 6, 7, 8, 11, 14, 15, 16, 22, 23, 24, 25, 27, 28), "administrative")
-    | dict.fromkeys((9, 12, 13, 17, 18, 19, 20, 21), "structural"),
-    "EVN": {1: "structural", 2: "superseded", 3: "administrative", 7: "administrative"},
-    "PID": {1: "structural", 18: "administrative", 32: "administrative", 33: "administrative"},
-    "NK1": {1: "structural"},
-    "PV1": {1: "structural"} | dict.fromkeys((18, *range(20, 36), 41, *range(46, 50), 51), "administrative"),
-    "PV2": {},
-    "AL1": {1: "structural"},
-    "DG1": {1: "structural"} | dict.fromkeys((7, 8, 9, 10, 11, 12, 13, 14, 23, 24, 25), "administrative"),
-    "ORC": dict.fromkeys((6, 10, 11, 13, 17, 18, 19, 20, 26, 27), "administrative"),
-    "OBR": {1: "structural"}
-    | dict.fromkeys((14, 18, 19, 21, 23, 26, 30, 36, 37, 40, 41, 42), "administrative"),
-    "OBX": {1: "structural", 2: "structural", 12: "administrative"},
-    "NTE": {1: "structural"},
-    "SPM": {1: "structural"},
-    "MRG": {3: "administrative"},
-    "ARV": {1: "structural", 2: "structural", 6: "administrative"},
-    "IAM": {1: "structural"} | dict.fromkeys((18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29), "administrative"),
-    "IN1": {1: "structural"}
-    | dict.fromkeys((6, 14, *range(20, 36), *range(37, 49), *range(50, 56)), "administrative"),
-    "PR1": {1: "structural", 2: "structural"} | dict.fromkeys((14, 17, 18, 21, 22, 24), "administrative"),
-    "PRB": dict.fromkeys((5, 6, 18), "administrative"),
-    "PRT": dict.fromkeys((1, 2), "structural"),
-    "ROL": dict.fromkeys((1, 2), "structural") | {7: "administrative"},
-    "RXA": {1: "structural", 2: "structural", 26: "administrative"},
-    "RXC": {7: "administrative", 10: "administrative", 11: "administrative"},
-    "RXD": {1: "structural", 8: "administrative", 20: "administrative"},
-    "RXE": dict.fromkeys((14, 16, 17, 18, 20, 28, 29, 30, 31, 36, 40, 41, 42, 43), "administrative"),
-    "RXO": dict.fromkeys((8, 10, 15, 16, 27, 28, 29, 30), "administrative"),
-    "RXR": {5: "administrative"},
-    "AIG": dict.fromkeys((1, 2), "structural") | dict.fromkeys((6, 7, 13), "administrative"),
-    "AIL": dict.fromkeys((1, 2), "structural") | {11: "administrative"},
-    "AIP": dict.fromkeys((1, 2), "structural") | {11: "administrative"},
-    "AIS": dict.fromkeys((1, 2), "structural") | {9: "administrative"},
-    "RGS": dict.fromkeys((1, 2, 3), "structural"),
-    "SCH": dict.fromkeys((4, 5, 13, 14, 15, 17, 18, 19, 21, 22, 23, 24), "administrative"),
-    "TQ1": {1: "structural", 12: "structural"},
-    "TXA": {1: "structural"} | dict.fromkeys((4, 7, 8, 11, 20, 21, 23, 26), "administrative"),
-}
+MAPPED = frozenset((row["segment"], int(row["field"])) for row in _FIELDS if row["fate"] == "mapped")
+
+LAST_FIELD: dict[str, int] = {}
+FORESEEN: dict[str, dict[int, str]] = {}
+for _row in _FIELDS:
+    LAST_FIELD[_row["segment"]] = int(_row["field"])
+    _reason = _row["otherwise"] if _row["fate"] == "mapped" else _row["fate"]
+    if _reason:
+        FORESEEN.setdefault(_row["segment"], {})[int(_row["field"])] = _reason

@@ -33,7 +33,7 @@ class HospitalNormaliser:
     @property
     def mapping(self) -> str:
         """`hl7v2:<hash of its tables>`."""
-        return f"hl7v2:{mapping_hash(*_TABLES)}"
+        return f"hl7v2:{mapping_hash('hl7_fields', *_TABLES)}"
 
     def normalise(self, original: Original, source: Source, at: datetime) -> SourceBatch:
         """Resources with Patients first, Provenance, losses.

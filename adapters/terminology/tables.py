@@ -45,7 +45,8 @@ class Overlay:
     hash: str
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def rows(name: str) -> list[dict[str, str]]:
+    """Rows of a table as they stand in its file."""
     text = resources.files(__package__).joinpath(f"{name}.csv").read_text("utf-8")
     return list(csv.DictReader(text.splitlines()))
 
@@ -58,7 +59,7 @@ def concept_map(name: str) -> Mapping[tuple[str, str], Concept]:
             (row["source_system"], row["source_code"]): Concept(
                 row["target_system"], row["target_code"], row["target_display"]
             )
-            for row in _rows(name)
+            for row in rows(name)
         }
     )
 
@@ -75,9 +76,9 @@ def table_names() -> tuple[str, ...]:
 
 @cache
 def _systems() -> tuple[Mapping[str, str], Mapping[str, str]]:
-    rows = _rows("systems")
-    by_oid = {row["oid"]: row["uri"] for row in rows if row["oid"]}
-    by_name = {row["name"].upper(): row["uri"] for row in rows if row["name"]}
+    known = rows("systems")
+    by_oid = {row["oid"]: row["uri"] for row in known if row["oid"]}
+    by_name = {row["name"].upper(): row["uri"] for row in known if row["name"]}
     return MappingProxyType(by_oid), MappingProxyType(by_name)
 
 
@@ -95,7 +96,7 @@ def is_known_system(uri: str) -> bool:
 def checked_identifiers() -> Mapping[str, tuple[str, str]]:
     """URI of an identifier system with a check digit to its pattern and the name of its check."""
     return MappingProxyType(
-        {row["uri"]: (row["pattern"], row["check"]) for row in _rows("systems") if row["check"]}
+        {row["uri"]: (row["pattern"], row["check"]) for row in rows("systems") if row["check"]}
     )
 
 

@@ -32,7 +32,7 @@ class Route:
 _OTHER = Route()
 _SPECIMENS_FIRST = frozenset({"R21", "R22", "R23"})
 _KEPT = "type-not-carried"
-_ROUTES = {
+ROUTES: dict[str, Route] = {
     "ADT": Route(adt.SEGMENTS, _KEPT, adt.EVENTS, adt.map_clinical),
     "MDM": Route(mdm.SEGMENTS, _KEPT, None, mdm.map_documents),
     "OMG": Route(orders.SEGMENTS, _KEPT, None, orders.map_service_orders),
@@ -48,6 +48,7 @@ _ROUTES = {
     "SIU": Route(siu.SEGMENTS, _KEPT, siu.EVENTS, adt.map_clinical, siu.map_appointments),
     "VXU": Route(vxu.SEGMENTS, _KEPT, None, vxu.map_immunizations),
 }
+"""By message code (MSH-9.1)."""
 
 
 _LINKS = Route(links.SEGMENTS, _KEPT, links.EVENTS, links.map_group, links.map_pairs)
@@ -55,7 +56,7 @@ _LINKS = Route(links.SEGMENTS, _KEPT, links.EVENTS, links.map_group, links.map_p
 
 def route_of(context: Context) -> Route:
     """The route of a message by MSH-9."""
-    found = _ROUTES.get(context.family, _OTHER)
+    found = ROUTES.get(context.family, _OTHER)
     if context.family == "ADT" and context.event in links.EVENTS:
         return _LINKS
     if context.family == "OUL" and context.event in _SPECIMENS_FIRST:
@@ -65,4 +66,4 @@ def route_of(context: Context) -> Route:
 
 def is_about_patients(context: Context) -> bool:
     """Messages of these families are parked when they identify nobody; A20 is about a bed."""
-    return context.family in _ROUTES and (context.family, context.event) != ("ADT", "A20")
+    return context.family in ROUTES and (context.family, context.event) != ("ADT", "A20")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters.hospital.messages.routes import ROUTES
+from adapters.losses import REASONS
+
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT.parent / "shared" / "mapping-sources" / "v2-to-fhir"
 TERMINOLOGY = ROOT / "adapters" / "terminology"
@@ -58,3 +61,35 @@ def test_tables_are_as_generated():
         [sys.executable, tool, GUIDE, "--check"], capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stdout
+
+
+def test_every_field_of_every_mapped_segment_has_a_fate():
+    """No gap in the numbers, no fate that the ledger does not know, no segment that a route maps and nobody lists."""
+    listed = rows("hl7_fields")
+    reasons = REASONS["not-mapped"] | {"mapped"}
+    assert {row["fate"] for row in listed} <= reasons and {row["otherwise"] for row in listed} <= reasons | {
+        ""
+    }
+    numbers = {}
+    for row in listed:
+        numbers.setdefault(row["segment"], []).append(int(row["field"]))
+    assert numbers.pop("MSH") == list(range(3, 29))
+    for segment, fields in numbers.items():
+        assert fields == list(range(1, len(fields) + 1)), segment
+    routed = frozenset().union(*(route.segments for route in ROUTES.values()))
+    assert routed <= set(numbers)
+
+
+def test_what_the_guide_maps_is_mapped_or_has_a_reason_of_its_own():
+    """A field that carries a value into a resource is never `structural`."""
+    by_hand = {(row["segment"], row["field"]): row["fate"] for row in rows("hl7_fields")}
+    for field in (
+        ("PID", "3"),
+        ("OBX", "5"),
+        ("RXA", "5"),
+        ("TXA", "12"),
+        ("PRB", "3"),
+        ("SCH", "2"),
+        ("IAM", "3"),
+    ):
+        assert by_hand[field] == "mapped"
