@@ -23,8 +23,8 @@ class Account:
 
     def __init__(self, root: Element) -> None:
         self.elements: list[Element] = []
-        """All elements that bear items, in document order. Holding them keeps lxml's proxies alive, so that
-        identity can be a key."""
+        """All but those inside of narratives, in document order. Holding them keeps lxml's proxies alive, so
+        that identity can be a key."""
         self._holders: list[int] = []
         self._names: list[str] = []
         self._numbers: dict[Element, int] = {}
@@ -33,6 +33,8 @@ class Account:
         self._stops: list[int] = []
         self.acts: list[Element] = []
         """Clinical statements."""
+        self.marks: list[Element] = []
+        """Confidentiality codes, and what the source masked."""
         self.ids: list[Element] = []
         self._read(root)
         self._states = bytearray(len(self._names))
@@ -43,41 +45,54 @@ class Account:
     def _read(self, root: Element) -> None:
         """One pass: numbers of elements, and the range of items of each."""
         stack: list[Element | int] = [root]
-        names, holders = self._names, self._holders
+        names, holders, numbers = self._names, self._holders, self._numbers
+        starts, owns, stops = self._starts, self._owns, self._stops
+        number = count = 0
         while stack:
             element = stack.pop()
             if isinstance(element, int):
-                self._stops[element] = len(names)
+                stops[element] = count
                 continue
-            number = len(self.elements)
             tail = element.tail
-            if tail and not tail.isspace() and number:
+            if tail and number and not tail.isspace():
                 names.append("tail")
-                holders.append(number)
-            self.elements.append(element)
-            self._numbers[element] = number
-            self._starts.append(len(names))
-            kind = local(element)
-            if kind in ACTS:
-                self.acts.append(element)
-            elif kind == "id":
-                self.ids.append(element)
-            below = kind not in _UNCOUNTED
-            if below and kind == "text" and _in_section(element):
-                names.append("narrative")
-                below = False
-            elif below:
-                attributes = map(str, element.keys())  # a list made in C: five times as fast as `attrib`
-                names += [f"@{name}" for name in attributes if not name.startswith(_FOREIGN)]
-                words = element.text
-                if words and not words.isspace():
-                    names.append("text")
-            holders += [number] * (len(names) - len(holders))
-            self._owns.append(len(names))
-            self._stops.append(len(names))
-            if below and len(element):
+                count += 1
+            numbers[element] = number
+            starts.append(count)
+            below = self._read_own(element)
+            count = len(names)
+            holders += [number] * (count - len(holders))
+            owns.append(count)
+            stops.append(count)
+            if below:
                 stack.append(number)
                 stack.extend(reversed(element))
+            number += 1
+        self.elements = list(numbers)
+
+    def _read_own(self, element: Element) -> bool:
+        """Register what stands in an element itself; whether what is below it counts too."""
+        kind = local(element)
+        if kind in _UNCOUNTED:
+            return False
+        if kind == "text" and _in_section(element):
+            self._names.append("narrative")
+            return False
+        if kind in ACTS:
+            self.acts.append(element)
+        elif kind == "id":
+            self.ids.append(element)
+        elif kind == "confidentialityCode":
+            self.marks.append(element)
+        for attribute in map(str, element.keys()):  # a list made in C: five times as fast as `attrib`
+            if attribute == "nullFlavor" and element.get(attribute) == "MSK":
+                self.marks.append(element)
+            if not attribute.startswith(_FOREIGN):
+                self._names.append(f"@{attribute}")
+        words = element.text
+        if words and not words.isspace():
+            self._names.append("text")
+        return len(element) > 0
 
     @property
     def total(self) -> int:

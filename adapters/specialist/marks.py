@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from adapters.specialist.markup import CDA, Element, find, local, peek, query
+from adapters.specialist.markup import CDA, Element, find, local, peek
+from adapters.specialist.reader import Document
 
 JSON = dict[str, Any]
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
@@ -14,28 +15,23 @@ def masked_labels() -> list[JSON]:
     return [{"system": CONFIDENTIALITY, "code": "R"}, {"system": OBSERVATION_VALUE, "code": "MASKED"}]
 
 
-_MARKS = query(
-    "//h:entry//h:confidentialityCode | //h:entry//*[@nullFlavor='MSK'] | "
-    "//h:entry//h:observation[starts-with(h:code/@code, 'SEC')]"
-)
-_MASKED_PERSON = query("//h:recordTarget//*[@nullFlavor='MSK']")
+_ENTRY, _PERSON = f"{{{CDA}}}entry", f"{{{CDA}}}recordTarget"
 _SECURITY = frozenset(
     "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
 )
 
 
-def patient_labels(root: Element) -> list[JSON]:
+def patient_labels(doc: Document) -> list[JSON]:
     """Labels of a patient of whom the source withheld something."""
-    return masked_labels() if _MASKED_PERSON(root) else []
+    masked = (m for m in doc.marks if local(m) != "confidentialityCode")
+    return masked_labels() if any(next(m.iterancestors(_PERSON), None) is not None for m in masked) else []
 
 
-def marks_by_entry(root: Element) -> dict[Element, list[Element]]:
-    """Marks by the entries that they stand in: few documents have any, and none is searched twice."""
+def marks_by_entry(doc: Document) -> dict[Element, list[Element]]:
+    """Confidentiality codes, masked values and security observations by the entries that they stand in."""
     found: dict[Element, list[Element]] = {}
-    for mark in _MARKS(root):
-        if local(mark) == "observation" and not _is_security(mark):
-            continue
-        for entry in mark.iterancestors(f"{{{CDA}}}entry"):
+    for mark in (*doc.marks, *(act for act in doc.acts if _is_security(act))):
+        for entry in mark.iterancestors(_ENTRY):
             found.setdefault(entry, []).append(mark)
     return found
 

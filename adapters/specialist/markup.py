@@ -6,9 +6,7 @@ that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
-from typing import cast
 
 from lxml import etree
 
@@ -84,13 +82,6 @@ def find_all(element: Element | None, path: str) -> list[Element]:
     if "/" in path:
         return element.findall(_path(path))
     return list(element.iterchildren(_path(path)))
-
-
-def query(path: str) -> Callable[[Element], list[Element]]:
-    """A compiled XPath for elements, with CDA's namespace as `h`."""
-    compiled = etree.XPath(path, namespaces={"h": CDA})
-
-    return lambda root: cast("list[Element]", compiled(root))
 
 
 def peek(element: Element | None, name: str) -> str:

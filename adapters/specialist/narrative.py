@@ -9,7 +9,7 @@ from html import escape
 
 from lxml import etree
 
-from adapters.specialist.markup import Element, find, local, peek, query
+from adapters.specialist.markup import CDA, Element, find, local
 from adapters.specialist.reader import Document
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -34,7 +34,6 @@ _ATTRIBUTES = {
 }
 _EMPHASIS = {"Bold": "b", "Italics": "i", "Emphasis": "em"}
 _LINES = frozenset("paragraph item tr br list table caption text".split())
-_NAMED = query("//h:text/descendant-or-self::*[@ID != '']")
 _VOID = frozenset({"br", "col"})
 _GONE = frozenset(
     {"renderMultiMedia", "script", "style", "img", "iframe", "object", "embed", "form", "input"}
@@ -47,8 +46,11 @@ class Narratives:
     def __init__(self, doc: Document) -> None:
         self._doc = doc
         self._passages: dict[str, Element] = {}
-        for element in _NAMED(doc.root):
-            self._passages.setdefault(peek(element, "ID"), element)
+        for text in doc.root.iter(f"{{{CDA}}}text"):
+            for element in text.iter():
+                name = element.get("ID")
+                if name:
+                    self._passages.setdefault(name, element)
 
     def section(self, text: Element | None) -> dict[str, str] | None:
         """Narrative of a section's `text`; None if it holds no word."""

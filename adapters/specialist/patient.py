@@ -54,7 +54,7 @@ def patient_from_role(record: Record, role: Element | None, original: Original) 
         managingOrganization=organization(record, find(role, "providerOrganization"), owner),
     )
     record.patient = owner | members | _deceased(record, person)
-    labels = patient_labels(record.doc.root)
+    labels = patient_labels(record.doc)
     record.subject = record.add(dict(record.patient), _key(record, ids, original), labels)
 
 

@@ -40,6 +40,11 @@ class Document:
         return self._account.acts
 
     @property
+    def marks(self) -> list[Element]:
+        """All confidentiality codes and masked elements."""
+        return self._account.marks
+
+    @property
     def ids(self) -> list[Element]:
         """All `id` elements."""
         return self._account.ids

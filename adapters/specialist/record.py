@@ -50,7 +50,7 @@ class Record:
         self._links: list[tuple[JSON, Element, str]] = []
         self._ids = Counter(_own_id(e) for e in doc.acts if not is_pointer(e))
         self._roots = Counter(peek(e, "root") for e in doc.ids)
-        self._marks = marks_by_entry(doc.root)
+        self._marks = marks_by_entry(doc)
         self._named: dict[tuple[str, str], str] = {}
         self._keys: Counter[str] = Counter()
 
