@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from adapters import codec
 from adapters.hospital import fold
-from adapters.hospital.acts import REPLACED_BY, act_from_bytes
+from adapters.hospital.acts import REPLACED_BY, REPLACES, act_from_bytes
 from gateway.intake.prepare import Piece
 from gateway.records.interface import JSON, Record
 from gateway.records.room import Room
@@ -20,8 +20,9 @@ def state_after(
     """The state of one resource once `piece` counts. `held`: the record before; `order`: of the piece."""
     time, sequence, _, arrival = order
     one = fold.Contribution(time, sequence, arrival, codec.decode_own(piece.body), act_from_bytes(piece.act))
-    if held is not None and order > held.order and not one.act.needs_history:
-        return fold.advance(fold.state_from_memory(codec.decode_own(held.body), held.memory), one)
+    before = fold.state_from_memory(codec.decode_own(held.body), held.memory) if held else None
+    if held is not None and order > held.order and not (one.act.needs_history or _has_former(before)):
+        return fold.advance(before, one)
     history = [*history_of(room, piece.ref), one] if held is not None else [one]
     return fold.fold_one(history, _former(room, history))
 
@@ -58,6 +59,12 @@ def replaced_by(room: Room, patient: str) -> list[str]:
     """Records that replace this one, as it stands."""
     held = room.records.current(patient)
     return [] if held is None else _replacing(codec.decode_own(held.body))
+
+
+def _has_former(state: fold.State | None) -> bool:
+    """A visit that goes on under this number: what is known of it may be later than what it says itself."""
+    links = state.links.values() if state and state.said["resourceType"] == "Encounter" else ()
+    return any(link["type"] == REPLACES for link in links)
 
 
 def _replacing(patient: JSON) -> list[str]:
