@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import boundary, decisions, engine, envelope, exchange, normalise, startup
+from benchmarks import boundary, decisions, engine, envelope, envelope_large, exchange, normalise, startup
 from benchmarks.report import RESULTS, Result, table, write
 
 ALL: Mapping[str, Callable[[], list[Result]]] = {
@@ -15,6 +15,7 @@ ALL: Mapping[str, Callable[[], list[Result]]] = {
     "decisions": decisions.run,
     "engine": engine.run,
     "envelope": envelope.run,
+    "envelope_large": envelope_large.run,
     "startup": startup.run,
     "boundary": boundary.run,
     "normalise": normalise.run,

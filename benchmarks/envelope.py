@@ -32,19 +32,20 @@ from keys.trust import TrustList, trust_list
 
 SIZES = (10_000, 100_000, 1_000_000)
 GOALS = {10_000: (1.5, 1.8), 100_000: (1.3, 1.6), 1_000_000: (1.3, 1.4)}
-_SUITE = 3
-_FROM, _TO = "sender.example", "receiver.example/desk"
-_REQUEST = b64u(bytes(32))
+SUITE = 3
+"""The default."""
+FROM, TO = "sender.example", "receiver.example/desk"
+REQUEST = b64u(bytes(32))
 
 
 def run(*, sizes: tuple[int, ...] = SIZES, rounds: int = 100) -> list[Result]:
     """Two lines for each size."""
-    parties = _parties(int(time.time()))
-    return [line for size in sizes for line in _of_size(parties, size, rounds)]
+    held = parties(int(time.time()))
+    return [line for size in sizes for line in _of_size(held, size, rounds)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Parties:
+class Parties:
     """A sender with its keys, a receiver with hers, and the list that makes them known."""
 
     now: int
@@ -54,42 +55,42 @@ class _Parties:
     mine: StoredKey
 
     def seal(self, content: bytes) -> Sealed:
-        claims = Claims("response", _FROM, FHIR_JSON, self.now + 600, req=_REQUEST)
+        claims = Claims("response", FROM, FHIR_JSON, self.now + 600, req=REQUEST)
         (kem,) = self.receiver.public()
-        to = Recipient(_TO, public_from_jwk(dict(kem.jwk), encapsulate=False))
-        made = draft(claims, content, [to], suite=_SUITE, now=self.now, entropy=os.urandom)
-        return finish(made, signers_for_suite(self.sender, _SUITE, at=self.now))
+        to = Recipient(TO, public_from_jwk(dict(kem.jwk), encapsulate=False))
+        made = draft(claims, content, [to], suite=SUITE, now=self.now, entropy=os.urandom)
+        return finish(made, signers_for_suite(self.sender, SUITE, at=self.now))
 
     def open(self, envelope: bytes) -> Opened:
-        expect = ExpectResponse(_FROM, bytes(32), self.mine.kid, _SUITE)
+        expect = ExpectResponse(FROM, bytes(32), self.mine.kid, SUITE)
         opened = open_envelope(
             envelope,
-            Opening(_TO, self.trust, (self.mine,), expect, MemoryReplay(), self.now, acknowledged=False),
+            Opening(TO, self.trust, (self.mine,), expect, MemoryReplay(), self.now, acknowledged=False),
         )
         assert isinstance(opened, Opened)
         return opened
 
 
-def _parties(now: int) -> _Parties:
+def parties(now: int) -> Parties:
     sender, receiver = MemoryKeyStore(os.urandom), MemoryKeyStore(os.urandom)
     for alg in ("Ed25519", "ML-DSA-65"):
         sender.create("sig", alg, nbf=now - 60, exp=now + 86_400)
     sender.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 3_600)
     receiver.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 3_600)
-    trust = trust_list(1, now + 86_400, [member_from_store(sender, _FROM, federation="local")])
+    trust = trust_list(1, now + 86_400, [member_from_store(sender, FROM, federation="local")])
     (kem,) = receiver.public()
-    return _Parties(now, sender, receiver, trust, StoredKey(kem.kid, kem.alg, kem.nbf, kem.exp, receiver))
+    return Parties(now, sender, receiver, trust, StoredKey(kem.kid, kem.alg, kem.nbf, kem.exp, receiver))
 
 
-def _of_size(parties: _Parties, size: int, rounds: int) -> list[Result]:
+def _of_size(held: Parties, size: int, rounds: int) -> list[Result]:
     content = os.urandom(size)
-    sealed = parties.seal(content)
-    assert parties.open(sealed.envelope).content == content
-    bare_seal, bare_open = _primitives(content, sealed.jws)
+    sealed = held.seal(content)
+    assert held.open(sealed.envelope).content == content
+    bare_seal, bare_open = primitives(content, sealed.jws)
     works: tuple[Callable[[], object], ...] = (
-        lambda: parties.seal(content),
+        lambda: held.seal(content),
         bare_seal,
-        lambda: parties.open(sealed.envelope),
+        lambda: held.open(sealed.envelope),
         bare_open,
     )
     times: list[list[float]] = [[] for _ in works]
@@ -109,7 +110,7 @@ def _line(what: str, size: int, ours: float, bare: float, goal: float | None) ->
     return Result(f"G11 {what} {size // 1000} kB", figure, ours / bare, passed)
 
 
-def _primitives(content: bytes, signed: bytes) -> tuple[Callable[[], None], Callable[[], None]]:
+def primitives(content: bytes, signed: bytes) -> tuple[Callable[[], None], Callable[[], None]]:
     curve, lattice = ed25519.Ed25519PrivateKey.generate(), mldsa.MLDSA65PrivateKey.generate()
     signatures = curve.sign(signed), lattice.sign(signed)
     publics = curve.public_key(), lattice.public_key()

@@ -33,9 +33,12 @@ class FileSpool:
         self._writing: Cobblestone256Encryptor | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        self._memory += data
-        if len(self._memory) > self._threshold or self._file is not None:
+        if self._file is None and len(self._memory) + len(data) <= self._threshold:
+            self._memory += data
+            return
+        if self._file is None:
             self._spill()
+        self._encrypt(data)
 
     def slices(self) -> Iterator[bytes | memoryview]:
         if self._file is None:
@@ -54,14 +57,19 @@ class FileSpool:
         self._file, self._writing, self._key = None, None, b""
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._key = self._entropy(32)
-            self._writing = Cobblestone256Encryptor(self._key, _CONTEXT)
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  `discard` closes it
-        assert self._writing is not None, "nothing is written after the first reading"
-        for start in range(0, len(self._memory), SLICE):
-            self._file.write(self._writing.update(bytes(self._memory[start : start + SLICE])))
+        """From here on everything goes to disk, what waited in memory first."""
+        self._key = self._entropy(32)
+        self._writing = Cobblestone256Encryptor(self._key, _CONTEXT)
+        self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  `discard` closes it
+        self._encrypt(bytes(self._memory))
         self._memory.clear()
+
+    def _encrypt(self, data: bytes | memoryview) -> None:
+        assert self._writing is not None, "nothing is written after the first reading"
+        assert self._file is not None
+        view = memoryview(data)
+        for start in range(0, len(view), SLICE):
+            self._file.write(self._writing.update(view[start : start + SLICE]))
 
     def _decrypted(self, file: IO[bytes]) -> Iterator[bytes]:
         """From the start; what somebody altered on the disk is never handed on as content."""

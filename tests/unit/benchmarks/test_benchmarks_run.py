@@ -6,7 +6,7 @@ import math
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import boundary, decisions, envelope, exchange, normalise, report, startup
+from benchmarks import boundary, decisions, envelope, envelope_large, exchange, normalise, report, startup
 from benchmarks.report import Result
 
 
@@ -41,6 +41,13 @@ def test_an_envelope_is_measured_beside_its_primitives():
     results = envelope.run(sizes=(10_000,), rounds=3)
     require_shape(results)
     assert [one.goal for one in results] == ["G11 seal 10 kB", "G11 open 10 kB"]
+
+
+def test_large_envelopes_are_measured_beside_jose_and_from_file_to_file():
+    """Ratios to primitives and to JOSE, both file ways, and the memory of a process of its own."""
+    results = envelope_large.run(large=200_000, whole=2_000_000, rounds=2)
+    require_shape(results)
+    assert len(results) == 6 and "joserfc" in results[2].figure and results[5].ratio is None
 
 
 def test_the_start_is_measured_beside_a_bare_interpreter():
