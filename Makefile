@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench soak clean
+.PHONY: help venv demo test lint bench soak coverage mutants clean
 
 help: ## what can be done here
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -35,8 +35,16 @@ test: lint ## lint and every test, on SQLite and on a real PostgreSQL
 bench: .venv/.dev ## figures, as ratios within one run
 	$(BIN)/python -m benchmarks
 
-soak: .venv/.dev ## slow sweeps: kill -9 rounds, long random tests
+soak: .venv/.dev mutants ## slow sweeps: kill -9 rounds, long random tests, mutants
+	CAREPACT_LAWS=20000 $(BIN)/python -m pytest tests/properties/consent --timeout=7200
 	$(BIN)/python -m pytest -m soak --override-ini addopts="--import-mode=importlib -ra --timeout=3000"
+
+coverage: .venv/.dev ## branch coverage of the decisions: fails below 100 %
+	$(BIN)/coverage run --branch --source=consent -m pytest -q tests/unit/consent tests/spec/consent tests/properties/consent
+	$(BIN)/coverage report --show-missing --skip-covered --fail-under=100
+
+mutants: .venv/.dev ## faults put into the decisions one by one: fails if more than 10 % go unnoticed
+	$(BIN)/python -m tools.mutate_consent
 
 clean: ## remove what was made here
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

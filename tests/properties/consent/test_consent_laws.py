@@ -1,9 +1,14 @@
 """Laws of the decision, over generated questions with all layers in play: deny < permit-redacted < permit."""
 
+import json
+import os
+import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +19,7 @@ from consent.directory import directory_from_json
 from consent.evaluate import evaluate
 from consent.explain import Released, for_requester, receipt
 from consent.facts import facts_from_bytes, facts_to_bytes
-from consent.floor import shipped_floor
+from consent.floor import shipped_floor, shipped_packs
 from consent.plan import plan
 from consent.record import consent_from_json
 from consent.request import AccessRequest, Emergency
@@ -24,7 +29,7 @@ from consent.vocabulary import REASONS, TELLABLE
 V3 = "http://terminology.hl7.org/CodeSystem/v3-"
 AT = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 ME, OTHER = "Patient/patient-under-test", "Patient/patient-beside"
-DIRECTORY = directory_from_json({
+REGISTER: dict[str, Any] = {
     "org_parent": {"ward": "hosp", "hosp": "trust", "desk": "gp"},
     "practitioner_orgs": {"dr-a": ["ward"], "dr-b": ["ward"]},
     "groups": {"team": ["dr-a"]},
@@ -32,7 +37,8 @@ DIRECTORY = directory_from_json({
     "patient_flags": {ME: ["ndop"]},
     "proxies": [{"proxy": "RelatedPerson/r", "patient": ME, "kind": "parental", "rights": ["view", "consent"],
                  "verified": True}],
-})  # fmt: skip
+}  # fmt: skip
+DIRECTORY = directory_from_json(REGISTER)
 ORDER = {"deny": 0, "permit-redacted": 1, "permit": 2}
 SOURCE_CODES = {"hold", "local"}
 
@@ -192,7 +198,9 @@ questions = st.builds(
     st.lists(st.sampled_from(RULES), max_size=2).map(tuple),
 )  # fmt: skip
 
-law = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+LAWS = int(os.environ.get("CAREPACT_LAWS", "300"))
+"""How many questions each law is tried on; `make soak` asks for 20 000."""
+law = settings(max_examples=LAWS, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def rank(decision: Decision) -> int:
@@ -357,3 +365,53 @@ def test_a_decision_never_raises_on_data(question: Question, data: st.DataObject
     decision = replace(question, consents=tuple(spoilt), resource=resource).decide()
     assert isinstance(decision, (Permit, Deny))
     assert isinstance(replace(question, consents=(data.draw(json_values),)).decide(), (Permit, Deny))
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Any:
+    """A second reading of the specification, which shares no code with the engine."""
+    folder = str(Path(__file__).parent)
+    sys.path.insert(0, folder)
+    try:
+        import oracle as reading
+        import oracle_decision as decision
+    finally:
+        sys.path.remove(folder)
+    for module in [name for name in sys.modules if name.startswith("oracle")]:
+        text = Path(sys.modules[module].__file__ or "").read_text("utf-8")
+        assert "consent." not in "".join(line for line in text.splitlines() if "import" in line)
+    return reading, decision
+
+
+def documents(question: Question) -> list[dict[str, Any]]:
+    """The agreements as their documents, with who signed beside."""
+    found = []
+    for item in question.agreements:
+        terms = []
+        for term in item.terms:
+            said = {"purposes": sorted(term.purposes), "roles": sorted(term.roles),
+                    "data_classes": sorted(term.data_classes), "exclude_sensitivity": sorted(term.exclude_sensitivity),
+                    "max_confidentiality": "ULMNRV"[term.max_confidentiality], "lookback_days": term.lookback_days,
+                    "elements_redacted": list(term.elements_redacted), "obligations": list(term.obligations)}  # fmt: skip
+            terms.append(said)
+        found.append({"id": item.id, "providers": sorted(item.providers), "recipients": sorted(item.recipients),
+                      "effective": {"start": "2025"}, "emergency": item.emergency, "onward": item.onward,
+                      "terms": terms, "signed": [made.org for made in item.statements]})  # fmt: skip
+    return found
+
+
+@law
+@given(questions)
+def test_the_engine_says_what_a_second_reading_of_the_specification_says(
+    oracle: Any, question: Question
+) -> None:
+    """Effect, layer, reason, obligations and redactions of every question, by code that shares nothing."""
+    reading, decision = oracle
+    pack = json.loads(shipped_packs()[question.pack])
+    world = reading.World(question, REGISTER, pack, documents(question))
+    want = decision.answer(world, question.resource, INLINE_LABEL)
+    got = question.decide()
+    said = {"effect": got.effect, "layer": got.layer, "reason": got.reason,
+            "obligations": list(got.obligations) if isinstance(got, Permit) else [],
+            "redactions": list(got.redactions) if isinstance(got, Permit) else []}  # fmt: skip
+    assert said == want

@@ -1,0 +1,123 @@
+"""Puts one fault at a time into the decision modules and counts those noticed: `python -m tools.mutate_consent`.
+
+Each mutant is one changed comparison, connective, constant, negation or return in a module of `consent/`. A
+copy of the package with it is tested in a process of its own; noticed means that the tests fail. A seeded
+sample keeps it to minutes; `--all` tries every one. Exit 10 if fewer than `--goal` of 100 are noticed.
+"""
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MODULES = """agreement breakglass decision digest directory evaluate facts floor grant instants labels patient
+    person plan provision reading record redact request sharing side source_rules tree""".split()
+TESTS = ("tests/spec/consent", "tests/unit/consent")
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or,
+    ast.Or: ast.And, ast.Add: ast.Sub, ast.Sub: ast.Add,
+}  # fmt: skip
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, str]]:
+    """(line, what was changed, the changed source) of every mutant of a module."""
+    tree = ast.parse(source)
+    for place, node in enumerate(ast.walk(tree)):
+        for what in _changes(node):
+            changed = copy.deepcopy(tree)
+            twin = next(n for at, n in enumerate(ast.walk(changed)) if at == place)
+            if _apply(twin, what):
+                yield getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(changed))
+
+
+def _changes(node: ast.AST) -> tuple[str, ...]:
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
+        return ("compare",)
+    if isinstance(node, (ast.BoolOp, ast.BinOp)) and type(node.op) in SWAPS:
+        return ("connect",)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return ("not",)
+    if isinstance(node, ast.Constant) and isinstance(node.value, (bool, int)):
+        return ("constant",)
+    if isinstance(node, ast.Return) and node.value is not None and not isinstance(node.value, ast.Constant):
+        return ("return",)
+    return ("if",) if isinstance(node, (ast.If, ast.IfExp)) else ()
+
+
+def _apply(node: ast.AST, what: str) -> bool:
+    match node:
+        case ast.Compare() if what == "compare":
+            node.ops[0] = SWAPS[type(node.ops[0])]()  # type: ignore[assignment]
+        case ast.BoolOp() | ast.BinOp() if what == "connect":
+            node.op = SWAPS[type(node.op)]()  # type: ignore[assignment]
+        case ast.UnaryOp() if what == "not":
+            node.op = ast.Not()
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.Constant(value=bool()):
+            node.value = not node.value
+        case ast.Constant(value=int()):
+            node.value = node.value + 1
+        case ast.Return():
+            node.value = ast.Constant(None)
+        case ast.If() | ast.IfExp():
+            node.test = ast.UnaryOp(ast.Not(), node.test)
+        case _:
+            return False
+    return True
+
+
+def noticed(module: str, source: str) -> bool:
+    """Whether the tests fail on a copy of `consent/` with this module."""
+    with tempfile.TemporaryDirectory(prefix="carepact-mutant-") as folder:
+        shutil.copytree(
+            ROOT / "consent", Path(folder) / "consent", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        (Path(folder) / "consent" / f"{module}.py").write_text(source, "utf-8")
+        path = os.pathsep.join((folder, str(ROOT)))
+        command = [sys.executable, "-P", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly",
+                   "--deselect", "tests/unit/consent/test_consent_registries.py",
+                   "--deselect", "tests/unit/consent/test_consent_grants_store.py", *TESTS]  # fmt: skip
+        settings = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, timeout=120)
+        except subprocess.TimeoutExpired:
+            return True
+        return done.returncode != 0
+
+
+def main() -> int:
+    """Try the mutants and tell the ones that nobody noticed."""
+    options = argparse.ArgumentParser(description="Mutants of the decision modules.")
+    options.add_argument("--all", action="store_true", help="every mutant, not a sample")
+    options.add_argument("--sample", type=int, default=300, help="how many")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--goal", type=float, default=90.0, help="per cent that must be noticed")
+    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    chosen = options.parse_args()
+    found = [(module, *one) for module in MODULES
+             for one in mutants((ROOT / "consent" / f"{module}.py").read_text("utf-8"))]  # fmt: skip
+    total = len(found)
+    if not chosen.all:
+        found = random.Random(chosen.seed).sample(found, min(chosen.sample, total))
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        outcome = list(pool.map(lambda one: noticed(one[0], one[3]), found))
+    for (module, line, what, _), was in zip(found, outcome, strict=True):
+        if not was:
+            print(f"consent/{module}.py:{line}: nobody noticed the changed {what}")
+    score = 100 * sum(outcome) / max(1, len(outcome))
+    print(f"{sum(outcome)} of {len(outcome)} mutants noticed ({score:.1f} %), of {total} in all")
+    return 0 if score >= chosen.goal else 10
+
+
+if __name__ == "__main__":
+    sys.exit(main())
