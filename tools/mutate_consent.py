@@ -1,4 +1,6 @@
-"""Puts one fault at a time into the decision modules and counts those noticed: `python -m tools.mutate_consent`.
+"""Faults put into the decision modules one by one, and how many the tests notice.
+
+Run it with `python -m tools.mutate_consent`.
 
 Each mutant is one changed comparison, connective, constant, negation or return in a module of `consent/`. A
 copy of the package with it is tested in a process of its own; noticed means that the tests fail. A seeded
