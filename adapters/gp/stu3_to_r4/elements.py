@@ -173,8 +173,8 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     if not isinstance(raw, dict):
         unit.reject(holder, step, "bad-reference")
         return None
-    made = element(unit, raw, (one("identifier", identifier), one("display", p.string)))
     words = raw.get("reference")
+    made = element(unit, raw, _BESIDE) if len(raw) > 1 or words is None else {}
     if words is None:
         return made or None
     if not isinstance(words, str) or not words.strip():
@@ -187,6 +187,9 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     unit.alter(raw, "reference", "dangling-reference")
     made.setdefault("identifier", {"system": UNRESOLVED, "value": words.strip()})
     return made
+
+
+_BESIDE: Fields = (one("identifier", _later("identifier")), one("display", p.string))
 
 
 def identifier(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:

@@ -158,13 +158,14 @@ def labels_of(unit: Unit, resource: dict[str, Any]) -> list[JSON]:
     if not isinstance(meta, dict) or "security" not in meta:
         return []
     apart = replace(unit, _taken=[], _lines=[], _remarks=[])
-    made: list[JSON] = element(apart, meta, (many("security", coding),)).get("security", [])
+    made: list[JSON] = element(apart, meta, _SECURITY).get("security", [])
     return made
 
 
 _SUPERSEDED = ("versionId", "lastUpdated", "profile")
 """Members of the source's meta that say something of its own copy."""
-_META: Fields = (many("security", coding), many("tag", coding))
+_SECURITY: Fields = (many("security", coding),)
+_META: Fields = (*_SECURITY, many("tag", coding))
 _FIRST = ("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier")
 _RESOURCE: Fields = (*no_target("implicitRules"), one("language", p.code), one("text", narrative))
 
