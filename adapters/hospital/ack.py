@@ -42,6 +42,8 @@ ERRORS = {
 }
 """Table 0357."""
 _POSITION = re.compile(r"([A-Z][A-Z0-9]{2})\[(\d+)\](?:-(\d+)(?:\[(\d+)\])?(?:\.(\d+)(?:\.(\d+))?)?)?\Z")
+_PLAIN_START = re.compile(rb"MSH[^A-Za-z0-9\s]")
+_LINE_END = re.compile(rb"[\r\n]")
 _EVENT = re.compile(r"[A-Z][0-9A-Z]{2}\Z")
 
 
@@ -191,12 +193,19 @@ def verdict_of(batch: SourceBatch) -> Verdict:
 
 
 def _header_of(body: bytes) -> _Header:
-    messages = read_batch(body).messages
-    line = messages[0].split(b"\r", 1)[0] if messages else b"MSH|^~\\&"
+    line = _msh_line(body)
     separators, _ = separators_from_msh(line)
     decoded = decode(line, stated_charset(line, separators), None)
     parts = decoded.text.split(separators.field)
     return _Header(separators, (parts[0], separators.field, *parts[1:]), decoded.codec)
+
+
+def _msh_line(body: bytes) -> bytes:
+    """The first line of the first message; most bodies begin with it, so that the rest need not be cut."""
+    if _PLAIN_START.match(body):
+        return _LINE_END.split(body, 1)[0].rstrip(b"\x0b\x1c\x00")
+    messages = read_batch(body).messages
+    return messages[0].split(b"\r", 1)[0] if messages else b"MSH|^~\\&"
 
 
 def _msh(header: _Header, at: datetime, control: str) -> str:

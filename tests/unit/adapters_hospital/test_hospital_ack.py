@@ -166,3 +166,11 @@ def test_answers_of_one_frame_stay_in_one_frame(admission):
     """Original mode: the answers to a batch are one body; in enhanced mode each is a frame."""
     assert joined([b"a\r", b"b\r"]) == b"a\rb\r"
     assert joined([b"a" + NEXT_FRAME + b"b", b"", b"c"]).split(NEXT_FRAME) == [b"a", b"b", b"c"]
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\x0b", b"  \r\n", b"FHS|^~\\&\rBHS|^~\\&\r"])
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\x1c\r"])
+def test_the_header_is_found_however_the_body_begins(admission, before, end):
+    """A BOM, framing, blanks, a batch envelope: the same answer, whatever the ends of lines."""
+    plain = answer("\r".join(admission).encode(), TAKEN, AT, "OWN-1")
+    assert answer(before + end.join(line.encode() for line in admission) + end, TAKEN, AT, "OWN-1") == plain
