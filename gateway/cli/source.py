@@ -6,6 +6,7 @@ from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_rows
 from gateway.cli.source_losses import losses
+from gateway.cli.source_replay import replay
 from gateway.cli.source_show import show
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _EXAMPLES = """Examples:
   carepact source losses --since 7d --json
   carepact source losses adt --group-by intake
   carepact source show 3mjw2q
+  carepact source replay adt --since 30d --dry-run
 
 Lines of the loss ledger hold positions and reasons, never values."""
 
@@ -57,3 +59,4 @@ async def _listed(node: "Runtime", one: Any) -> dict[str, Any]:
 
 app.command(epilog="Example: carepact source losses adt --group-by position")(losses)
 app.command(epilog="Example: carepact source show 3mjw2q --raw > message.hl7")(show)
+app.command(epilog="Example: carepact source replay adt --since 30d --dry-run")(replay)

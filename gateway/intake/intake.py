@@ -17,6 +17,7 @@ from gateway.intake.documents import Documents
 from gateway.intake.interface import Digest, Kept, Stored
 from gateway.intake.messages import Messages
 from gateway.intake.pulls import Pulls
+from gateway.intake.replay import Replay
 from gateway.records.interface import Database
 from gateway.records.room import Room
 from keys.interface import Entropy
@@ -30,6 +31,7 @@ class Intake:
     ) -> None:
         """`room`: the records room of a unit of work (`records.sql.sql_room` with its secrets)."""
         self.digest = digest
+        self._entropy = entropy
         self._desk = Desk(database, room, digest, entropy)
         self._pulls = Pulls(self._desk)
         self._messages = Messages(self._desk)
@@ -100,6 +102,10 @@ class Intake:
         `manners`: how a feed is answered, by source id, as far as not in the usual manner.
         """
         return await self._messages.resume(sources, at, manners)
+
+    def replay(self, source: Source, normaliser: Normaliser) -> Replay:
+        """Kept originals of one source, to be mapped again with these."""
+        return Replay(self._desk, source, normaliser, self._entropy)
 
     async def show(self, id: str) -> tuple[Kept, bytes]:
         """An original with its very bytes; to be audited. Raises `LookupError`, `SealBroken`."""

@@ -72,12 +72,12 @@ class Records:
     def history(self, ref: str) -> tuple[Version, ...]:
         rows = self._rows.history(ref)
         bodies = {
-            row.content: self._vault.open(row.key, row.body, _aad("record", row))
+            row.content: self._vault.open(row.key, row.body, aad("record", row))
             for row in rows
             if row.body is not None
         }
         acts = {
-            row.content: self._vault.open(row.key, row.act, _aad("act", row))
+            row.content: self._vault.open(row.key, row.act, aad("act", row))
             for row in rows
             if row.act is not None
         }
@@ -114,11 +114,11 @@ class Records:
             record, version=record.version + new_version, folded=None, folded_digest=None, memory=None
         )
         if body is not None:
-            folded = self._vault.seal(said.key, body, _aad("folded", said))
+            folded = self._vault.seal(said.key, body, aad("folded", said))
             row = replace(row, folded=folded)
-            row = replace(row, folded_digest=self._vault.seal(said.key, digest, _aad("folded-digest", said)))
+            row = replace(row, folded_digest=self._vault.seal(said.key, digest, aad("folded-digest", said)))
             if memory:
-                row = replace(row, memory=self._vault.seal(said.key, memory, _aad("memory", said)))
+                row = replace(row, memory=self._vault.seal(said.key, memory, aad("memory", said)))
         self._rows.update([row])
         return True
 
@@ -133,7 +133,7 @@ class Records:
         opened = self._opened(found)
         if row.memory is None:
             return opened
-        return replace(opened, memory=self._vault.open(said.key, row.memory, _aad("memory", said)))
+        return replace(opened, memory=self._vault.open(said.key, row.memory, aad("memory", said)))
 
     def _sealed(self, c: Contribution, *, with_body: bool) -> ContributionRow:
         sha256 = hashlib.sha256(c.body).digest()
@@ -142,9 +142,9 @@ class Records:
         )
         if not with_body:
             return row
-        body = self._vault.seal(c.key, c.body, _aad("record", row))
-        act = self._vault.seal(c.key, c.act, _aad("act", row)) if c.act else None
-        digest = self._vault.seal(c.key, c.digest, _aad("digest", row))
+        body = self._vault.seal(c.key, c.body, aad("record", row))
+        act = self._vault.seal(c.key, c.act, aad("act", row)) if c.act else None
+        digest = self._vault.seal(c.key, c.digest, aad("digest", row))
         return replace(row, body=body, digest=digest, act=act)
 
     def _opened(self, found: Found) -> Record:
@@ -154,12 +154,12 @@ class Records:
             what, body, digest = "folded", record.folded, record.folded_digest
         if body is None or digest is None:
             raise SealBroken
-        plain = self._vault.open(said.key, body, _aad(what or "record", said))
+        plain = self._vault.open(said.key, body, aad(what or "record", said))
         return Record(
             ref=record.ref,
             patient=member.patient,
             body=plain,
-            digest=self._vault.open(said.key, digest, _aad(f"{what}-digest" if what else "digest", said)),
+            digest=self._vault.open(said.key, digest, aad(f"{what}-digest" if what else "digest", said)),
             sha256=hashlib.sha256(plain).digest() if what else said.sha256,
             custodian=record.custodian,
             source=record.source,
@@ -193,5 +193,6 @@ def _moved(row: RecordRow, c: Contribution) -> RecordRow:
     )
 
 
-def _aad(what: str, row: ContributionRow) -> bytes:
+def aad(what: str, row: ContributionRow) -> bytes:
+    """What a sealed value of a contribution is bound to."""
     return f"{what}\0{row.ref}\0{row.intake}".encode()

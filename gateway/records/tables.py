@@ -92,6 +92,16 @@ contribution = Table(
     Index("ix_contribution_intake", "intake"),
 )
 
+contribution_past = Table(
+    "contribution_past",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("replaced", INSTANT, nullable=False),
+    *(Column(column.name, column.type, nullable=column.nullable) for column in contribution.c),
+    Index("ix_contribution_past_ref", "ref"),
+)
+"""What an original said by the tables and the configuration of its time, before it was mapped again."""
+
 record_member = Table(
     "record_member",
     metadata,

@@ -61,3 +61,33 @@ def test_an_original_that_is_not_there(admitted: Any) -> None:
     """Exit 4 and the next step."""
     said = admitted("source", "show", "nothing")
     assert said.code == 4 and "source losses" in said.err
+
+
+def test_a_replay_needs_a_reason_and_is_on_record(admitted: Any) -> None:
+    """Without a reason, exit 2; a dry run needs none and logs nothing; the replay tells counts and is logged."""
+    assert admitted("source", "replay", "adt").code == 2
+    leaves = admitted("audit", "verify", "--json").json["leaves"]
+    planned = admitted("source", "replay", "adt", "--dry-run", "--json")
+    assert planned.code == 0 and planned.json["originals"] == {"same": 1}
+    assert admitted("audit", "verify", "--json").json["leaves"] == leaves
+    done = admitted("source", "replay", "adt", "--reason", "new tables", "--since", "30d")
+    assert done.code == 0 and done.out.startswith("originals: 0 changed")
+    report = admitted("audit", "verify", "--json").json
+    assert report["leaves"] == leaves + 2 and report["first_bad"] is None
+
+
+def test_a_zone_mended_in_the_configuration_is_replayed(admitted: Any) -> None:
+    """The configuration's zone is another now: the same message gives other times, as a new version."""
+    text = admitted.config.read_text("utf-8").replace("Europe/London", "Asia/Tokyo")
+    admitted.config.write_text(text, "utf-8")
+    planned = admitted("source", "replay", "adt", "--dry-run", "--json").json
+    assert planned["originals"] == {"changed": 1} and planned["resources"]["changed"] > 0
+    assert admitted("source", "replay", "adt", "--reason", "wrong zone", "--json").json["dry_run"] is False
+    assert admitted("source", "replay", "adt", "--dry-run", "--json").json["originals"] == {"same": 1}
+
+
+def test_a_replay_of_nothing_is_said(admitted: Any) -> None:
+    """A source or an original that is not there: exit 4, with the next step."""
+    assert admitted("source", "replay", "gp", "--dry-run").code == 4
+    said = admitted("source", "replay", "adt", "--intake", "nothing", "--dry-run")
+    assert said.code == 4 and "source losses" in said.err
