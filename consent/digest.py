@@ -193,7 +193,7 @@ def _patients(
 ) -> tuple[str, ...]:
     if context.patients:
         return tuple(dict.fromkeys(plain_reference(item) for item in context.patients))
-    for name in ("subject", "patient"):
+    for name in ("subject", "patient", "beneficiary"):
         value = resource.get(name)
         if isinstance(value, Mapping) and isinstance(value.get("reference"), str):
             return (plain_reference(value["reference"]),)

@@ -182,3 +182,9 @@ def test_nesting_beyond_any_resource_is_unreadable() -> None:
     for _ in range(5000):
         bomb = {"resourceType": "Patient", "id": "p", "extension": [bomb]}
     assert digest(bomb, HERE).patients == ()
+
+
+def test_a_coverage_is_about_its_beneficiary() -> None:
+    """A Coverage names her as beneficiary (R4): it is hers, and no longer nobody's, whom nobody may see."""
+    coverage = {"resourceType": "Coverage", "id": "c", "beneficiary": {"reference": "Patient/p"}}
+    assert digest(coverage, HERE).patients == ("Patient/p",)
