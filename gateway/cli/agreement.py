@@ -10,6 +10,7 @@ from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, regis
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
+from gateway.errors import Problem
 
 if TYPE_CHECKING:
     from consent.interface import StoredStatement
@@ -162,6 +163,35 @@ def show(
             {name: ", ".join(map(str, v)) if isinstance(v, list) else v for name, v in row.items()}
         ):
             say(line)
+
+
+@app.command(epilog="Example: carepact agreement export D1 --format contract > D1.fhir.json")
+def export(
+    id: str,
+    version: VersionOption = None,
+    format: Annotated[str, typer.Option(help="contract: FHIR R4 Contract, the signed text inside.")] = (
+        "contract"
+    ),
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """One version for systems that keep contracts. Export only: what binds is the signed document."""
+    if format != "contract":
+        raise Problem("invalid", expression="--format", hint="contract")
+
+    async def act(node: "Runtime") -> dict[str, Any]:
+        from consent.agreement import agreement_status
+        from consent.contract import contract_from_agreement
+        from consent.instants import micros
+        from gateway.exchange.agreements import Agreements, readable
+
+        at = node.clock()
+        held = await Agreements(node.node).get(id, version, at=at)
+        versions = readable(await Agreements(node.node).known(at))
+        (own,) = readable([held])
+        return contract_from_agreement(held, agreement_status(own, micros(at), versions=versions))
+
+    emit_json(with_node(config, as_node, act))
 
 
 register(app)
