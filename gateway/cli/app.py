@@ -25,7 +25,7 @@ _NOUNS = {
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",
     "verify": "verify a patient's receipt, offline, with pinned keys alone",
-    "audit": "the ledger: verify; one patient: accessed, receipt, erase",
+    "audit": "the ledger: verify; one patient: accessed, receipt, events, erase",
     "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
     "patient": "which records are one patient here, who else might be; part two that were merged",

@@ -6,6 +6,7 @@ import typer
 
 from gateway.cli.act import instant_from_seconds, operator, seconds_from_text
 from gateway.cli.audit_erase import erase
+from gateway.cli.audit_events import events
 from gateway.cli.audit_receipt import receipt
 from gateway.cli.noun import noun
 from gateway.cli.options import (
@@ -38,6 +39,7 @@ app = noun("The ledger: verify it; who saw a patient's record.", _EXAMPLES)
 app.command("receipt", epilog="Example: carepact audit receipt --patient SYSTEM|VALUE --out g.json …")(
     receipt
 )
+app.command("events", epilog="Example: carepact audit events --patient SYSTEM|VALUE > grace.ndjson")(events)
 app.command("erase", epilog="Example: carepact audit erase --patient SYSTEM|VALUE --reason 'her wish'")(erase)
 
 _COLUMNS = ("at", "kind", "who", "organisation", "purpose", "what", "reason", "leaf")
@@ -128,22 +130,23 @@ def accessed(
 
         person = await person_of(node, identifier)
         start = seconds_from_text(since, node.clock(), "--since") if since else 0
-        return await node.database.write(lambda c: _read_and_log(c, node, person, start))
+        return await node.database.write(lambda c: read_and_log(c, node, person, start))
 
     rows = [_row(one) for one in with_node(config, as_node, act)]
     emit_rows(rows, _COLUMNS, as_json=as_json, empty="nobody, in the time asked for")
 
 
-def _read_and_log(
-    connection: "Connection", node: "Runtime", person: str, since: int
+def read_and_log(
+    connection: "Connection", node: "Runtime", person: str, since: int, *, view: str = "accessed"
 ) -> "tuple[Disclosure, ...]":
+    """A person's leaves from `since` on, and the leaf that says that somebody looked."""
     from gateway.audit import disclosures, ledger
     from gateway.audit.interface import Entry
     from gateway.records.interface import KeyErased, SealBroken
 
     vault = node.node.room(connection).vault
     at = int(node.clock().timestamp())
-    entry = Entry("report", at, person=person, detail={"view": "accessed", "by": operator(), "since": since})
+    entry = Entry("report", at, person=person, detail={"view": view, "by": operator(), "since": since})
     try:
         found = disclosures.accessed(connection, person, vault, since=since)
         ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)

@@ -129,3 +129,16 @@ def test_after_erasure_proofs_hold_and_nothing_opens(issued, home, carepact):
         assert said.code in (4, 6), (command, said.out, said.err)
         assert "c-1" not in said.out
     assert home("audit", "verify").code == 0
+
+
+def test_a_patients_ledger_as_audit_events(issued, home):
+    """One line an event, valid R4; who asked for them is in the next ones; no number of hers in them."""
+    from fhir.resources.R4B.auditevent import AuditEvent
+
+    said = home("audit", "events", "--patient", home.grace)
+    assert said.code == 0, said.err
+    assert [AuditEvent.model_validate(row).subtype[0].code for row in said.rows] == ["consent"] * 3 + [
+        "report"
+    ]
+    assert len(home("audit", "events", "--patient", home.grace).rows) == 5
+    assert "9990000018" not in said.out
