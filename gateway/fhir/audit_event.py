@@ -2,7 +2,7 @@
 
 `id` follows from the leaf hash, so the projection is stable. One event for the disclosure of an exchange and
 one for the decision behind it (trust-and-ledger.md 15). Only the disclosure claims its BALP profile: a leaf's
-detail does not name the consents that `AuthZconsent` wants as entities, so the decision is a plain AuditEvent.
+detail does not name the consents that `AuthZconsent` wants as entities: the decision is a plain AuditEvent.
 """
 
 from collections.abc import Mapping, Sequence
