@@ -32,6 +32,8 @@ def concept_from_cwe(context: Context, element: Element, default_system: str | N
 
     `default_system`: of the field's own HL7 table, when the sender names none.
     """
+    if not element.raw:
+        return None
     codings = [_coding(context, element, parts, default_system) for parts in _LOCAL_PARTS]
     found = [coding for coding in codings if coding]
     text = element.take(9) or next((c["display"] for c in found if "display" in c), "")

@@ -54,7 +54,10 @@ class Segment:
         """Non-empty repetitions of a field, each with its own number."""
         found = self._elements.get(number)
         if found is None:
-            raw = self.raw_field(number)
+            fields = self._fields or self.fields
+            raw = fields[number] if number < len(fields) else ""
+            if not raw:
+                return []
             mark = self.message.separators.repetition
             reps = raw.split(mark) if mark and mark in raw else [raw]
             found = [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]

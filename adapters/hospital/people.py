@@ -3,8 +3,10 @@
 People and organisations without identifier are contained: never a resource keyed by a name (rule 3).
 """
 
+import re
+
 from adapters.hospital.context import Draft
-from adapters.hospital.identifiers import named, period_from, system_from_authority
+from adapters.hospital.identifiers import TYPES, named, period_from, system_from_authority
 from adapters.hospital.message import Element
 from adapters.identity import local_system
 from adapters.interface import JSON
@@ -103,6 +105,9 @@ def practitioner_from_xcn(draft: Draft, element: Element, target: str) -> JSON |
         system, namespace = system_from_authority(context, element, ((9, 1), (9, 2), (9, 3)))
         identifier = named(made, element, system, namespace)
         if identifier is not None:
+            kind = element.take(13)
+            if re.fullmatch(r"[A-Za-z0-9-]+", kind):
+                identifier.body["type"] = {"coding": [{"system": TYPES, "code": kind}]}
             kept = context.draft("Practitioner", identifier.key)
             kept.tags = made.tags
             kept.put("identifier", [identifier.body])
@@ -150,6 +155,8 @@ def location_from_la2(draft: Draft, element: Element) -> JSON | None:
 
 def location_from_pl(draft: Draft, element: Element, words_at: int = 9) -> JSON | None:
     """Reference to a Location, keyed by facility and the places inside it."""
+    if not element.raw:
+        return None
     context = draft.context
     parts = [(element.take(comp), kind) for comp, kind in _PLACES]
     words = element.take(words_at) if words_at else ""
@@ -163,6 +170,7 @@ def location_from_pl(draft: Draft, element: Element, words_at: int = 9) -> JSON 
     if said:
         made.put("identifier", [_place_identifier(draft, facility, [text for text, _ in said[::-1]])])
     made.put("name", name)
+    made.put("mode", "instance")
     if words and said:
         made.put("description", ", ".join(text for text, _ in said[::-1]))
     if said and said[0][1] != "lvl":

@@ -261,3 +261,16 @@ def test_correction_meets_the_result_that_it_corrects(normalise, result):
         for m in (result, later)
     ]
     assert ids[0] == ids[1]
+
+
+def test_identifier_of_a_clinician_keeps_its_type(checked, admission, only):
+    """XCN-13 says what kind of number it is; a place that is named is an instance, not a kind of place."""
+    lines = [line.replace("C7^Consult^Clara", "C7^Consult^Clara^^^^^^NHS^^^^GMC") for line in admission]
+    batch = checked(lines)
+    practitioner = next(
+        one
+        for one in batch.resources
+        if one["resourceType"] == "Practitioner" and one["name"][0]["family"] == "Consult"
+    )
+    assert practitioner["identifier"][0]["type"]["coding"][0]["code"] == "GMC"
+    assert only(batch, "Location")["mode"] == "instance"
