@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.specialist.header import confidentiality
 from adapters.specialist.marks import masked_labels
-from adapters.specialist.markup import Element, find, find_all, peek
+from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.narrative import plain
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
@@ -63,6 +63,8 @@ def section(record: Record, element: Element) -> JSON:
 def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
     """One entry is one unit: it becomes resources, is kept, or fails alone."""
     act = act_of(entry)
+    if act is None:
+        act = next((e for e in entry if local(e) not in ("templateId", "realmCode", "typeId")), None)
     if act is None:
         return []
     if is_privacy_annotation(act):

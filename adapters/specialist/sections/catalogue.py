@@ -19,7 +19,7 @@ from adapters.specialist.sections.equipment import equipment
 from adapters.specialist.sections.families import families
 from adapters.specialist.sections.immunizations import immunizations
 from adapters.specialist.sections.medications import medications
-from adapters.specialist.sections.notes import note_documents
+from adapters.specialist.sections.notes import media_document, note_documents
 from adapters.specialist.sections.plans import MOODS, plans
 from adapters.specialist.sections.problems import problems
 from adapters.specialist.sections.procedures import procedures
@@ -58,8 +58,8 @@ _BY_SECTION: Table[str, Mapping] = {
     code: mapping
     for mapping, codes in {
         problems: "11450-4 11348-0 75310-3 46241-6 11535-2 29308-4 10219-4 10218-6 59769-0",
-        allergies: "48765-2",
-        medications: "10160-0 10183-2 42346-7",
+        allergies: "48765-2 10155-0",
+        medications: "10160-0 10183-2 42346-7 75311-1",
         administrations: "29549-3",
         results: "30954-2",
         vitals: "8716-3",
@@ -70,7 +70,7 @@ _BY_SECTION: Table[str, Mapping] = {
         families: "10157-6",
         equipment: "46264-8",
         note_documents: "34109-9",
-        assessments: "47420-5 10190-7 42348-3 51848-0",
+        assessments: "47420-5 10190-7 42348-3 51848-0 10162-6 29545-1",
     }.items()
     for code in codes.split()
 }
@@ -81,6 +81,8 @@ _INTENDED = frozenset("18776-5 51847-2 62387-6 61146-7 46209-3".split())
 def mapping_of(act: Element, place: Place) -> Mapping | None:
     """The mapping of an entry, if there is one; what is only intended never reads as done."""
     mood = peek(act, "moodCode")
+    if local(act) == "observationMedia":
+        return media_document
     if mood == GOAL:
         return None
     claimed = templates(act)

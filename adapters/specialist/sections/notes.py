@@ -1,4 +1,4 @@
-"""Note activities: what somebody wrote, as a DocumentReference with the words (C-CDA on FHIR, CF Notes)."""
+"""Note activities, as a DocumentReference with the words (C-CDA on FHIR, CF Notes); images likewise."""
 
 from typing import Any
 
@@ -45,6 +45,24 @@ def note_documents(record: Record, act: Element, place: Place) -> list[JSON] | N
         ),
     )
     return [record.add(owner | members, record.key(act, place.code, place.ordinal))]
+
+
+def media_document(record: Record, media: Element, place: Place) -> list[JSON] | None:
+    """An image or recording of a section (observationMedia): no exchange carries Media, so a document."""
+    content = attachment(record, find(media, "value"))
+    if content is None:
+        return None
+    owner = frame(record, "DocumentReference", media)
+    authors = [actor(record, find(a, "assignedAuthor"), owner) for a in find_all(media, "author")]
+    section_kind = concept(record, find(place.section, "code"))
+    members = present(
+        status="current",
+        category=[section_kind] if section_kind else None,
+        subject=record.subject,
+        author=unique([a for a in authors if a]),
+        content=[{"attachment": content}],
+    )
+    return [record.add(owner | members, record.key(media, place.code, place.ordinal))]
 
 
 def _created(written: str) -> JSON:

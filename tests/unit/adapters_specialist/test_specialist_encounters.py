@@ -151,3 +151,16 @@ def test_an_entry_names_the_visit_that_it_was_part_of(document, section, normali
     asthma = next(r for r in batch.resources if "195967001" in str(r.get("code")))
     assert asthma["encounter"] == {"reference": f"Encounter/{encounter['id']}"}
     assert one(normalise(document(section("46240-8", visit()))), "Encounter")["id"] == encounter["id"]
+
+
+def test_an_image_of_a_section_is_a_document(document, section, normalise):
+    """observationMedia: its bytes with their kind; what is neither statement nor media is kept."""
+    packed = base64.b64encode(b"\x89PNG own").decode()
+    media = f"""<observationMedia classCode="OBS" moodCode="EVN"><id root="1.2.826.0.1.99.50" extension="m"/>
+      <value mediaType="image/png" representation="B64">{packed}</value></observationMedia>"""
+    region = '<regionOfInterest classCode="ROIOVL" moodCode="EVN"><id root="1.2.3.9" extension="r"/></regionOfInterest>'
+    batch = normalise(document(section("29545-1", media, region)))
+    found = [r for r in batch.resources if r["resourceType"] == "DocumentReference" and "category" in r]
+    attachment = found[0]["content"][0]["attachment"]
+    assert (attachment["contentType"], base64.b64decode(attachment["data"])) == ("image/png", b"\x89PNG own")
+    assert [r["resourceType"] for r in batch.resources].count("Basic") == 1
