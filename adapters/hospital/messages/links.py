@@ -32,6 +32,10 @@ SEGMENTS = PATIENT_SEGMENTS | {"MRG"}
 def map_group(context: Context, person: Person, known: Known) -> None:
     """What one patient group says, and what it merges, renumbers or moves; each MRG a unit."""
     map_clinical(context, person, known)
+    if context.event not in PAIRS and not person.all("MRG"):
+        # A merge that does not say of whom is told as what it is, not done in silence.
+        event = context.message.header.first(9)
+        context.message.lose([event.key(2)], "failed", "fragment", "Patient.link")
     for mrg in person.all("MRG"):
         work = _move_visit if context.event in VISITS else _merge_prior
         attempt_in(context, known.patient, mrg, partial(work, context, mrg, known))

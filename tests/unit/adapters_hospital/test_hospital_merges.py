@@ -103,6 +103,14 @@ def test_S_13_groups_of_one_message_stand_alone(ward, in_every_order, checked, r
     assert "4788" in patients and "link" not in patients["4788"]
 
 
+@pytest.mark.parametrize("event", ["A40", "A47", "A45"])
+def test_S_13_a_merge_of_nobody_is_told(ward, checked, reasons, event):
+    """A merge or a move without MRG: the patient is taken in, and the ledger says that the rest was not there."""
+    batch = checked(ward.says(event, NEW, pv1()))
+    assert ("failed", "fragment") in reasons(batch) and batch.losses.status == "partial"
+    assert batch.quarantine is None and not batch.merges
+
+
 def test_S_14_an_unlink_restores_both_exactly(ward, in_every_order):
     """S14: A37 after the merge leaves both as if nothing had been, save for what the messages themselves said."""
     known = ward.says("A01", OLD, pv1()), ward.says("A28", NEW)
