@@ -222,9 +222,8 @@ def _precedence(way: _Way) -> tuple[Layer, str]:
     """break-glass, consent-permit, mandate, implied; the person's own basis stands alone."""
     if way.broke_glass:
         return "L3", "break-glass"
-    ranked = ("consent-permit", "mandate:", "implied:", "")
-    for start in ranked:
+    for start in ("consent-permit", "mandate:", "implied:"):
         for layer, reason in way.bases:
             if reason.startswith(start):
                 return layer, reason
-    return "L0", "subject-mismatch"
+    return way.bases[0]

@@ -241,6 +241,64 @@ def test_masking_at_the_edges(resource: dict[str, Any], paths: list[str], want: 
         assert cut.get(name) == value
 
 
+def test_what_the_desk_may_leave_out() -> None:
+    """Custodians and policies of a desk's consent; no purpose at all; signatures that are no list."""
+    from datetime import UTC, datetime
+
+    from consent.cases import agreement_from_case
+    from consent.fhir import consent_document
+    from consent.request import access_request_from_json
+
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    made = consent_document(
+        id="c", patient="Patient/p", at=at, permit=["TREAT"], custodians=["gp"], policy=["urn:p"]
+    )
+    assert made["organization"] == [{"reference": "Organization/gp"}]
+    assert made["policy"] == [{"uri": "urn:p"}]
+    asked = {"org": "o", "subject": "Patient/p", "at": "2026-01-01T00:00:00Z"}
+    assert access_request_from_json(asked).purpose == ()
+    assert access_request_from_json(asked | {"purpose": None}).purpose == ()
+    with pytest.raises(Uncomputable):
+        agreement_from_case({"id": "D", "status": "active", "signatures": {}, "providers": ["a"], "recipients": ["b"],
+                             "effective": {"start": "2025"}, "terms": [{"purposes": ["TREAT"]}]}, "dsas[0]")  # fmt: skip
+
+
+def test_a_consent_recorded_by_a_relative_organisation_needs_no_agreement() -> None:
+    """The house above or below may record; a stranger only under an agreement that says so."""
+    from consent.directory import Directory
+    from consent.sharing import may_record_consent
+
+    tree = Directory(org_parent={"ward": "trust"})
+    assert may_record_consent("ward", "trust", tree, (), 0)
+    assert may_record_consent("trust", "ward", tree, (), 0)
+    assert not may_record_consent("gp", "ward", tree, (), 0)
+
+
+def test_a_person_is_not_refused_before_her_record_is_looked_at() -> None:
+    """Law and agreements are not asked about her own access."""
+    from datetime import UTC, datetime
+
+    from consent.directory import Directory
+    from consent.plan import plan
+    from consent.request import AccessRequest
+
+    request = AccessRequest(
+        "r", "Patient/p", "gp", ("PATRQT",), datetime(2026, 2, 1, tzinfo=UTC), person="Patient/p"
+    )
+    assert plan(request, Directory(), shipped_floor("uk"), (), ()).refusal("elsewhere") is None
+
+
+@pytest.mark.parametrize("changed", [
+    {"meta": 3}, {"meta": {"lastUpdated": "soon"}}, {"status": "maybe"}, {"scope": {"coding": []}},
+    {"scope": {"coding": [{"code": "mood"}]}}, {"organization": [{"reference": "Patient/p"}]},
+    {"provision": {"type": "permit", "data": [{"meaning": "instance", "reference": {"display": "x"}}]}},
+])  # fmt: skip
+def test_what_cannot_be_read_is_refused_at_the_door(changed: dict[str, Any]) -> None:
+    """Members of another kind, unknown words, somebody of another type, a reference that is none."""
+    with pytest.raises(Uncomputable):
+        admit(bytes_of(consent(**changed)))
+
+
 def test_two_who_write_at_once_are_one_and_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else inserts between the look and the write: a typed refusal, not a database error."""
     from datetime import UTC, datetime
