@@ -1,16 +1,15 @@
-"""STU3 elements without a place in R4, kept under the extension that FHIR itself defines for that.
+"""STU3 elements without a place in R4, kept in the resource itself: `urn:carepact:kept` with path and value.
 
-FHIR R4 "Extensions for converting between versions": `http://hl7.org/fhir/3.0/StructureDefinition/
-extension-<path>` holds an element of STU3 in a resource of another version.
+FHIR's own addresses for them (`http://hl7.org/fhir/3.0/StructureDefinition/extension-<path>`) have no
+definition that a reader without the cross-version packages could find: it would refuse the resource.
 """
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
+from adapters.gp.kept import KEPT
 from adapters.gp.stu3_to_r4.fields import Convert, Field
 from adapters.gp.unit import Unit
-
-_BASE = "http://hl7.org/fhir/3.0/StructureDefinition/extension-"
+from adapters.reading import Holder, Step
 
 
 def crossed(path: str, kind: str, convert: Convert, *, many: bool = False) -> Field:
@@ -18,6 +17,9 @@ def crossed(path: str, kind: str, convert: Convert, *, many: bool = False) -> Fi
 
     def wrapped(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         value = convert(unit, holder, step)
-        return None if value is None else {"url": _BASE + path, f"value{kind}": value}
+        if value is None:
+            return None
+        parts = [{"url": "position", "valueString": path}, {"url": "value", f"value{kind}": value}]
+        return {"url": KEPT, "extension": parts}
 
     return Field(path.rpartition(".")[2], "extension", wrapped, many, True)

@@ -108,9 +108,14 @@ def _adopt(plan: ResourceMap, made: JSON) -> None:
         if named is None or named[1] != plan.target or value is None:
             continue
         row = next((row for row in plan.fields if row.target == named[2] and not row.choice), None)
-        if row is not None and row.target not in made:
-            made[row.target] = [value] if row.many_out else value
-            made["extension"].remove(extension)
+        if row is None or (row.target in made and not row.many_out):
+            continue
+        if row.many_out:
+            held = made.get(row.target, [])
+            made[row.target] = held if value in held else [*held, value]
+        else:
+            made[row.target] = value
+        made["extension"].remove(extension)
 
 
 def _ordered(plan: ResourceMap, made: JSON) -> JSON:

@@ -13,7 +13,6 @@ Normalise = Callable[..., SourceBatch]
 Only = Callable[[SourceBatch, str], dict[str, Any]]
 ME = {"reference": "Patient/p_1"}
 XHTML = '<div xmlns="http://www.w3.org/1999/xhtml">Seen at home</div>'
-CROSSED = "http://hl7.org/fhir/3.0/StructureDefinition/extension-"
 WORDS = {"text": "as the practice wrote it"}
 
 SERVED: dict[str, dict[str, Any]] = {
@@ -116,8 +115,12 @@ def test_a_plan_keeps_that_an_activity_is_forbidden(carried: Callable[..., dict[
     detail = plan["activity"][0]["detail"]
     assert detail["doNotPerform"] is True and plan["status"] == "on-hold"
     assert detail["statusReason"] == {"text": "holiday"}
-    extension = {"url": CROSSED + "CarePlan.activity.detail.category", "valueCodeableConcept": WORDS}
-    assert detail["extension"] == [extension]
+    (extension,) = detail["extension"]
+    assert extension["url"] == "urn:carepact:kept"
+    assert extension["extension"] == [
+        {"url": "position", "valueString": "CarePlan.activity.detail.category"},
+        {"url": "value", "valueCodeableConcept": WORDS},
+    ]
     assert plan["author"] == {"display": "Ada"} and plan["contributor"] == [{"display": "Ben"}]
 
 
@@ -154,8 +157,9 @@ def test_for_whom_somebody_acted_stays_with_him(normalise: Normalise, record: li
     batch = normalise(*record)
     requester = next(r for r in batch.resources if r.get("intent") == "order")["requester"]
     (extension,) = requester["extension"]
-    assert extension["url"] == CROSSED + "MedicationRequest.requester.onBehalfOf"
-    assert extension["valueReference"]["reference"].startswith("Organization/")
+    position, value = extension["extension"]
+    assert position["valueString"] == "MedicationRequest.requester.onBehalfOf"
+    assert value["valueReference"]["reference"].startswith("Organization/")
     assert batch.losses.kept == 0
 
 
