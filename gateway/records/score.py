@@ -3,7 +3,7 @@
 1. A field has a level: `equal`, `coarse` (equal at the coarser precision), `close`, `differing`, `missing`.
 2. Its weight is log2(m/u) of `match_weights.csv`: m is how often the level occurs between records of one
    person, u between records of two; `missing` weighs nothing. Of an equal name u is the frequency of that
-   name (`match_names.csv`), so that a rare one weighs more.
+   name (`match_names.csv`: rounded estimates, fitted to no register), so that a rare one weighs more.
 3. Postcode, telephone and e-mail belong to a household rather than to a person and come together: of them
    only the strongest counts.
 4. The sum grades `probable` or `possible`, never `certain`; a birth date that differs stops at `possible`.
