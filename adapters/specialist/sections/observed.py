@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from adapters.specialist.attachments import attachment
 from adapters.specialist.markup import Element, find, find_all, local, peek, type_of
 from adapters.specialist.quantities import integer, number, period, quantity, ranged, time
 from adapters.specialist.record import Record
 from adapters.specialist.values import concept, present, string
 
 JSON = dict[str, Any]
+_ATTACHED = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
 _CODED = frozenset({"CD", "CE", "CV", "CO", "CS"})
 _TEXT = frozenset({"ST", "ED", "SC", ""})
 _RATIO = frozenset({"RTO", "RTO_PQ_PQ", "RTO_INT_INT", "RTO_MO_PQ", "RTO_QTY_QTY"})
@@ -43,9 +45,17 @@ def observed_value(record: Record, value: Element) -> JSON:
         return {} if flag is None else {"valueBoolean": flag}
     if kind == "IVL_TS":
         return present(valuePeriod=period(record, value))
+    if kind == "ED" and peek(value, "representation") == "B64":
+        return _attached(record, value)
     if kind in _TEXT:
         return present(valueString=string(record, value))
     return _quantity_or_text(record, value, kind)
+
+
+def _attached(record: Record, value: Element) -> JSON:
+    """Bytes as a result: FHIR's own cross-version extension, since R4 has no valueAttachment."""
+    content = attachment(record, value)
+    return {"extension": [{"url": _ATTACHED, "valueAttachment": content}]} if content else {}
 
 
 def _quantity_or_text(record: Record, value: Element, kind: str) -> JSON:

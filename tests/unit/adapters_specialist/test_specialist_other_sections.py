@@ -197,3 +197,15 @@ def test_a_code_that_its_system_cannot_have_loses_the_system(document, section, 
     codings = [c for k in one(batch, "Condition")["category"] for c in k["coding"]]
     assert {"code": "75323-6", "display": "Condition"} in codings
     assert "namespace" in [e.reason for e in batch.losses.entries if e.disposition == "altered"]
+
+
+def test_a_result_that_is_a_file_keeps_its_bytes(document, section, normalise, one):
+    """ED in base64: FHIR's extension for an attachment as value; broken base64 is a line, not a value."""
+    for body, kept in (("JVBERi1vd24=", True), ("@@", False)):
+        act = f"""<observation classCode="OBS" moodCode="EVN"><code code="11524-6"
+          codeSystem="2.16.840.1.113883.6.1"/><statusCode code="completed"/>
+          <value {XSI} xsi:type="ED" mediaType="application/pdf" representation="B64">{body}</value></observation>"""
+        batch = normalise(document(section("30954-2", act)))
+        extensions = one(batch, "Observation").get("extension", [])
+        assert [e["valueAttachment"]["data"] for e in extensions] == (["JVBERi1vd24="] if kept else [])
+        assert ("bad-base64" in [e.reason for e in batch.losses.entries]) != kept
