@@ -16,6 +16,8 @@ Format = Literal["hl7v2", "cda", "gp-connect", "fhir-r4"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _HL7 = re.compile(r"[\s\x0b\x1c\x00]*(?:MSH|FHS|BHS)[^A-Za-z0-9\s]")
+_STRAY = re.compile(r"[\r\n][ \t\x0b]*MSH([^A-Za-z0-9\s])[^A-Za-z0-9\s]{1,5}\1")
+"""A header behind lines that belong to no message; its own separators prove it."""
 _PROLOG = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>", re.DOTALL)
 _ROOT = re.compile(r"<(?:([A-Za-z_][\w.-]*):)?([A-Za-z_][\w.-]*)([^>]*)")
 _MARKS = (
@@ -73,7 +75,9 @@ def sniff(body: bytes) -> Format | None:
     bare = head.lstrip()
     if bare.startswith("<"):
         return "cda" if _is_cda(bare) else None
-    return _json_format(body) if bare.startswith("{") else None
+    if bare.startswith("{"):
+        return _json_format(body)
+    return "hl7v2" if _STRAY.search(head) else None
 
 
 def _text(head: bytes) -> str:

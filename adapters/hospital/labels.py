@@ -25,12 +25,15 @@ _RESTRICTIONS = {
 
 
 def label_from_code(element: Element) -> Coding | None:
-    """One code of table 0177 or 0952 (ORC-28, MSH-26) as a label; an unknown one is R."""
-    code = element.take(1)
+    """One code of table 0177 or 0952 (ORC-28, MSH-26) as a label; an unknown one is R, with its line."""
+    code = element.text(1)
     if not code:
         return None
     known = concept_map("v2_confidentiality").get(("", code.upper()))
-    return {"system": known.system, "code": known.code} if known and known.code else dict(RESTRICTED)
+    if known is None or not known.code:
+        return dict(RESTRICTED)
+    element.take(1)
+    return {"system": known.system, "code": known.code}
 
 
 def labels_of_message(context: Context) -> list[Coding]:

@@ -112,10 +112,18 @@ def practitioner_from_xcn(draft: Draft, element: Element, target: str) -> JSON |
             kept.tags = made.tags
             kept.put("identifier", [identifier.body])
             kept.put("name", [name] if name else None)
-            return context.add(kept).link(display)
+            known = context.add(kept)
+            if name and not any(_says(said, name) for said in known.body["name"]):
+                known.append("name", name)
+            return known.link(display)
     if not name:
         return None
     return draft.contain({"resourceType": "Practitioner", "name": [name]}, display)
+
+
+def _says(said: JSON, name: JSON) -> bool:
+    """Whether one name says all that another says."""
+    return all(said.get(part) == value for part, value in name.items())
 
 
 def organization_from_xon(draft: Draft, element: Element) -> JSON | None:

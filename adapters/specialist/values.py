@@ -165,8 +165,10 @@ def mapped(
         return None
     target = concept_map(table).get((system, code))
     if target and target.code:
-        for attribute in ("code", "codeSystem", "displayName"):
+        for attribute in ("code", "displayName"):
             record.doc.get(element, attribute)
+        if system_uri(record, peek(element, "codeSystem")) == system:  # else what it says is in its line
+            record.doc.get(element, "codeSystem")
         return target
     if target is None and closed:
         record.doc.lose(element, "rejected", "bad-code", "@code")

@@ -51,7 +51,9 @@ def condition_from_prb(
 
 def _statuses(draft: Draft, prb: Segment) -> None:
     """PRB-14 and PRB-13 where they speak FHIR's words; a resolution (PRB-9) demands a status (con-4)."""
-    action = prb.first(1).take(1).upper()
+    action = prb.first(1).text(1).upper()
+    if action in _DELETED:
+        prb.first(1).take(1)
     if action in _DELETED or draft.context.event == _DELETING_EVENT:
         draft.put("verificationStatus", _coded(_VERIFICATION, "entered-in-error"))
         return

@@ -110,16 +110,14 @@ def _report(draft: Draft, rxa: Segment) -> None:
     """RXA-9: who reports it (table NIP001), else a note."""
     for element in rxa.all(9):
         code, name = element.text(1), element.text(3).upper()
-        concept = concept_from_cwe(draft.context, element)
-        if concept is None:
-            continue
-        if name == "NIP001" and "primarySource" not in draft.body:
-            draft.put("primarySource", code == _NEW_RECORD)
-            if code != _NEW_RECORD:
-                draft.put("reportOrigin", concept)
+        if name != "NIP001" or not code or "primarySource" in draft.body:
+            words = element.take(2) or element.take(1)
+            draft.append("note", {"text": words} if words else None)
+        elif code == _NEW_RECORD:
+            draft.put("primarySource", bool(element.take(1) and element.take(3)))
         else:
-            words = concept.get("text") or concept["coding"][0].get("display") or concept["coding"][0]["code"]
-            draft.append("note", {"text": words})
+            draft.put("primarySource", False)
+            draft.put("reportOrigin", concept_from_cwe(draft.context, element))
 
 
 def _product(draft: Draft, rxa: Segment) -> None:

@@ -19,6 +19,8 @@ CDA = '<ClinicalDocument xmlns="urn:hl7-org:v3"/>'
         (MSH.encode("utf-16"), "hl7v2"),
         (rb"FHS|^~\&|A", "hl7v2"),
         (rb"BHS~^!\&~A", "hl7v2"),
+        (b"# exported on Monday\r\n" + MSH.encode(), "hl7v2"),
+        (b"a letter\nMSH is an abbreviation", None),
         (b"MSHA-CLINIC,1", None),
         (CDA.encode(), "cda"),
         (f'<?xml version="1.0"?><!-- a > b --><?style x?>\n{CDA}'.encode(), "cda"),
