@@ -86,6 +86,8 @@ IMMUNIZATION = table(
     many("practitioner", _performer, "performer"),
     many("note", note),
     _explained("reason", many("reason", codeable), "reasonCode"),
+    one("isSubpotent", p.boolean),  # of R4, and sent before its time, as is fundingSource
+    one("fundingSource", codeable),
     many("reaction", _reaction),
     many("vaccinationProtocol", _protocol, "protocolApplied"),
     finish=_finish,

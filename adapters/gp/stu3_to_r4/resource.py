@@ -104,7 +104,8 @@ def _adopt(plan: ResourceMap, made: JSON) -> None:
     """
     for extension in list(made["extension"]):
         named = _OF_R4.match(extension["url"])
-        value = extension.get("valueCodeableConcept", extension.get("valueReference"))
+        kinds = ("valueCodeableConcept", "valueReference", "valueBoolean")
+        value = next((extension[kind] for kind in kinds if kind in extension), None)
         if named is None or named[1] != plan.target or value is None:
             continue
         row = next((row for row in plan.fields if row.target == named[2] and not row.choice), None)
