@@ -21,7 +21,13 @@ async def live_checks(node: "Runtime") -> tuple[Check, ...]:
     sources = await asyncio.gather(*(_source(one, node.clock()) for one in node.settings.sources))
     if not sources:
         sources = [Check("sources", "warning", "there is none", "add [[sources]] to the configuration")]
-    return (await _ledger(node), *sources, *await _agreements(node), await _clients(node))
+    return (
+        await _ledger(node),
+        *sources,
+        *await _agreements(node),
+        await _grants(node),
+        await _clients(node),
+    )
 
 
 async def _ledger(node: "Runtime") -> Check:
@@ -59,6 +65,20 @@ async def _source(one: "SourceSettings", now: datetime) -> Check:
         said = f"{place.hostname}:{port} does not accept a connection"
         return Check(name, "failed", said, f"start that system, or correct sources.{one.id}.url")
     return Check(name, "ok", f"{place.hostname}:{port} accepts connections")
+
+
+async def _grants(node: "Runtime") -> Check:
+    """Break-glass grants that no officer has looked at in time."""
+    from consent.instants import micros
+    from gateway.exchange.grants import Grants
+
+    found = await Grants(node.node).since(0)
+    terms, now = node.node.floor.break_glass, micros(node.clock())
+    overdue = sum(one.overdue(now, terms) for one in found)
+    if overdue:
+        said = f"{overdue} not reviewed within {terms.review_hours} hours"
+        return Check("break-glass", "warning", said, "carepact breakglass list --overdue")
+    return Check("break-glass", "ok", f"{len(found)} grants, no review overdue")
 
 
 async def _agreements(node: "Runtime") -> list[Check]:

@@ -72,3 +72,12 @@ def test_an_officer_reviews_revokes_and_lifts_in_order(broken: Any) -> None:
     assert broken("audit", "verify").code == 0
     seen = broken("audit", "accessed", "--patient", broken.grace, "--json").rows
     assert sum(row["kind"] == "breakglass" for row in seen) == 3
+
+
+def test_the_doctor_tells_of_reviews_that_are_overdue(broken: Any) -> None:
+    """One of two was never looked at: a warning with the next step."""
+    (check,) = [
+        row for row in broken("doctor", "--json").rows if row.get("name", row.get("check")) == "break-glass"
+    ]
+    assert "1 not reviewed" in str(check)
+    assert "breakglass list --overdue" in str(check)
