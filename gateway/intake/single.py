@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.formats import Format, sniff
+from adapters.hospital.places import in_order_of_input
 from adapters.identity import resource_id
 from adapters.interface import JSON, Original, Source, SourceBatch
 from adapters.loss_report import Input, report_from_losses, worst_of
@@ -112,6 +113,8 @@ def _batch(body: bytes, format: Format | None, intake: str, options: Options) ->
     )
     original = Original(body, MEDIA_TYPES[format], intake=intake)
     batch = normaliser(kind).normalise(original, source, options.at)
+    if format == "hl7v2":
+        batch = replace(batch, losses=in_order_of_input(batch.losses, body))
     return _with_documents(batch, source, options)
 
 

@@ -1,6 +1,7 @@
 """`carepact normalise`: names of outputs, the line of each input, exit codes, and that nothing leaks."""
 
 import json
+import re
 
 import pytest
 
@@ -208,6 +209,18 @@ def test_messages_of_one_file_are_folded(normalised):
     assert stay["status"] == "finished" and stay["period"]["end"]
     assert [one["resourceType"] for one in resources][-2:] == ["Provenance", "Provenance"]
     assert {entry["unit"] for entry in read(out / "both.losses.json")["entries"]} == {1, 2}
+
+
+def test_lines_stand_in_the_order_of_the_input(normalised):
+    """Message by message, segment by segment, field by field: not in the order in which a mapping came by."""
+    _, out = normalised("both.hl7", options=("--zone", "Europe/London"))
+    entries = read(out / "both.losses.json")["entries"]
+    assert [entry["unit"] for entry in entries] == sorted(entry["unit"] for entry in entries)
+    order = {"MSH": 0, "EVN": 1, "PID": 2, "PV1": 3}
+    for unit in (1, 2):
+        places = [entry["position"].split("-") for entry in entries if entry["unit"] == unit]
+        ranks = [(order[name[:3]], int(re.match(r"\d+", field)[0])) for name, field in places]
+        assert ranks == sorted(ranks) and {rank[0] for rank in ranks} == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize(("name", "format"), [("record.json", "gp-connect"), ("letter.xml", "cda")])
