@@ -15,10 +15,24 @@ def masked_labels() -> list[JSON]:
     return [{"system": CONFIDENTIALITY, "code": "R"}, {"system": OBSERVATION_VALUE, "code": "MASKED"}]
 
 
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_REFRAIN = frozenset(
+    "NOAUTH NOCOLLECT NODSCLCD NODSCLCDS NOINTEGRATE NOLIST NOMOU NOORGPOL NOPAT NOPERSISTP NORDSCLCD "
+    "NORDSCLCDS NORDSCLW NORELINK NOREUSE NOVIP ORCON".split()
+)
 _ENTRY, _PERSON = f"{{{CDA}}}entry", f"{{{CDA}}}recordTarget"
 _SECURITY = frozenset(
     "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
 )
+
+
+def label_from_coding(coding: JSON) -> JSON:
+    """A label as coded, without version; a refrain policy stated under v3-ObservationValue is of v3-ActCode,
+    where alone it is defined and would be heeded."""
+    label = {k: v for k, v in coding.items() if k != "version"}
+    if label.get("system") == OBSERVATION_VALUE and label.get("code") in _REFRAIN:
+        label["system"] = ACT_CODE
+    return label
 
 
 def patient_labels(doc: Document) -> list[JSON]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from adapters.specialist.marks import masked_labels
+from adapters.specialist.marks import label_from_coding, masked_labels
 from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
@@ -194,6 +194,6 @@ def entry_labels(record: Record, entry: Element) -> list[JSON]:
         elif local(element) == "observation":
             value = find(element, "value")
             found.append(coding(record, value) if value is not None else None)
-    labels = [{k: v for k, v in c.items() if k != "version"} for c in found if c]
+    labels = [label_from_coding(c) for c in found if c]
     masked = any(element.get("nullFlavor") == "MSK" for element in record.marks_in(entry))
     return labels + (masked_labels() if masked else [])

@@ -209,3 +209,14 @@ def test_a_result_that_is_a_file_keeps_its_bytes(document, section, normalise, o
         extensions = one(batch, "Observation").get("extension", [])
         assert [e["valueAttachment"]["data"] for e in extensions] == (["JVBERi1vd24="] if kept else [])
         assert ("bad-base64" in [e.reason for e in batch.losses.entries]) != kept
+
+
+def test_a_refrain_policy_has_the_system_that_defines_it(document, section, normalise, one):
+    """NOPAT under v3-ObservationValue is v3-ActCode's: only there a rule would heed it."""
+    mark = f"""<entryRelationship typeCode="COMP"><observation classCode="OBS" moodCode="EVN">
+      <code code="SECCONOBS" codeSystem="2.16.840.1.113883.5.4"/>
+      <value {XSI} xsi:type="CD" code="NOPAT" codeSystem="2.16.840.1.113883.5.1063"/></observation>
+      </entryRelationship>"""
+    batch = normalise(document(section("47420-5", finding("165245003", more=mark))))
+    label = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}
+    assert label in one(batch, "Observation")["meta"]["security"]
