@@ -48,3 +48,36 @@ def test_a_rule_that_says_nothing_of_mandates_holds_under_one() -> None:
     """Only `not_mandate` looks away from it."""
     assert FloorRule("OPT_OUT", "x").asked("TREAT", "court-order")
     assert not FloorRule("OPT_OUT", "x", not_mandate=True).asked("TREAT", "court-order")
+
+
+def test_masking_what_is_not_there_changes_nothing() -> None:
+    """A path of an element that the resource lacks."""
+    from consent.redact import redact
+
+    cut = redact({"resourceType": "Basic", "id": "b"}, ["Basic.author"])
+    assert "author" not in cut
+    assert "_author" not in cut
+
+
+def test_a_refusal_of_data_that_nobody_names_touches_everything() -> None:
+    """`data` without a reference is unknown: it counts in a denial, never in a permit."""
+    from consent.directory import Directory
+    from consent.patient import hear, speaking
+    from consent.provision import Asked
+    from consent.record import consent_from_json
+    from consent.tree import DENY, LIMIT
+
+    at = (interval(START) or (0, 0))[0]
+    asked = Asked(at=at, purpose="TREAT", action="access", org="ward", chain=("ward",), custodian_chain=("gp",),
+                  practitioner=None, roles=(), directory=Directory())  # fmt: skip
+    facts = digest(
+        {"resourceType": "Basic", "subject": {"reference": "Patient/p"}}, ResourceContext(custodian="gp")
+    )
+    for kind, value in (("deny", DENY), ("permit", LIMIT)):
+        document = {
+            "resourceType": "Consent", "status": "active", "dateTime": "2025", "patient": {"reference": "Patient/p"},
+            "scope": {"coding": [{"code": "patient-privacy"}]},
+            "provision": {"type": kind, "data": [{"meaning": "instance"}]},
+        }  # fmt: skip
+        heard = hear(speaking([consent_from_json(document)], "Patient/p", asked, at, (), 11), facts)
+        assert heard.value == value
