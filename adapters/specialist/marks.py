@@ -44,12 +44,12 @@ def patient_labels(doc: Document) -> list[JSON]:
 def marks_by_entry(doc: Document) -> dict[Element, list[Element]]:
     """Confidentiality codes, masked values and security observations by the entries that they stand in."""
     found: dict[Element, list[Element]] = {}
-    for mark in (*doc.marks, *(act for act in doc.acts if _is_security(act))):
+    for mark in (*doc.marks, *(act for act in doc.acts if is_security(act))):
         for entry in mark.iterancestors(_ENTRY):
             found.setdefault(entry, []).append(mark)
     return found
 
 
-def _is_security(observation: Element) -> bool:
+def is_security(observation: Element) -> bool:
     """An observation of how sensitive something is (DS4P)."""
     return peek(find(observation, "code"), "code") in _SECURITY

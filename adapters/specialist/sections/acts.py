@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from adapters.specialist.marks import label_from_coding, masked_labels
+from adapters.specialist.marks import is_security, label_from_coding, masked_labels
 from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
@@ -44,8 +44,9 @@ def relations(act: Element) -> Iterator[tuple[str, Element]]:
 
 
 def members(organizer: Element) -> list[Element]:
-    """The acts of an organizer's components."""
-    return [a for a in (act_of(c) for c in find_all(organizer, "component")) if a is not None]
+    """The acts of an organizer's components; how sensitive it is is a label, no finding."""
+    found = (act_of(c) for c in find_all(organizer, "component"))
+    return [a for a in found if a is not None and not is_security(a)]
 
 
 def related(act: Element, *, template: str, code: str = "") -> Element | None:
