@@ -6,8 +6,9 @@ and reasons, never values.
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
+Key = TypeVar("Key", bound=Hashable)
 Disposition = Literal["kept", "not-mapped", "rejected", "failed", "assumed", "altered"]
 Severity = Literal["error", "warning", "information"]
 Status = Literal["complete", "partial", "error"]
@@ -150,6 +151,10 @@ class LossAccount:
     def is_open(self, key: Hashable) -> bool:
         return key in self._open
 
+    def still_open(self, keys: Iterable[Key]) -> list[Key]:
+        """Those of them that are."""
+        return [key for key in keys if key in self._open]
+
     def lose(
         self,
         keys: Iterable[Hashable],
@@ -161,8 +166,8 @@ class LossAccount:
         resource: str | None = None,
     ) -> None:
         """Close keys with one line (`kept`, `not-mapped`, `rejected`, `failed`); taken ones do not count."""
-        closed = [key for key in dict.fromkeys(keys) if key in self._open]
-        items = sum(self._open.pop(key) for key in closed)
+        closed = [key for key in keys if key in self._open]
+        items = sum([self._open.pop(key, 0) for key in closed])
         if items:
             at = position if position is not None else self._render(closed[0])
             self._entries.append(LossEntry(at, items, disposition, reason, target, resource, self._unit))

@@ -1,6 +1,6 @@
 """Segments and their fields, split on first use; every read by a mapping goes through `Element`."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from adapters.hospital.escapes import NOTHING, Separators, Text, unescape
 
@@ -8,35 +8,29 @@ if TYPE_CHECKING:
     from adapters.hospital.message import Message
 
 NULL = '""'
-
-
-class Key(NamedTuple):
-    """Place of one item: index of the segment in the message, then numbers from 1."""
-
-    segment: int
-    field: int
-    rep: int
-    comp: int
-    sub: int
+Key = tuple[int, int, int, int, int]
+"""Place of one item: index of the segment in the message; field, repetition, component, subcomponent from 1."""
 
 
 class Segment:
     """One line. Fields are split on first use and kept."""
 
-    __slots__ = ("_elements", "_fields", "index", "message", "name", "ordinal", "raw")
+    __slots__ = ("_elements", "_fields", "index", "message", "name", "ordinal", "plain", "position", "raw")
 
     def __init__(self, message: "Message", index: int, name: str, ordinal: int, raw: str) -> None:
         self.message = message
         self.index = index
         self.name = name
         self.ordinal = ordinal
+        self.position = f"{name}[{ordinal}]"
         self.raw = raw
         self._fields: list[str] | None = None
-        self._elements: dict[int, list[Element]] = {}
+        self._elements: dict[int, list[Element]] | None = None
+        self.plain = False
+        """Nothing in it is escaped, null, a subcomponent or a control character: components are their text.
 
-    @property
-    def position(self) -> str:
-        return f"{self.name}[{self.ordinal}]"
+        Known once the fields are split, so before there is any `Element`.
+        """
 
     @property
     def fields(self) -> list[str]:
@@ -52,16 +46,23 @@ class Segment:
 
     def all(self, number: int) -> "list[Element]":
         """Non-empty repetitions of a field, each with its own number."""
-        found = self._elements.get(number)
-        if found is None:
-            fields = self._fields or self.fields
-            raw = fields[number] if number < len(fields) else ""
-            if not raw:
-                return []
-            mark = self.message.separators.repetition
-            reps = raw.split(mark) if mark and mark in raw else [raw]
-            found = [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]
-            self._elements[number] = found
+        elements = self._elements
+        if elements is None:
+            elements = self._split()
+        return elements[number] if number in elements else []
+
+    def _split(self) -> "dict[int, list[Element]]":
+        """All fields that say something."""
+        marks, line = self.message.separators, self.raw
+        self.plain = line.isprintable() and not any(
+            mark in line for mark in (marks.escape, marks.subcomponent, NULL) if mark
+        )
+        mark = marks.repetition
+        found = self._elements = {}
+        for number, raw in enumerate(self.fields):
+            if raw:
+                reps = raw.split(mark) if mark and mark in raw else (raw,)
+                found[number] = [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]
         return found
 
     def first(self, number: int) -> "Element":
@@ -71,32 +72,47 @@ class Segment:
 
     def text(self, number: int, comp: int = 1) -> str:
         """Peek at a component of the first repetition."""
-        return self.first(number).text(comp)
+        found = self.all(number)
+        return found[0].text(comp) if found else ""
 
     def places(self) -> list[Key]:
-        return self.message.keys_of(self.index)
+        """All items but the separators of MSH, in order."""
+        first = 3 if self.name == "MSH" else 1
+        found: list[Key] = []
+        for number, elements in (self._elements or self._split()).items():
+            if number >= first:
+                for element in elements:
+                    found += element.places()
+        return found
 
 
 class Element:
     """One repetition of a field, read by component and subcomponent (both from 1)."""
 
-    __slots__ = ("_parts", "field", "raw", "rep", "segment")
+    __slots__ = ("_comps", "field", "raw", "rep", "segment")
 
     def __init__(self, segment: Segment, field: int, rep: int, raw: str) -> None:
         self.segment = segment
         self.field = field
         self.rep = rep
         self.raw = raw
-        self._parts: list[list[str]] | None = None
+        self._comps: list[str] | None = None
+
+    @property
+    def comps(self) -> list[str]:
+        """Raw components, at least one."""
+        if self._comps is None:
+            mark = self.segment.message.separators.component
+            self._comps = self.raw.split(mark) if mark and mark in self.raw else [self.raw]
+        return self._comps
 
     @property
     def parts(self) -> list[list[str]]:
-        if self._parts is None:
-            self._parts = split_rep(self.raw, self.segment.message.separators)
-        return self._parts
+        """Components, each a list of subcomponents, all raw."""
+        return split_rep(self.raw, self.segment.message.separators)
 
     def __bool__(self) -> bool:
-        return any(sub for comp in self.parts for sub in comp)
+        return any(self.comps) if self.segment.plain else any(sub for comp in self.parts for sub in comp)
 
     @property
     def is_null(self) -> bool:
@@ -106,10 +122,15 @@ class Element:
     def _raw(self, comp: int, sub: int) -> str:
         if not self.raw:
             return ""
-        parts = self._parts or self.parts
-        if comp > len(parts) or sub > len(parts[comp - 1]):
+        comps = self._comps or self.comps
+        if comp > len(comps):
             return ""
-        return parts[comp - 1][sub - 1]
+        raw = comps[comp - 1]
+        mark = self.segment.message.separators.subcomponent
+        if not mark or mark not in raw:
+            return raw if sub == 1 else ""
+        subs = raw.split(mark)
+        return subs[sub - 1] if sub <= len(subs) else ""
 
     def _text(self, raw: str) -> Text:
         if raw == NULL:
@@ -118,30 +139,42 @@ class Element:
 
     def text(self, comp: int = 1, sub: int = 1) -> str:
         """Peek: unescaped and trimmed; empty for a null."""
+        if self.segment.plain:
+            comps = self._comps or self.comps
+            return comps[comp - 1].strip() if comp <= len(comps) and sub == 1 else ""
         raw = self._raw(comp, sub)
         return self._text(raw).value if raw else ""
 
     def take(self, comp: int = 1, sub: int = 1) -> str:
         """The same, and the item counts as mapped."""
+        segment = self.segment
+        if segment.plain:
+            comps = self._comps or self.comps
+            raw = comps[comp - 1] if comp <= len(comps) and sub == 1 else ""
+            if raw:
+                segment.message.taken[segment.index, self.field, self.rep, comp, sub] = None
+            return raw.strip()
         raw = self._raw(comp, sub)
         if not raw:
             return ""
         text = self._text(raw)
-        self.segment.message.take(self.key(comp, sub), text)
+        segment.message.take((segment.index, self.field, self.rep, comp, sub), text)
         return text.value
 
     def take_all(self) -> None:
         """All of this repetition went into a resource."""
-        for comp, subs in enumerate(self.parts, 1):
-            for sub in range(1, len(subs) + 1):
-                self.take(comp, sub)
+        for key in self.places():
+            self.take(key[3], key[4])
 
     def key(self, comp: int = 1, sub: int = 1) -> Key:
-        return Key(self.segment.index, self.field, self.rep, comp, sub)
+        return self.segment.index, self.field, self.rep, comp, sub
 
     def places(self) -> list[Key]:
+        at, field, rep = self.segment.index, self.field, self.rep
+        if self.segment.plain:
+            return [(at, field, rep, comp, 1) for comp, raw in enumerate(self.comps, 1) if raw]
         return [
-            self.key(comp, sub)
+            (at, field, rep, comp, sub)
             for comp, subs in enumerate(self.parts, 1)
             for sub, raw in enumerate(subs, 1)
             if raw
@@ -152,11 +185,11 @@ class Element:
         whole = f"{self.segment.position}-{self.field}"
         if self.rep > 1:
             whole += f"[{self.rep}]"
-        return f"{whole}.{comp}" if comp is not None and len(self.parts) > 1 else whole
+        return f"{whole}.{comp}" if comp is not None and len(self.comps) > 1 else whole
 
     def words(self, between: str = " ") -> str:
         """All components as readable text, taken."""
-        texts = [self.take(c, s) for c, subs in enumerate(self.parts, 1) for s in range(1, len(subs) + 1)]
+        texts = [self.take(key[3], key[4]) for key in self.places()]
         return between.join(text for text in texts if text)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from itertools import groupby
+from operator import itemgetter
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.labels import RESTRICTED
@@ -52,7 +53,7 @@ def _close_mapped(context: Context, segment: Segment, owner: Draft | None) -> No
     """Field by field: past the end of the segment kept, else lost with the table's reason."""
     account = context.message.account
     last, foreseen = LAST_FIELD[segment.name], FORESEEN.get(segment.name, {})
-    for number, group in groupby(context.message.open_keys(segment), key=lambda key: key.field):
+    for number, group in groupby(context.message.open_keys(segment), key=itemgetter(1)):
         keys = list(group)
         place = _position(segment, number, keys)
         if number > last:
@@ -69,8 +70,10 @@ def _close_mapped(context: Context, segment: Segment, owner: Draft | None) -> No
 
 def _position(segment: Segment, number: int, keys: list[Key]) -> str | None:
     """The field as a whole, if all of its items are in the group and there are several; else None."""
-    whole = sum(1 for key in segment.places() if key.field == number)
-    return f"{segment.position}-{number}" if len(keys) == whole > 1 else None
+    if len(keys) == 1:
+        return None
+    whole = sum(len(element.places()) for element in segment.all(number))
+    return f"{segment.position}-{number}" if len(keys) == whole else None
 
 
 def _basic(context: Context, reason: str, owner: Draft | None) -> Draft:

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 
 from adapters.hospital.charset import decode
 from adapters.hospital.escapes import Text
-from adapters.hospital.fields import Element, Key, Segment, split_rep
+from adapters.hospital.fields import Element, Key, Segment
 from adapters.hospital.header import separators_from_msh, stated_charset
 from adapters.hospital.names import SEGMENTS
 from adapters.losses import Disposition, LossAccount
@@ -28,8 +28,9 @@ class Message:
     ) -> None:
         self.body = body
         self.account = LossAccount(self.render, unit)
-        self._frames: list[list[Hashable]] = [[]]
-        self._taken: set[Hashable] = set()
+        self.taken: dict[Key, None] = {}
+        """Journal of what was used, in order."""
+        self._units: list[int] = []
         self._keys: list[list[Key]] = []
         lines = body.split(b"\r")
         self.separators, self.separators_assumed = separators_from_msh(lines[0])
@@ -64,13 +65,8 @@ class Message:
         return name.upper() if rest and name.upper() in SEGMENTS else None
 
     def _register(self, segment: Segment) -> None:
-        keys: list[Key] = []
-        first = 3 if segment.name == "MSH" else 1
-        for number in range(first, len(segment.fields)):
-            for element in segment.all(number):
-                keys += element.places()
-        for key in keys:
-            self.account.item(key)
+        keys = segment.places()
+        self.account.items(keys)
         self._keys.append(keys)
 
     def _remark_reading(self, charset_assumed: bool) -> None:
@@ -83,29 +79,26 @@ class Message:
 
     def take(self, key: Key, text: Text) -> None:
         """Journal one item as used; remarks on what unescaping dropped, once."""
-        if key in self._taken:
+        if key in self.taken:
             return
-        self._taken.add(key)
-        self._frames[-1].append(key)
+        self.taken[key] = None
         if text.escape:
             self.account.remark(self.render(key), "altered", "escape")
         if text.control:
             self.account.remark(self.render(key), "altered", "control-character")
 
     def open_unit(self) -> None:
-        self._frames.append([])
+        self._units.append(len(self.taken))
 
     def close_unit(self, *, failed: bool) -> None:
         """End of a unit: what it took stays taken, or is given back."""
-        frame = self._frames.pop()
-        if failed:
-            self._taken.difference_update(frame)
-        else:
-            self._frames[-1].extend(frame)
+        before = self._units.pop()
+        while failed and len(self.taken) > before:
+            self.taken.popitem()
 
     def lose(self, keys: list[Key], disposition: Disposition, reason: str, target: str | None = None) -> None:
         """Close items that no mapping took with one line."""
-        self.account.lose((k for k in keys if k not in self._taken), disposition, reason, target=target)
+        self.account.lose((k for k in keys if k not in self.taken), disposition, reason, target=target)
 
     def lose_segment(
         self, segment: Segment, disposition: Disposition, reason: str, target: str | None = None
@@ -116,20 +109,20 @@ class Message:
 
     def open_keys(self, segment: Segment) -> list[Key]:
         """Items of a segment that nothing has taken or lost so far."""
-        return [k for k in self._keys[segment.index] if k not in self._taken and self.account.is_open(k)]
+        taken = self.taken
+        return self.account.still_open([key for key in self._keys[segment.index] if key not in taken])
 
     def forget(self) -> None:
         """Nothing was used after all: the message is parked."""
-        self._taken.clear()
+        self.taken.clear()
 
     def commit(self) -> None:
         """All units are done: what is in the journal counts as mapped."""
-        for key in self._taken:
-            self.account.take(key)
+        self.account.take_all(self.taken)
 
     def taken_in(self, segments: Iterable[Segment]) -> int:
         """How many items of these a mapping used."""
-        return sum(1 for one in segments for key in self._keys[one.index] if key in self._taken)
+        return sum(1 for one in segments for key in self._keys[one.index] if key in self.taken)
 
     def keys_of(self, index: int) -> list[Key]:
         return self._keys[index]
@@ -139,15 +132,14 @@ class Message:
 
     def render(self, key: Hashable) -> str:
         """`SEG[n]-field[rep].comp.sub`; parts that say nothing are left out."""
-        assert isinstance(key, Key)
-        segment = self.segments[key.segment]
+        assert isinstance(key, tuple)
+        index, field, rep, comp, sub = key
+        segment = self.segments[index]
         mark = self.separators.repetition
-        raw = segment.raw_field(key.field)
-        reps = raw.split(mark) if mark else [raw]
-        position = f"{segment.position}-{key.field}"
-        if len(reps) > 1:
-            position += f"[{key.rep}]"
-        parts = split_rep(reps[key.rep - 1], self.separators)
+        position = f"{segment.position}-{field}"
+        if mark and mark in segment.raw_field(field):
+            position += f"[{rep}]"
+        parts = next(one for one in segment.all(field) if one.rep == rep).parts
         if len(parts) > 1 or len(parts[0]) > 1:
-            position += f".{key.comp}"
-        return f"{position}.{key.sub}" if len(parts[key.comp - 1]) > 1 else position
+            position += f".{comp}"
+        return f"{position}.{sub}" if len(parts[comp - 1]) > 1 else position
