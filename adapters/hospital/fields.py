@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 NULL = '""'
 Key = tuple[int, int, int, int, int]
-"""Place of one item: index of the segment in the message; field, repetition, component, subcomponent from 1."""
+"""Place of one item: index of the segment in the message, then field, repetition, component, subcomponent."""
 
 
 class Segment:
@@ -49,7 +49,7 @@ class Segment:
         elements = self._elements
         if elements is None:
             elements = self._split()
-        return elements[number] if number in elements else []
+        return elements.get(number, [])
 
     def _split(self) -> "dict[int, list[Element]]":
         """All fields that say something."""

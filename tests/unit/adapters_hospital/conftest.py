@@ -12,9 +12,8 @@ import pytest
 from adapters import boundary
 from adapters.codec import encode
 from adapters.hospital.acts import act_from_bytes
-from adapters.hospital.escapes import Text
 from adapters.hospital.fold import Contribution, fold
-from adapters.hospital.message import Key, Message
+from adapters.hospital.message import Message
 from adapters.hospital.names import MAPPED
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Original, Source, SourceBatch
@@ -110,16 +109,15 @@ def normalise() -> Callable[..., SourceBatch]:
 @pytest.fixture
 def checked(normalise, monkeypatch) -> Callable[..., SourceBatch]:  # type: ignore[no-untyped-def]
     """`normalise`; what comes out is R4 and closed, its ledger adds up, and the table of fields says the truth."""
-    take = Message.take
+    commit = Message.commit
 
-    def listed(message: Message, key: Key, text: Text) -> None:
-        name = message.segments[key.segment].name
-        assert name == "ZBE" or (name, key.field) in MAPPED, (
-            f"{name}-{key.field} is mapped and not in the table"
-        )
-        take(message, key, text)
+    def listed(message: Message) -> None:
+        for index, field, *_ in message.taken:
+            name = message.segments[index].name
+            assert name == "ZBE" or (name, field) in MAPPED, f"{name}-{field} is mapped and not in the table"
+        commit(message)
 
-    monkeypatch.setattr(Message, "take", listed)
+    monkeypatch.setattr(Message, "commit", listed)
 
     def run(message: Lines | bytes, **changes: object) -> SourceBatch:
         batch: SourceBatch = normalise(message, **changes)
