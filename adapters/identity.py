@@ -91,6 +91,8 @@ def national_number(system: str, value: str) -> str | None:
 
     A hyphen may be part of a number (the century of a Finnish one), so it is tried with it first.
     """
+    if system not in checked_identifiers():
+        return None
     upper = value.strip().upper()
     spellings = (upper, re.sub(r"[\s.\-]", "", upper))
     return next((one for one in spellings if check_digit_holds(system, one)), None)

@@ -50,10 +50,11 @@ class Shape:
         found: list[Defect] = []
         seen = 0
         for name, item in value.items():
-            if name not in tests:
+            known = tests.get(name)
+            if known is None:
                 found.append(Defect("unknown", "bad-text", name))
                 continue
-            bit, test = tests[name]
+            bit, test = known
             if bit:
                 if bit & seen & self._choices:
                     found += self._twice(value, name)

@@ -6,7 +6,8 @@ that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Sequence
+from typing import cast
 
 from lxml import etree
 
@@ -60,28 +61,59 @@ class _Names(dict[str, str]):
 _LOCAL = _Names()
 
 
-@lru_cache(maxsize=1024)
-def _path(path: str) -> str:
-    steps = (s.partition(":") for s in path.split("/"))
-    return "/".join(f"{{{SDTC}}}{name}" if colon else f"{{{CDA}}}{prefix}" for prefix, colon, name in steps)
+class _Steps(dict[str, str]):
+    """Names as paths write them, by tag: bare in CDA's namespace, `sdtc:` in that of the extensions."""
+
+    def __missing__(self, tag: str) -> str:
+        if len(self) >= 4096:
+            self.clear()
+        namespace, _, name = tag.rpartition("}")
+        prefix = _PREFIXES.get(namespace, f"{namespace}}}")
+        self[tag] = step = prefix + name
+        return step
+
+
+_PREFIXES = {f"{{{CDA}": "", f"{{{SDTC}": "sdtc:"}
+_STEPS = _Steps()
+
+
+class _Node(etree.ElementBase):
+    """An element that knows its children by name: a mapping asks an act for some twenty of them."""
+
+    _named: dict[str, list[Element]] | None = None
+
+    def named(self) -> dict[str, list[Element]]:
+        """Children by name, worked out at the first question; the tree never changes."""
+        found = self._named
+        if found is None:
+            found = {}
+            for child in self:
+                found.setdefault(_STEPS[child.tag], []).append(child)
+            self._named = found
+        return found
 
 
 def find(element: Element | None, path: str) -> Element | None:
     """First descendant by a path of child names (`a/b`, `sdtc:c`)."""
-    if element is None:
-        return None
-    if "/" in path:
-        return element.find(_path(path))
-    return next(element.iterchildren(_path(path)), None)  # a step alone: half the cost of a path
+    found = find_all(element, path)
+    return found[0] if found else None
 
 
-def find_all(element: Element | None, path: str) -> list[Element]:
-    """All descendants by a path of child names."""
+def find_all(element: Element | None, path: str) -> Sequence[Element]:
+    """All descendants by a path of child names, in document order."""
     if element is None:
-        return []
-    if "/" in path:
-        return element.findall(_path(path))
-    return list(element.iterchildren(_path(path)))
+        return ()
+    if "/" not in path:
+        return _children(element, path)
+    found: Sequence[Element] = (element,)
+    for step in path.split("/"):
+        found = [child for one in found for child in _children(one, step)]
+    return found
+
+
+def _children(element: Element, step: str) -> Sequence[Element]:
+    node = cast(_Node, element)  # all of a parsed document are
+    return (node._named or node.named()).get(step, ())
 
 
 def peek(element: Element | None, name: str) -> str:
@@ -118,6 +150,9 @@ def parse(body: bytes) -> tuple[Element, bool]:
     return root, repaired
 
 
+_NODES = etree.ElementDefaultClassLookup(element=_Node)
+
+
 def _tree(markup: str) -> Element | None:
     """The tree of well-formed markup, else None."""
     parser = etree.XMLParser(
@@ -131,6 +166,7 @@ def _tree(markup: str) -> Element | None:
         remove_comments=True,
         remove_pis=True,
     )
+    parser.set_element_class_lookup(_NODES)
     try:
         return etree.fromstring(markup.encode("utf-8"), parser)
     except (etree.XMLSyntaxError, ValueError):

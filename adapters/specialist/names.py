@@ -1,5 +1,6 @@
 """Names, addresses and telecoms of CDA (PN, AD, TEL) as FHIR ones."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek
@@ -14,7 +15,7 @@ NAME_USE = "http://terminology.hl7.org/CodeSystem/v3-EntityNameUse"
 _SCHEMES = {"tel": "phone", "mailto": "email", "fax": "fax", "x-text-fax": "fax", "sms": "sms"}
 
 
-def human_names(record: Record, names: list[Element]) -> list[JSON]:
+def human_names(record: Record, names: Sequence[Element]) -> list[JSON]:
     """PN to HumanName; a call-me given name and a birth family name are names of their own."""
     found: list[JSON] = []
     for name in names:
@@ -61,7 +62,7 @@ def _use(record: Record, element: Element, table: str, system: str) -> str:
     return ""
 
 
-def addresses(record: Record, elements: list[Element]) -> list[JSON]:
+def addresses(record: Record, elements: Sequence[Element]) -> list[JSON]:
     """AD to Address; text outside its parts is its `text`."""
     found = []
     for element in elements:
@@ -94,7 +95,7 @@ _ADDRESS_PARTS = {
 }
 
 
-def telecoms(record: Record, elements: list[Element]) -> list[JSON]:
+def telecoms(record: Record, elements: Sequence[Element]) -> list[JSON]:
     """TEL to ContactPoint; the URL scheme is the system."""
     found = []
     for element in elements:

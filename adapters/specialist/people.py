@@ -4,6 +4,7 @@ Who has an identifier becomes a resource of its own; who has none is contained i
 resource keyed by a name (normalisation.md 1, rule 3).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.specialist.markup import Element, find, find_all, peek
@@ -67,7 +68,7 @@ def _device(record: Record, entity: Element, device: Element) -> JSON:
 
 
 def organization(
-    record: Record, element: Element | None, owner: JSON, other_ids: list[Element] | None = None
+    record: Record, element: Element | None, owner: JSON, other_ids: Sequence[Element] | None = None
 ) -> JSON | None:
     """Reference to an organisation; None if it has neither identifier nor name (org-1)."""
     if element is None:

@@ -51,10 +51,8 @@ class Document:
 
     def get(self, element: Element | None, name: str) -> str:
         """An attribute's trimmed value, taken; empty if absent."""
-        if element is None:
-            return ""
-        value = element.get(name)
-        if value is None:
+        value = element.get(name) if element is not None else None
+        if value is None or element is None:
             return ""
         self._account.take(element, f"@{name}")
         return value.strip()

@@ -5,6 +5,7 @@ required element becomes a data-absent-reason (`absent`).
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.identity import check_digit_holds, local_system, national_number
@@ -27,7 +28,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 def present(**members: Any) -> JSON:
     """The members that say something: FHIR knows no null, no empty string, list or object."""
-    return {k: v for k, v in members.items() if v is not None and v != "" and v != [] and v != {}}
+    # What is true goes first: nothing that is left out is.
+    return {k: v for k, v in members.items() if v or (v is not None and v != "" and v != [] and v != {})}
 
 
 def flavor_reason(element: Element | None) -> str:
@@ -86,7 +88,7 @@ def identifier(record: Record, element: Element) -> JSON | None:
     return present(system=system, value=value, assigner=present(display=assigner))
 
 
-def identifiers(record: Record, elements: list[Element]) -> list[JSON]:
+def identifiers(record: Record, elements: Sequence[Element]) -> list[JSON]:
     """All that are one, each once."""
     found: list[JSON] = []
     for element in elements:

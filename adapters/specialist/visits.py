@@ -1,5 +1,6 @@
 """What the Encounter of a header and those of a section share: class, status by time, place, discharge."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.specialist.markup import Element, find, find_all, peek
@@ -89,7 +90,7 @@ def hospitalization(record: Record, element: Element) -> JSON:
     return {}
 
 
-def participants(record: Record, elements: list[Element], owner: JSON) -> list[JSON]:
+def participants(record: Record, elements: Sequence[Element], owner: JSON) -> list[JSON]:
     """People who took part (performer, encounterParticipant, responsibleParty), with their role if coded."""
     found = []
     for element in elements:
