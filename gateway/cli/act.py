@@ -47,15 +47,37 @@ def decline(code: Exit, text: str) -> NoReturn:
 
 def seconds_from_text(text: str, now: "datetime", option: str) -> int:
     """POSIX seconds of a FHIR date (its first moment), or of a span back from now: `12h 30d 8w 1y`."""
-    span = _SPAN(text)
-    if span:
-        return max(0, int(now.timestamp()) - int(span[1]) * _HOURS[span[2]] * 3600)
+    hours = hours_from_text(text)
+    if hours is not None:
+        return max(0, int(now.timestamp()) - hours * 3600)
     from consent.instants import interval
 
     found = interval(text)
     if found is None:
         raise Problem("invalid", expression=option, hint="use a date like 2026-01-31, or a span like 30d")
     return max(0, found[0] // 1_000_000)
+
+
+def hours_from_text(text: str) -> int | None:
+    """Hours of a span like `12h 30d 8w 1y`; None if it is no span."""
+    span = _SPAN(text)
+    return int(span[1]) * _HOURS[span[2]] if span else None
+
+
+def instant_from_option(text: str | None, now: "datetime") -> "datetime":
+    """`--as-of`: an instant or a day's last moment, never ahead; `now` if not stated. Raises `invalid`."""
+    from consent.instants import datetime_from_micros, interval
+
+    found = None if text is None else interval(text)
+    if text is None:
+        return now
+    if found is None:
+        raise Problem(
+            "invalid", expression="--as-of", hint="use an instant like 2026-01-31T09:00:00Z, or a day"
+        )
+    if datetime_from_micros(found[0]) > now:
+        raise Problem("invalid", expression="--as-of", hint="nobody knows yet what will be known then")
+    return min(datetime_from_micros(found[1]), now)
 
 
 def instant_from_seconds(at: int) -> str:

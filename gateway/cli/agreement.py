@@ -7,9 +7,10 @@ import typer
 
 from gateway.cli.act import act_now, read_file, write_file
 from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, register, told_statement
+from gateway.cli.agreement_views import register_views
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
-from gateway.cli.output import emit_json, emit_rows, say, warn
+from gateway.cli.output import emit_json, say, warn
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ suspended, terminated, expired, superseded. Either side suspends alone; resuming
 Exit codes: 0 done, 2 not computable, 4 not found, 5 already signed or stale, 6 a statement refused."""
 
 app = noun("Sharing agreements between organisations.", _EXAMPLES)
-
-_COLUMNS = ("id", "version", "status", "providers", "recipients", "purposes", "signed", "start", "end")
 
 
 @app.command(epilog="Example: carepact agreement new D1 --provider A --recipient B --reason 'direct care'")
@@ -115,23 +114,6 @@ def statement(
     told_statement(with_node(config, as_node, act), as_json)
 
 
-@app.command("list", epilog="Example: carepact agreement list --json")
-def list_agreements(
-    as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None
-) -> None:
-    """Every version with its status. Status is what the signed statements add up to."""
-
-    async def act(node: "Runtime") -> list[dict[str, Any]]:
-        from gateway.cli.agreement_words import rows_from_agreements
-        from gateway.exchange.agreements import Agreements
-
-        at = node.clock()
-        return rows_from_agreements(await Agreements(node.node).known(at), at)
-
-    rows = with_node(config, as_node, act)
-    emit_rows(rows, _COLUMNS, as_json=as_json, empty="no agreement: carepact agreement new --help")
-
-
 @app.command(epilog="Example: carepact agreement show D1 --document > D1.json")
 def show(
     id: str,
@@ -195,6 +177,7 @@ def export(
 
 
 register(app)
+register_views(app)
 
 
 async def _added(node: "Runtime", document: bytes, reason: str) -> dict[str, Any]:

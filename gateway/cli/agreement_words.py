@@ -1,13 +1,13 @@
 """Agreements for people: rows with their status, and the document that `agreement new` writes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from consent.agreement import SharingAgreement
+    from consent.agreement import SharingAgreement, Term
     from consent.interface import StoredAgreement
 
 
@@ -62,11 +62,96 @@ def _row(one: "SharingAgreement", stored: "StoredAgreement", status: str) -> dic
         "signed": [said.org for said in stored.statements if said.action == "sign"],
         "start": _day(one.start),
         "end": _day(one.end),
+        "review_due": _day(one.review_due),
         "emergency": one.emergency,
         "sha256": one.sha256,
         "recorded": stored.recorded.isoformat(),
         "statements": [_statement(said) for said in stored.statements],
     }
+
+
+def differences_of_documents(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """`{change, what, before, after}` a difference: members by name, terms by id and within them by name."""
+    from gateway.cli.policy_pack import change_row
+
+    names = sorted({*before, *after} - {"terms"})
+    rows = [change_row(name, before.get(name), after.get(name)) for name in names
+            if before.get(name) != after.get(name)]  # fmt: skip
+    old, new = _terms(before), _terms(after)
+    for id in [*old, *(id for id in new if id not in old)]:
+        if id not in old or id not in new:
+            rows.append(change_row(f"term {id}", old.get(id), new.get(id)))
+            continue
+        for name in sorted({*old[id], *new[id]}):
+            if old[id].get(name) != new[id].get(name):
+                rows.append(change_row(f"term {id} {name}", old[id].get(name), new[id].get(name)))
+    kept, order = ([id for id in one if id in two] for one, two in ((old, new), (new, old)))
+    return [*rows, change_row("order of terms", kept, order)] if kept != order else rows
+
+
+def _terms(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By their ids, `t<place>` where none is written; a second one of an id by its place too."""
+    found: dict[str, dict[str, Any]] = {}
+    for place, term in enumerate(document["terms"], 1):
+        id = term.get("id", f"t{place}")
+        found[f"{id} ({place})" if id in found else id] = term
+    return found
+
+
+def matrix_from_agreements(known: "Sequence[StoredAgreement]", at: "datetime") -> list[dict[str, Any]]:
+    """One row for each custodian, recipient and purpose that an agreement names: what flows, what stopped."""
+    from consent.agreement import counting
+    from consent.instants import micros
+    from gateway.exchange.agreements import readable
+
+    now = micros(at)
+    cells: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for one in counting(readable(known), now):
+        stopped, signed = _stopped(one, now), one.standing(now).signed
+        for provider, recipient, term, purpose in _cells(one):
+            row = cells.setdefault((provider, recipient, purpose), {"under": [], "limits": [], "stopped": []})
+            silent = [org for org in (provider, recipient) if org not in signed]
+            if why := stopped or (f"not signed by {', '.join(silent)}" if silent else ""):
+                row["stopped"].append(f"{one.ref} {why}")
+            else:
+                row["under"].append(f"{one.ref} {term.id}")
+                row["limits"].append(_limits(term))
+    return [
+        {"custodian": key[0], "recipient": key[1], "purpose": key[2], "flows": bool(row["under"])}
+        | {name: list(dict.fromkeys(filter(None, said))) for name, said in row.items()}
+        for key, row in sorted(cells.items())
+    ]
+
+
+def _cells(one: "SharingAgreement") -> "Iterator[tuple[str, str, Term, str]]":
+    for provider in sorted(one.providers):
+        for recipient in sorted(one.recipients):
+            for term in one.terms:
+                for purpose in sorted(term.purposes):
+                    yield provider, recipient, term, purpose
+
+
+def _stopped(one: "SharingAgreement", now: int) -> str:
+    """Why nothing flows under it, empty where something may."""
+    from consent.agreement import agreement_status
+
+    status = agreement_status(one, now)
+    if status != "active":
+        return status
+    if one.start > now:
+        return "not yet effective"
+    return "review overdue" if one.overdue(now) else ""
+
+
+def _limits(term: "Term") -> str:
+    """Which of a term's conditions narrow it beyond its purposes, by name; values are in its text."""
+    from consent.agreement import Term
+
+    plain = Term(term.id, term.purposes)
+    names = ("actions", "roles", "data_classes", "exclude_sensitivity", "max_confidentiality",
+             "lookback_days", "elements_redacted")  # fmt: skip
+    said = ", ".join(name for name in names if getattr(term, name) != getattr(plain, name))
+    return f"{term.id}: {said}" if said else ""
 
 
 def _statement(said: Any) -> str:

@@ -19,7 +19,8 @@ _NOUNS = {
     "serve": "run the node: HTTP API and HL7 v2 listeners",
     "exchange": "pull as a registered client; list, show and replay what was exchanged",
     "consent": "patients' consents: grant, withdraw, list, show, explain, can, who-can, what-if, import",
-    "agreement": "agreements: new, add, sign, statement, list, show, export, suspend, resume, terminate",
+    "agreement": "agreements: new, add, sign, statement, list, show, diff, matrix, export, suspend, resume, "
+    "terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift",
     "optout": "lists of people without those who opted out: apply",
     "policy": "decision cases tried against the engine; the packs of the law",

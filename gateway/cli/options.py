@@ -23,6 +23,9 @@ AsOption = Annotated[str | None, typer.Option("--as", help="Use this node of a r
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON for machines; of a list one object a line.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="As it was known at this instant, like 2026-01-31T09:00:00Z.")
+]
 PatientOption = Annotated[
     str, typer.Option("--patient", help="SYSTEM|VALUE, or the name of a sandbox patient.")
 ]

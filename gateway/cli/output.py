@@ -3,7 +3,10 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+STDOUT = Path("-")
 
 
 def say(text: str) -> None:

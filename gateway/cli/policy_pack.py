@@ -86,20 +86,21 @@ def lint_of_pack(document: dict[str, Any], floor: "FloorPack") -> list[str]:
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """`{change, what, before, after}` a difference; the order of rules within one mode is one too."""
-    rows = [_change(name, before.get(name), after.get(name))
+    rows = [change_row(name, before.get(name), after.get(name))
             for name in sorted({*before, *after} - {"rules", "sign_off"})
             if before.get(name) != after.get(name)]  # fmt: skip
     old, new = ({_key(rule): rule for rule in pack["rules"]} for pack in (before, after))
     for key in [*old, *(key for key in new if key not in old)]:
         if old.get(key) != new.get(key):
-            rows.append(_change(f"rule {key}", old.get(key), new.get(key)))
+            rows.append(change_row(f"rule {key}", old.get(key), new.get(key)))
     kept = [key for key in old if key in new]
     if not rows and kept != [key for key in new if key in old]:
-        rows.append(_change("order of rules", list(old), list(new)))
+        rows.append(change_row("order of rules", list(old), list(new)))
     return rows
 
 
-def _change(what: str, before: Any, after: Any) -> dict[str, Any]:
+def change_row(what: str, before: Any, after: Any) -> dict[str, Any]:
+    """`{change, what, before, after}`; None is what one side lacks."""
     change = "added" if before is None else "removed" if after is None else "changed"
     return {"change": change, "what": what, "before": _compact(before), "after": _compact(after)}
 
