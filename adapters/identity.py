@@ -1,6 +1,5 @@
 """Identifiers, their check digits, and the deterministic ids (normalisation.md 1, rules 2 to 4)."""
 
-import base64
 import hmac
 import re
 from collections.abc import Callable
@@ -27,7 +26,11 @@ NHI_NUMBER = "https://standards.digital.health.nz/ns/nhi-id"
 IHI_NUMBER = "http://ns.electronichealth.net.au/id/hi/ihi/1.0"
 US_SSN = "http://hl7.org/fhir/sid/us-ssn"
 
+_DIGITS = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648, lower case
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"  # NHI alphabet: no I, no O
+_BASE32 = [high + low for high in _DIGITS for low in _DIGITS]
+_TENS = range(120, -1, -10)
+"""Two digits at a time: the standard library's base32 takes twice as long as the HMAC."""
 _FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 
 
@@ -38,7 +41,8 @@ def resource_id(id_key: bytes, resource_type: str, custodian: str, source: str, 
     """
     text = "\x1f".join((resource_type, custodian, source, key))
     digest = hmac.digest(id_key, text.encode("utf-8"), "sha256")
-    return base64.b32encode(digest[:20]).decode("ascii").lower()[:26]
+    number = int.from_bytes(digest[:17]) >> 6
+    return "".join([_BASE32[number >> shift & 1023] for shift in _TENS])
 
 
 def is_fhir_id(text: str) -> bool:

@@ -121,7 +121,7 @@ def later_by_minutes(text: str, minutes: int) -> str | None:
 
 def instant(at: datetime) -> str:
     """A clock reading as FHIR instant in UTC, six digits of fraction (fixed width, so it sorts)."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _real(

@@ -1,11 +1,19 @@
 """Where a literal reference may lead (references 2.3; ref-1)."""
 
 import re
+from functools import lru_cache
 
 from adapters.boundary.defect import Contained, Defect, Found
 from adapters.boundary.table import resource_types
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+
+
+@lru_cache(maxsize=1024)
+def relative_type(words: str) -> str | None:
+    """The type of a plain `Type/id`, as most references are; None for any other form."""
+    kind, _, id = words.partition("/")
+    return kind if _ID.match(id) and kind in resource_types() else None
 
 
 def reference_defect(words: str, targets: frozenset[str] | None, ids: Contained) -> Found:

@@ -12,7 +12,7 @@ from adapters.boundary.defect import Contained, Defect, Found, Test
 from adapters.boundary.invariants import RULES, contained_defects
 from adapters.boundary.lists import many, not_excused, or_null, stepped
 from adapters.boundary.primitives import ATTRIBUTE, TESTS
-from adapters.boundary.references import reference_defect
+from adapters.boundary.references import reference_defect, relative_type
 from adapters.boundary.table import Element, codes, elements, pairs, resource_types
 
 NOTHING_CONTAINED: Contained = {}
@@ -187,6 +187,10 @@ def _reference(targets: frozenset[str] | None) -> Test:
     check = shape("Reference").check
 
     def test(value: Any, ids: Contained) -> Found:
+        if type(value) is dict and len(value) == 1 and type(words := value.get("reference")) is str:
+            kind = relative_type(words)
+            if kind is not None and (targets is None or kind in targets):
+                return None
         found = check(value, ids)
         if found or "reference" not in value:
             return found

@@ -9,8 +9,9 @@ from adapters.interface import JSON
 from adapters.terminology.tables import concept_map, system_from_name, system_from_oid
 
 _CODE = re.compile(r"[^\s]+(\s[^\s]+)*\Z")
+_OID = re.compile(r"[0-2](\.\d+)+\Z")
 _LOCAL_PARTS = ((1, 2, 3, 7, 14), (4, 5, 6, 8, 17), (10, 11, 12, 13, 20))
-"""Components of the three codings: code, display, system name, version, system OID."""
+"""Components of the three codings: code (before its others), display, system name, version, system OID."""
 
 
 def system_from_coding_name(context: Context, name: str) -> str | None:
@@ -20,7 +21,7 @@ def system_from_coding_name(context: Context, name: str) -> str | None:
     known = concept_map("v2_coding_systems").get(("", name.upper()))
     if known:
         return known.system
-    if re.fullmatch(r"[0-2](\.\d+)+", name):
+    if _OID.match(name):
         return system_from_oid(name)
     if re.match(r"(https?://|urn:)\S+\Z", name):
         return name
@@ -34,7 +35,8 @@ def concept_from_cwe(context: Context, element: Element, default_system: str | N
     """
     if not element.raw:
         return None
-    codings = [_coding(context, element, parts, default_system) for parts in _LOCAL_PARTS]
+    here = len(element.comps)
+    codings = [_coding(context, element, at, default_system) for at in _LOCAL_PARTS if at[0] <= here]
     found = [coding for coding in codings if coding]
     text = element.take(9) or next((c["display"] for c in found if "display" in c), "")
     coded = [coding for coding in found if "code" in coding]
@@ -58,7 +60,7 @@ def _coding(
         return {"display": " ".join(filter(None, (code, display)))} if code or display else None
     made: dict[str, str] = {}
     oid = element.text(oid_at)
-    system = system_from_oid(oid) if re.fullmatch(r"[0-2](\.\d+)+", oid) else None
+    system = system_from_oid(oid) if oid and _OID.match(oid) else None
     if system:
         element.take(oid_at)
         context.message.lose([element.key(name_at)], "not-mapped", "superseded", "Coding.system")

@@ -7,7 +7,7 @@ that raises gives back what it took and is `failed/mapping-defect`, its siblings
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -35,13 +35,6 @@ class Assumption:
     basis: str
 
 
-@dataclass
-class Frame:
-    """Resources of one unit until it ends."""
-
-    drafts: "dict[str, Draft]" = field(default_factory=dict)
-
-
 class Context:
     """One message under conversion."""
 
@@ -49,7 +42,8 @@ class Context:
         self.message = message
         self.source = source
         self.intake = intake
-        self.frames: list[Frame] = [Frame()]
+        self.frames: list[dict[str, Draft]] = [{}]
+        """Resources of each open unit by `Type/id`, the message's own first."""
         self.assumptions: dict[Assumption, int] = {}
         self.acts: dict[str, Act] = {}
         """What the message does beside saying resources, by `Type/id`."""
@@ -57,6 +51,7 @@ class Context:
         """Old and new `Patient/id`, and the MRG that says so."""
         self.defects = 0
         self.handed_on: list[Original] = []
+        self._times: dict[str, Time | None] = {}
         self.made: dict[int, Draft] = {}
         """Index of a segment to what it became, for the PRT and ROL that follow it."""
         header = message.header
@@ -70,7 +65,7 @@ class Context:
     @property
     def drafts(self) -> "dict[str, Draft]":
         """Resources so far by `Type/id`, in order of first appearance."""
-        return self.frames[0].drafts
+        return self.frames[0]
 
     def draft(self, resource_type: str, key: str) -> "Draft":
         """A resource with its deterministic id; `add` it when it is complete."""
@@ -92,17 +87,20 @@ class Context:
             known.tags |= draft.tags
             known.labels += draft.labels
             return known
-        self.frames[-1].drafts[draft.reference] = draft
+        self.frames[-1][draft.reference] = draft
         return draft
 
     def known(self, reference: str) -> "Draft | None":
         """The resource of a `Type/id` that was handed in, in any open unit."""
-        return next((f.drafts[reference] for f in reversed(self.frames) if reference in f.drafts), None)
+        for frame in reversed(self.frames):
+            if reference in frame:
+                return frame[reference]
+        return None
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
         self.message.open_unit()
-        self.frames.append(Frame())
+        self.frames.append({})
         try:
             made = build()
         except Exception as error:
@@ -112,10 +110,10 @@ class Context:
             for segment in segments:
                 self.message.lose_segment(segment, "failed", "mapping-defect", _place(error))
             return None
-        frame = self.frames.pop()
+        ended = self.frames.pop()
         self.message.close_unit(failed=False)
-        for draft in frame.drafts.values():
-            self.frames[-1].drafts.setdefault(draft.reference, draft)
+        for reference, draft in ended.items():
+            self.frames[-1].setdefault(reference, draft)
         return made
 
     def assume(self, position: str, kind: str, value: str, basis: str) -> None:
@@ -135,10 +133,7 @@ class Context:
             if element.is_null:
                 element.take(comp)
             return None
-        made = parse_compact(raw, zone=self.source.zone, default_offset=self.offset)
-        if made is None:
-            plain = fhir_time(raw)
-            made = Time(plain) if plain else None
+        made = self._parsed(raw)
         if made is None:
             self.reject(element, "bad-date", target, comp)
             return None
@@ -151,6 +146,14 @@ class Context:
             if tags is not None:
                 tags.add("zone")
         return made
+
+    def _parsed(self, raw: str) -> Time | None:
+        """A time as HL7 or FHIR writes it; a message says the same one often."""
+        if raw not in self._times:
+            made = parse_compact(raw, zone=self.source.zone, default_offset=self.offset)
+            plain = fhir_time(raw) if made is None else None
+            self._times[raw] = Time(plain) if plain else made
+        return self._times[raw]
 
     def concept(self, element: Element, table: str, target: str, comp: int = 1) -> Concept | None:
         """A coded value through its concept map; without target `no-target`, unknown `rejected/bad-code`."""
@@ -174,18 +177,17 @@ class Context:
 class Draft:
     """One resource in the making: its JSON, what was assumed for it, how it is marked."""
 
+    __slots__ = ("body", "context", "id", "incomplete", "labels", "reference", "tags", "type")
+
     def __init__(self, context: Context, resource_type: str, id: str) -> None:
         self.context = context
         self.type = resource_type
         self.id = id
+        self.reference = f"{resource_type}/{id}"
         self.body: JSON = {"resourceType": resource_type, "id": id}
         self.tags: set[str] = set()
         self.incomplete: set[str] = set()
         self.labels: list[Coding] = []
-
-    @property
-    def reference(self) -> str:
-        return f"{self.type}/{self.id}"
 
     def link(self, display: str = "") -> JSON:
         """A Reference to this resource."""

@@ -82,7 +82,8 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
     if context.defects:
         _close_references(context)
     provenance = provenance_of(context, occurred, mapping, at)
-    resources = [_finished(context, draft, labels) for draft in context.drafts.values()]
+    origin = meta_source(context.source.custodian, context.source.id, context.intake)
+    resources = [_finished(context, draft, labels, origin) for draft in context.drafts.values()]
     message.commit()
     return Unit(
         tuple(patients_first(resources)),
@@ -184,13 +185,11 @@ def _sequence(message: Message) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
-def _finished(context: Context, draft: Draft, labels: list[dict[str, str]]) -> JSON:
-    """The resource with its meta: source, marks, what was assumed."""
-    source = context.source
-    meta: JSON = {"source": meta_source(source.custodian, source.id, context.intake)}
-    security = folded(draft.labels + labels)
-    if security:
-        meta["security"] = security
+def _finished(context: Context, draft: Draft, labels: list[dict[str, str]], origin: str) -> JSON:
+    """The resource with its meta: source (`origin`), marks, what was assumed."""
+    meta: JSON = {"source": origin}
+    if draft.labels or labels:
+        meta["security"] = folded(draft.labels + labels)
     tags = [{"system": "urn:carepact:assumed", "code": tag} for tag in sorted(draft.tags)]
     tags += [{"system": "urn:carepact:incomplete", "code": tag} for tag in sorted(draft.incomplete)]
     if tags:

@@ -89,22 +89,16 @@ class Segment:
 class Element:
     """One repetition of a field, read by component and subcomponent (both from 1)."""
 
-    __slots__ = ("_comps", "field", "raw", "rep", "segment")
+    __slots__ = ("comps", "field", "raw", "rep", "segment")
 
     def __init__(self, segment: Segment, field: int, rep: int, raw: str) -> None:
         self.segment = segment
         self.field = field
         self.rep = rep
         self.raw = raw
-        self._comps: list[str] | None = None
-
-    @property
-    def comps(self) -> list[str]:
+        mark = segment.message.separators.component
+        self.comps = raw.split(mark) if mark and mark in raw else [raw]
         """Raw components, at least one."""
-        if self._comps is None:
-            mark = self.segment.message.separators.component
-            self._comps = self.raw.split(mark) if mark and mark in self.raw else [self.raw]
-        return self._comps
 
     @property
     def parts(self) -> list[list[str]]:
@@ -122,7 +116,7 @@ class Element:
     def _raw(self, comp: int, sub: int) -> str:
         if not self.raw:
             return ""
-        comps = self._comps or self.comps
+        comps = self.comps
         if comp > len(comps):
             return ""
         raw = comps[comp - 1]
@@ -140,7 +134,7 @@ class Element:
     def text(self, comp: int = 1, sub: int = 1) -> str:
         """Peek: unescaped and trimmed; empty for a null."""
         if self.segment.plain:
-            comps = self._comps or self.comps
+            comps = self.comps
             return comps[comp - 1].strip() if comp <= len(comps) and sub == 1 else ""
         raw = self._raw(comp, sub)
         return self._text(raw).value if raw else ""
@@ -149,7 +143,7 @@ class Element:
         """The same, and the item counts as mapped."""
         segment = self.segment
         if segment.plain:
-            comps = self._comps or self.comps
+            comps = self.comps
             raw = comps[comp - 1] if comp <= len(comps) and sub == 1 else ""
             if raw:
                 segment.message.taken[segment.index, self.field, self.rep, comp, sub] = None
@@ -172,6 +166,8 @@ class Element:
     def places(self) -> list[Key]:
         at, field, rep = self.segment.index, self.field, self.rep
         if self.segment.plain:
+            if len(self.comps) == 1:
+                return [(at, field, rep, 1, 1)] if self.raw else []
             return [(at, field, rep, comp, 1) for comp, raw in enumerate(self.comps, 1) if raw]
         return [
             (at, field, rep, comp, sub)

@@ -139,7 +139,10 @@ class Message:
         position = f"{segment.position}-{field}"
         if mark and mark in segment.raw_field(field):
             position += f"[{rep}]"
-        parts = next(one for one in segment.all(field) if one.rep == rep).parts
+        element = next(one for one in segment.all(field) if one.rep == rep)
+        if segment.plain:
+            return f"{position}.{comp}" if len(element.comps) > 1 else position
+        parts = element.parts
         if len(parts) > 1 or len(parts[0]) > 1:
             position += f".{comp}"
         return f"{position}.{sub}" if len(parts[comp - 1]) > 1 else position

@@ -82,7 +82,7 @@ def _results(
         seen[same] = seen.get(same, 0) + 1
         spm = order.specimen_of.get(result.segment.index)
         specimen = specimens.get(spm.index) if spm is not None else only
-        at = replace(setting, specimen=specimen)
+        at = replace(setting, specimen=specimen) if specimen else setting
         build = partial(observation_from_obx, context, result, at, seen[same])
         observation = attempt_in(context, parent, result.segment, build)
         if observation is not None:
