@@ -36,19 +36,25 @@ class Reading:
         keys: list[Key] = []
         repeated: list[tuple[Holder, str]] = []
         waiting: list[Holder] = [root]
+        holders, place = self._holders, self._place
         while waiting:
             holder = waiting.pop()
             own = id(holder)
-            self._holders[own] = holder
+            holders[own] = holder
+            named = type(holder) is dict
             for step, child in _members(holder):
                 kind = type(child)
-                if kind is dict or kind is list:
-                    self._place[id(child)] = (holder, step)
+                if kind is str:
+                    if step != _NOT_AN_ITEM:
+                        keys.append((own, step))
+                elif kind is dict or kind is list:
+                    place[id(child)] = (holder, step)
                     waiting.append(child)
                 elif child is not None and step != _NOT_AN_ITEM:
                     keys.append((own, step))
-                if type(step) is str and REPEATED in step:
-                    repeated.append((holder, step))
+            # One search over all names of a holder instead of one a name.
+            if named and REPEATED in "".join(holder):
+                repeated += [(holder, str(step)) for step in holder if REPEATED in str(step)]
         self.account.items(keys)
         for holder, name in repeated:  # two values, or none: nobody chooses
             position = self.position(holder, name)

@@ -5,7 +5,7 @@ A resource that fails half way leaves no half account behind: its values are `fa
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from adapters.gp.identities import Identities
 from adapters.gp.reader import Holder, Key, Reading, Step, keys_under
@@ -25,8 +25,7 @@ class UnitFailed(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     keys: tuple[Key, ...]
     disposition: Disposition
     reason: str

@@ -22,9 +22,13 @@ def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = Fa
 
     `root`: a resource, whose `id` is no element id.
     """
-    made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT) if not stu3.keys().isdisjoint(_OWN) else {}
-    for name, value in build(unit, stu3, fields).items():
-        made[name] = [*made["extension"], *value] if name == "extension" and name in made else value
+    made: dict[str, Any] = {}
+    if "extension" in stu3 or ("id" in stu3 and not root):
+        made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT)
+    rest = build(unit, stu3, fields)
+    if "extension" in made and "extension" in rest:
+        rest["extension"] = [*made["extension"], *rest["extension"]]
+    made |= rest
     if not stu3 or min(stu3) >= "a":  # members of FHIR begin with a small letter, their shadows with `_`
         return made
     for row in fields:
@@ -109,7 +113,6 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
 
 
 _EXTENSIONS: Fields = (many("extension", extension),)
-_OWN = frozenset(("id", "extension"))
 _ELEMENT: Fields = (one("id", _element_id), *_EXTENSIONS)
 
 

@@ -30,6 +30,8 @@ class ResourceMap:
     finish: Finish | None = None
     identified: bool = True
     """Whether the R4 type has a repeating `identifier`, where the original id is kept."""
+    order: tuple[str, ...] = ()
+    """Members in the order of the R4 definition."""
 
 
 def table(
@@ -37,7 +39,8 @@ def table(
 ) -> ResourceMap:
     """A ResourceMap; rows in the order of the R4 definition."""
     rows = tuple(row for item in fields for row in (item if isinstance(item, tuple) else (item,)))
-    return ResourceMap(target, rows, finish, identified)
+    order = tuple(dict.fromkeys((*_FIRST, *(row.target for row in rows))))
+    return ResourceMap(target, rows, finish, identified, order)
 
 
 def supply(unit: Unit, r4: JSON, name: str, value: Any, reason: str = "status") -> None:
@@ -121,9 +124,8 @@ def _adopt(plan: ResourceMap, made: JSON) -> None:
 
 def _ordered(plan: ResourceMap, made: JSON) -> JSON:
     """Members in the order of the R4 definition, nothing empty."""
-    names = (*_FIRST, *(row.target for row in plan.fields))
-    ordered = {name: made[name] for name in names if name in made} | made
-    return {name: value for name, value in ordered.items() if value not in ([], {}, None)}
+    ordered = {name: made[name] for name in plan.order if name in made} | made
+    return {name: value for name, value in ordered.items() if value or value not in ([], {}, None)}
 
 
 def _keep_original_id(unit: Unit, plan: ResourceMap, made: JSON) -> None:
