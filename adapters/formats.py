@@ -63,6 +63,19 @@ _STU3_ELEMENTS = {
     "RiskAssessment": "context",
     "Task": "context definitionUri definitionReference",
 }
+_R4_ELEMENTS = {
+    "AllergyIntolerance": "recordedDate encounter",
+    "Condition": "recordedDate recorder encounter",
+    "DiagnosticReport": "encounter resultsInterpreter media",
+    "Encounter": "reasonCode",
+    "Immunization": "occurrenceDateTime occurrenceString protocolApplied isSubpotent",
+    "MedicationAdministration": "statusReason",
+    "MedicationRequest": "doNotPerform encounter reportedBoolean reportedReference statusReason",
+    "MedicationStatement": "statusReason",
+    "Observation": "encounter hasMember derivedFrom focus",
+    "Procedure": "encounter statusReason recorder asserter",
+}
+"""Elements that only R4 has."""
 _CODED_IN_R4 = ("clinicalStatus", "verificationStatus")
 """Elements of Condition and AllergyIntolerance that are plain codes in STU3."""
 
@@ -105,7 +118,12 @@ def _json_format(body: bytes) -> Format | None:
         return _broken_format(body)
     if not isinstance(root.get("resourceType"), str):
         return None
-    return "gp-connect" if any(_is_stu3(one) for one in _objects(root)) else "fhir-r4"
+    objects = list(_objects(root))
+    if any(_is_profiled(one) for one in objects):
+        return "gp-connect"
+    # A leftover of STU3 in a record that says things as R4 does: read as STU3 it would turn its meaning.
+    stu3 = any(_is_stu3(one) for one in objects) and not any(_is_r4(one) for one in objects)
+    return "gp-connect" if stu3 else "fhir-r4"
 
 
 def _broken_format(body: bytes) -> Format | None:
@@ -135,6 +153,19 @@ def _is_stu3(one: dict[str, Any]) -> bool:
             isinstance(one.get(name), str) for name in _CODED_IN_R4
         ):
             return True
+    return False
+
+
+def _is_r4(one: dict[str, Any]) -> bool:
+    kind = one.get("resourceType")
+    if kind in ("AllergyIntolerance", "Condition") and any(
+        isinstance(one.get(name), dict) for name in _CODED_IN_R4
+    ):
+        return True
+    return isinstance(kind, str) and any(name in one for name in _R4_ELEMENTS.get(kind, "").split())
+
+
+def _is_profiled(one: dict[str, Any]) -> bool:
     profiles = one.get("profile")
     stated = profiles if isinstance(profiles, list) else [one.get("url")]
     return any(isinstance(text, str) and _PROFILES.search(text) is not None for text in stated)

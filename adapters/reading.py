@@ -109,6 +109,18 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def modifies(value: Any) -> bool:
+    """Whether anything in a resource changes its meaning in a way that nobody here knows.
+
+    No modifierExtension is known yet; `implicitRules` are rules that we have not read.
+    """
+    if isinstance(value, dict):
+        return bool(value.get("modifierExtension") or value.get("implicitRules")) or any(
+            modifies(child) for child in value.values()
+        )
+    return isinstance(value, list) and any(modifies(child) for child in value)
+
+
 def scalars(value: Any) -> int:
     """Number of items in a decoded value."""
     if isinstance(value, dict | list):

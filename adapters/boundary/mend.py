@@ -182,6 +182,9 @@ def _may_go(trail: list[Any], path: Steps, depth: int) -> bool:
     element = trail[depth][2]
     if element is None or not element.modifier:
         return True
+    # Without a readable clinical status a problem stays one, and an allergy counts as active (ait-1).
+    if path == ("clinicalStatus",) and trail[0][0]["resourceType"] in ("AllergyIntolerance", "Condition"):
+        return True
     # A bad word of a status gives way to `unknown`; a bad extension that modifies is never left out.
     return path[depth - 1] == element.name and _stand_in(element) is not None and element.required
 

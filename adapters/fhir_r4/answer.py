@@ -6,13 +6,13 @@ from typing import Any
 from adapters.fhir_r4 import record, subject
 from adapters.fhir_r4.document import document_reference, labels_of
 from adapters.fhir_r4.identities import Identities
-from adapters.fhir_r4.mapping import Mapped, Mapping, modifies
+from adapters.fhir_r4.mapping import Mapped, Mapping
 from adapters.fhir_r4.record import CARRIED, NOT_A_RECORD, Deletion, Entry
 from adapters.identity import local_system, meta_source
 from adapters.interface import JSON, Source
 from adapters.kept import basic_from_elements, basic_from_resource
 from adapters.losses import Disposition
-from adapters.reading import Reading, keys_under
+from adapters.reading import Reading, keys_under, modifies
 
 ASSUMED = "urn:carepact:assumed"
 INCOMPLETE = {"system": "urn:carepact:incomplete", "code": "page-failed"}

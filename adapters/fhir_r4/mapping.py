@@ -140,18 +140,6 @@ class Mapping:
         self._reading.account.remark(self._reading.position(holder, step), "altered", reason)
 
 
-def modifies(value: Any) -> bool:
-    """Whether anything in a resource changes its meaning in a way that nobody here knows.
-
-    No modifierExtension is known yet; `implicitRules` are rules that we have not read.
-    """
-    if isinstance(value, dict):
-        return bool(value.get("modifierExtension") or value.get("implicitRules")) or any(
-            modifies(child) for child in value.values()
-        )
-    return isinstance(value, list) and any(modifies(child) for child in value)
-
-
 def _has_identifiers(kind: str) -> bool:
     return any(one.name == "identifier" and one.many for one in elements(kind))
 

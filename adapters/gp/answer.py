@@ -16,6 +16,7 @@ from adapters.gp.stu3_to_r4.resource import labels_of, map_resource
 from adapters.gp.unit import ASSUMED, Unit, UnitFailed, lose_whole
 from adapters.interface import JSON, Identifier, Source
 from adapters.losses import Disposition
+from adapters.reading import modifies
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,8 @@ class Answer:
 
 
 def _is_mapped(entry: Entry) -> bool:
-    """A modifier extension turns the meaning of a resource in a way that we do not know: not mapped then."""
-    return entry.resource["resourceType"] in MAPS and not entry.resource.get("modifierExtension")
+    """What turns the meaning of a resource, anywhere in it, in a way that we do not know: not mapped then."""
+    return entry.resource["resourceType"] in MAPS and not modifies(entry.resource)
 
 
 def _where(trace: TracebackType | None) -> str | None:

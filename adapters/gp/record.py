@@ -140,12 +140,18 @@ def _is_resource(value: Any) -> bool:
     return name.isascii() and name.isalpha()
 
 
+def _trimmed(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
+
+
 def _is_ended_list(resource: dict[str, Any]) -> bool:
     concept = resource.get("code")
     if resource.get("resourceType") != "List" or not isinstance(concept, dict):
         return False
     codings = as_list(concept.get("coding"))
-    return any(isinstance(coding, dict) and coding.get("code") == ENDED_ALLERGIES for coding in codings)
+    return any(
+        isinstance(coding, dict) and _trimmed(coding.get("code")) == ENDED_ALLERGIES for coding in codings
+    )
 
 
 def _references(resource: dict[str, Any]) -> Iterator[str]:

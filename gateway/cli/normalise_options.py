@@ -63,7 +63,10 @@ def _instant(text: str) -> datetime:
     known = fhir_time(text)
     if known is None or "T" not in known:
         _invalid("--at", "an instant like 2026-01-31T09:00:00Z")
-    return datetime.fromisoformat(known)
+    found = datetime.fromisoformat(known)
+    if not 1900 <= found.year < 9999:  # at the edges no other zone's clock can be read off it
+        _invalid("--at", "a year of ours")
+    return found
 
 
 def _zone(name: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import typer
 
-from gateway.cli.output import say, warn
-from gateway.errors import Exit
+from gateway.cli.output import say, warn, write_out
+from gateway.errors import Exit, Problem
 from gateway.fhir.json import encode
 from gateway.intake.single import Single, ndjson
 
@@ -34,8 +34,9 @@ class Output:
         """The bundle and the ledger of one input, then its line."""
         paths: list[Path] = []
         if self._piped:
-            sys.stdout.buffer.write(ndjson(single) + b"\n")
-            sys.stdout.buffer.flush()
+            if sys.stdout is None:
+                raise Problem("invalid", expression="--out", hint="stdout is closed; name a folder")
+            write_out(ndjson(single) + b"\n")
         else:
             stem = self._stem(single.name)
             parts = (("bundle", single.bundle), ("losses", encode(single.losses)))

@@ -6,13 +6,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.errors import Problem
+
 STDOUT = Path("-")
 
 
 def say(text: str) -> None:
     """One line for a person, on stdout. A closed pipe is not our failure."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    write_out(f"{text}\n".encode(errors="backslashreplace"))
+
+
+def write_out(data: bytes) -> None:
+    """Bytes on stdout, at once. Where it was closed on purpose nobody is told; a full disk is."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError:
+        raise Problem("no_store", hint="stdout cannot be written") from None
 
 
 def warn(text: str) -> None:

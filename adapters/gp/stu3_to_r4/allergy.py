@@ -38,8 +38,17 @@ def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
         if _code(r4.get("clinicalStatus")) != "resolved":
             unit.assume("status")
         r4["clinicalStatus"] = _status("resolved")
+    elif "clinicalStatus" not in r4 and _has_end(r4):
+        unit.assume("status")
+        r4["clinicalStatus"] = _status("resolved")
     else:
         supply(unit, r4, "clinicalStatus", _status("active"))  # ait-1, and caution
+
+
+def _has_end(r4: JSON) -> bool:
+    """Care Connect's own way to say that it ended: an extension with the date."""
+    ends = (one for one in r4["extension"] if one["url"].endswith("AllergyIntoleranceEnd"))
+    return any("valueDateTime" in part for end in ends for part in end.get("extension", ()))
 
 
 def _move_encounter(r4: JSON) -> None:

@@ -26,6 +26,10 @@ def _quantity(comparator: bool) -> Convert:
 
     def convert(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         made: dict[str, Any] | None = plain(unit, holder, step)
+        raw = holder[step]  # type: ignore[index]
+        if comparator and made and raw.get("comparator") and "comparator" not in made:
+            unit.reject(raw, "value", "bad-code")  # a bound without its sign would be another value
+            return None
         if made and "code" in made and "system" not in made:  # qty-3: a unit's code needs its system
             made.setdefault("unit", made.pop("code"))
             made.pop("code", None)

@@ -22,7 +22,7 @@ def _not_done(unit: Unit, holder: Holder, step: Step) -> None:
 
 
 def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON, negation: str, status: str) -> None:
-    if stu3.get(negation) is True and r4.get("status") != "entered-in-error":
+    if p.negated(stu3.get(negation)) and r4.get("status") != "entered-in-error":
         r4["status"] = status
     supply(unit, r4, "status", "unknown")
     if "medicationCodeableConcept" not in r4 and "medicationReference" not in r4:

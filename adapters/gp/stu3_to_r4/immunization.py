@@ -43,7 +43,7 @@ def _not_given(unit: Unit, holder: Holder, step: Step) -> None:
 
 
 def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
-    if stu3.get("notGiven") is True and r4.get("status") != "entered-in-error":
+    if p.negated(stu3.get("notGiven")) and r4.get("status") != "entered-in-error":
         r4["status"] = "not-done"
     supply(unit, r4, "status", "completed")
     r4.setdefault("vaccineCode", absent())

@@ -26,7 +26,7 @@ def _medicine(unit: Unit, r4: JSON) -> None:
 
 
 def _finish_statement(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
-    if stu3.get("taken") == "n" and r4.get("status") != "entered-in-error":
+    if _said(stu3.get("taken")) == "n" and r4.get("status") != "entered-in-error":
         r4["status"] = "not-taken"
     supply(unit, r4, "status", "unknown")
     _medicine(unit, r4)
@@ -53,9 +53,13 @@ def _say_why(r4: JSON) -> None:
                 r4["statusReason"] = part["valueCodeableConcept"]
 
 
+def _said(raw: Any) -> str:
+    return raw.strip().lower() if isinstance(raw, str) else ""
+
+
 def _taken(unit: Unit, holder: Holder, step: Step) -> None:
     """`n` is the status `not-taken`; `y`, `unk` and `na` say nothing that R4 can hold."""
-    if holder[step] == "n":  # type: ignore[index]
+    if _said(holder[step]) == "n":  # type: ignore[index]
         unit.take(holder, step)
     else:
         unit.drop(holder, step)

@@ -11,7 +11,7 @@ from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4.fields import Convert
 from adapters.gp.unit import Unit
 from adapters.identity import is_fhir_id
-from adapters.terminology.tables import concept_map
+from adapters.terminology.tables import Concept, concept_map
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _BLANK = re.compile(r"\s")
@@ -79,6 +79,16 @@ def boolean(unit: Unit, holder: Holder, step: Step) -> bool | None:
         return None
     unit.take(holder, step)
     return raw
+
+
+_NO = frozenset(("false", "no", "n", "0", ""))
+
+
+def negated(raw: object) -> bool:
+    """Whether a negation is said: anything there but a plain no. What cannot be read never says "done"."""
+    if isinstance(raw, str):
+        return raw.strip().lower() not in _NO
+    return raw is not None and raw is not False and raw != 0
 
 
 def decimal(unit: Unit, holder: Holder, step: Step) -> Decimal | int | None:
@@ -171,12 +181,20 @@ def instant(unit: Unit, holder: Holder, step: Step) -> str | None:
     return fits
 
 
+def _row(table: str, text: str | None) -> Concept | None:
+    """The row of a code; one that came in capitals means the same code."""
+    rows = concept_map("stu3_codes")
+    return (rows.get((table, text)) or rows.get((table, text.lower()))) if text else None
+
+
 def enum(table: str) -> Convert:
     """A code of a closed R4 list, translated by the rows `table` of stu3_codes.csv."""
 
     def convert(unit: Unit, holder: Holder, step: Step) -> str | None:
         text = text_of(unit, holder, step)
-        found = concept_map("stu3_codes").get((table, text)) if text else None
+        found = _row(table, text)
+        if found is not None and (table, text) not in concept_map("stu3_codes"):
+            unit.alter(holder, step, "namespace")
         if found is None:
             unit.reject(holder, step, "bad-code")
             return None
@@ -197,7 +215,8 @@ def coded(table: str) -> Convert:
         raw = holder[step]  # type: ignore[index]
         if plain(unit, holder, step) is None:
             return None
-        return {"coding": [concept_map("stu3_codes")[(table, raw.strip())].coding()]}
+        row = _row(table, raw.strip())
+        return {"coding": [row.coding()]} if row is not None else None
 
     return convert
 

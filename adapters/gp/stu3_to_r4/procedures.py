@@ -20,7 +20,7 @@ def _not_done(unit: Unit, holder: Holder, step: Step) -> None:
 
 
 def _finish_procedure(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
-    if stu3.get("notDone") is True and r4.get("status") != "entered-in-error":
+    if p.negated(stu3.get("notDone")) and r4.get("status") != "entered-in-error":
         r4["status"] = "not-done"
     supply(unit, r4, "status", "unknown")
     supply_subject(unit, r4)

@@ -85,3 +85,19 @@ def test_broken_json_goes_to_the_reader_that_it_was_meant_for():
         sniff(b'{"resourceType":"Patient","meta":{"profile":["https://fhir.nhs.uk/STU3/x"]') == "gp-connect"
     )
     assert sniff(b'{"broken":') is None
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"resourceType": "AllergyIntolerance", "clinicalStatus": {"coding": [{"code": "resolved"}]}},
+        {"resourceType": "MedicationRequest", "doNotPerform": True},
+        {"resourceType": "Immunization", "occurrenceDateTime": "2020"},
+    ],
+)
+def test_one_leftover_of_stu3_turns_no_record(sign):
+    """A record that says things as only R4 does is R4, whatever one of its resources still carries."""
+    leftover = {"resourceType": "Observation", "comment": "left over"}
+    entries = [{"resource": one} for one in (sign, leftover)]
+    assert sniff(json.dumps({"resourceType": "Bundle", "entry": entries}).encode()) == "fhir-r4"
+    assert sniff(json.dumps({"resourceType": "Bundle", "entry": entries[1:]}).encode()) == "gp-connect"

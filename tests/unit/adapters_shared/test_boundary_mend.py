@@ -209,3 +209,29 @@ def test_a_failed_patient_takes_the_input_with_her():
 def test_every_normaliser_of_the_registry_is_behind_the_gate(kind):
     """A feed, a pull, a replay and the command line all take their normaliser from one place."""
     assert isinstance(normaliser(kind), CheckedNormaliser)
+
+
+@pytest.mark.parametrize(
+    "said", ["RESOLVED", {"text": "over"}, {"coding": [{"system": "urn:old", "code": "resolved"}]}]
+)
+def test_an_allergy_whose_status_cannot_be_read_counts_as_active(said):
+    """Dropping a positive allergy would be the unsafe way; a problem stays one without a status."""
+    patient = {"reference": "Patient/p1"}
+    allergy = {
+        "resourceType": "AllergyIntolerance",
+        "id": "a1",
+        "clinicalStatus": said,
+        "patient": patient,
+        "code": {"text": "x"},
+    }
+    mended = mend(allergy).resource
+    assert mended["clinicalStatus"]["coding"][0]["code"] == "active"
+    assert any(tag["code"] == "status" for tag in mended["meta"]["tag"])
+    problem = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "clinicalStatus": said,
+        "subject": patient,
+        "code": {"text": "x"},
+    }
+    assert "clinicalStatus" not in mend(problem).resource
