@@ -191,11 +191,13 @@ class Draft:
 
     def link(self, display: str = "") -> JSON:
         """A Reference to this resource."""
-        return {"reference": self.reference} | ({"display": display} if display else {})
+        if display:
+            return {"reference": self.reference, "display": display}
+        return {"reference": self.reference}
 
     def put(self, name: str, value: Any) -> None:
         """Set an element unless the value says nothing."""
-        if value is not None and value != "" and value != [] and value != {}:
+        if value or (value is not None and value != "" and value != [] and value != {}):
             self.body[name] = value
 
     def append(self, name: str, *values: Any) -> None:

@@ -57,12 +57,14 @@ class Segment:
         self.plain = line.isprintable() and not any(
             mark in line for mark in (marks.escape, marks.subcomponent, NULL) if mark
         )
-        mark = marks.repetition
+        mark, component = marks.repetition, marks.component
         found = self._elements = {}
         for number, raw in enumerate(self.fields):
-            if raw:
-                reps = raw.split(mark) if mark and mark in raw else (raw,)
-                found[number] = [Element(self, number, n, rep) for n, rep in enumerate(reps, 1) if rep]
+            if mark and mark in raw:
+                reps = enumerate(raw.split(mark), 1)
+                found[number] = [Element(self, number, n, rep, component) for n, rep in reps if rep]
+            elif raw:
+                found[number] = [Element(self, number, 1, raw, component)]
         return found
 
     def first(self, number: int) -> "Element":
@@ -78,12 +80,14 @@ class Segment:
     def places(self) -> list[Key]:
         """All items but the separators of MSH, in order."""
         first = 3 if self.name == "MSH" else 1
-        found: list[Key] = []
-        for number, elements in (self._elements or self._split()).items():
-            if number >= first:
-                for element in elements:
-                    found += element.places()
-        return found
+        found = (self._elements or self._split()).items()
+        return [
+            key
+            for number, elements in found
+            if number >= first
+            for element in elements
+            for key in element.places()
+        ]
 
 
 class Element:
@@ -91,12 +95,12 @@ class Element:
 
     __slots__ = ("comps", "field", "raw", "rep", "segment")
 
-    def __init__(self, segment: Segment, field: int, rep: int, raw: str) -> None:
+    def __init__(self, segment: Segment, field: int, rep: int, raw: str, mark: str = "") -> None:
+        """`mark` separates components; empty: there is one."""
         self.segment = segment
         self.field = field
         self.rep = rep
         self.raw = raw
-        mark = segment.message.separators.component
         self.comps = raw.split(mark) if mark and mark in raw else [raw]
         """Raw components, at least one."""
 

@@ -128,8 +128,9 @@ def _value(draft: Draft, obx: Segment, code: JSON, unit: Unit) -> None:
         for element in elements:
             made = value_from_obx(draft, kind, [element], unit)
             draft.append("component", {"code": code} | made if made else None)
-    if any(name.startswith("value") for name in draft.body) or "component" in draft.body:
-        draft.body.pop("dataAbsentReason", None)
+    body = draft.body
+    if "dataAbsentReason" in body and ("component" in body or any(name.startswith("value") for name in body)):
+        del body["dataAbsentReason"]
 
 
 def _reference_range(draft: Draft, obx: Segment, unit: Unit) -> None:
