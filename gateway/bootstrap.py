@@ -3,8 +3,8 @@
 In this order, because each step needs the ones before it:
 1. prove that the cryptographic library does what we rely on; 2. the state folder and the KEK, made with a
 new node; 3. keys and secrets; 4. members and register: without trust nothing is sealed; 5. the floor pack:
-without law nothing is decided; 6. the database, at this version's schema; 7. sources; 8. the cycle and what
-the HTTP surface and the command line use of it.
+without law nothing is decided; and the rules of the source organisations; 6. the database, at this version's
+schema; 7. sources; 8. the cycle and what the HTTP surface and the command line use of it.
 """
 
 import asyncio
@@ -37,6 +37,8 @@ from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.node import Node
+from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRulesRefused, no_source_rules
+from gateway.files import require_unshared
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Room, Secrets
@@ -93,7 +95,7 @@ async def open_node(
         raise RefusedToStart(f"keys: {fault}") from None
     except DirectoryRefused as refused:
         raise RefusedToStart(f"directory: {refused}") from None
-    floor = open_floor(settings)  # 5
+    floor, source_rules = open_floor(settings), open_source_rules(settings)  # 5
     async with AsyncExitStack() as stack:
         database = await _open_database(settings, stack)  # 6
         await require_secrets(secrets, database)
@@ -123,7 +125,8 @@ async def open_node(
             clock=clock,
             entropy=entropy,
             answer_resources=settings.limits.answer_resources,
-            organisations=frozenset({settings.node.id, *(one.custodian for one in settings.sources)}),
+            organisations=settings.organisations,
+            source_rules=source_rules,
         )
         consents = Consents(node)
         yield Runtime(  # 8
@@ -162,6 +165,18 @@ def open_floor(settings: Settings) -> FloorPack:
             "or set floor.unsafe_unsigned for tests"
         )
     return pack
+
+
+def open_source_rules(settings: Settings) -> Callable[[], SourceRules]:
+    """The rules of the settings' file, followed as it changes; none if no file is named."""
+    path = settings.consent.source_rules
+    if path is None:
+        return no_source_rules
+    require_unshared(path)
+    try:
+        return SourceRulesFile(path, settings.organisations)
+    except SourceRulesRefused as refused:
+        raise RefusedToStart(f"consent.source_rules: {path}: {refused}") from None
 
 
 async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:

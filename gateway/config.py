@@ -89,6 +89,12 @@ class FloorSettings(_Frozen):
     """`UnsafeUnsignedFloor`: no lawyer has signed the pack. Said at every start and in every receipt."""
 
 
+class ConsentSettings(_Frozen):
+    """`source_rules`: a file of what the custodians of our sources hold back or mask (consent.md 7)."""
+
+    source_rules: Path | None = None
+
+
 class Limits(_Frozen):
     """Every bound by name (assurance.md 7). Bytes, seconds or counts."""
 
@@ -131,6 +137,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     directory: DirectorySettings
     floor: FloorSettings = FloorSettings()
+    consent: ConsentSettings = ConsentSettings()
     limits: Limits = Limits()
     sources: tuple[SourceSettings, ...] = ()
 
@@ -142,6 +149,11 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{self.node.state / 'node.db'}"
+
+    @property
+    def organisations(self) -> frozenset[str]:
+        """This node's own: its id, and the custodians of its sources."""
+        return frozenset({self.node.id, *(one.custodian for one in self.sources)})
 
     @property
     def kek(self) -> str:
@@ -213,6 +225,9 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             ),
             "sources": tuple(source.under(folder) for source in settings.sources),
             "floor": settings.floor.model_copy(update={"pack": _pack(settings.floor.pack, folder)}),
+            "consent": settings.consent.model_copy(
+                update={"source_rules": under(settings.consent.source_rules)}
+            ),
             "directory": settings.directory.model_copy(
                 update={
                     "members": under(settings.directory.members),

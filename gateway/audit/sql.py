@@ -127,4 +127,4 @@ policy_document = Table(
     Column("sha256", String(64), primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
 )
-"""Packs and registers that decisions were made under, each once, as bytes."""
+"""Packs, registers and source rules that decisions were made under, each once, as bytes."""

@@ -1,7 +1,8 @@
 """What `carepact doctor` looks at, in the order in which one thing needs the other.
 
-1. configuration; 2. the cryptographic library; 3. state folder and keys; 4. members and register; 5. the law;
-6. the database. Only if these let the node open: 7. ledger, 8. sources, 9. agreements, 10. clients.
+1. configuration; 2. the cryptographic library; 3. state folder and keys; 4. members and register; 5. the law
+and the rules of the sources; 6. the database. Only if these let the node open: 7. ledger, 8. sources,
+9. agreements, 10. clients.
 A check never changes anything, and never makes a node that is not there.
 """
 
@@ -57,11 +58,17 @@ def examine(file: Path) -> tuple[Check, ...]:
 
 
 def _checked(settings: "Settings") -> Iterator[Check]:
+    from gateway.cli.rule_checks import check_of_floor, check_of_source_rules
+
     yield _guarded("library", "install the packages again", _library)
     yield _guarded("state folder", "carepact serve makes a new node", lambda: _state_folder(settings))
     yield _guarded("disk", "free some space", lambda: _disk(settings))
     yield from _keys_and_members(settings)
-    yield _guarded("law", "set floor.pack", lambda: _floor(settings))
+    yield _guarded("law", "set floor.pack", lambda: check_of_floor(settings))
+    named = settings.consent.source_rules
+    yield _guarded(
+        "source rules", f"repair {named} (consent.source_rules)", lambda: check_of_source_rules(settings)
+    )
     yield _guarded("database", "carepact db upgrade", lambda: _database(settings))
     if settings.node.allow_test_patients:
         said = "node.allow_test_patients: numbers of the test ranges link records"
@@ -208,16 +215,6 @@ def _register(settings: "Settings") -> Check:
     if settings.directory.register_file is None:
         return Check("register", "ok", "none: nobody is under another organisation")
     return Check("register", "ok", f"{len(register.practitioners)} practitioners")
-
-
-def _floor(settings: "Settings") -> Check:
-    from gateway.bootstrap import open_floor
-
-    pack = open_floor(settings)
-    if not pack.signed:
-        said = f"{pack.name} is signed by nobody (floor.unsafe_unsigned)"
-        return Check("law", "warning", said, "have the pack checked and signed")
-    return Check("law", "ok", pack.name)
 
 
 def _database(settings: "Settings") -> Check:

@@ -1,9 +1,10 @@
 """What the decisions of one exchange were made from, kept so that each can be derived again (consent.md 16).
 
 1. The request with its two instants, the versions of consents, the agreements with how many statements, the
-   register and the pack by digest, whether the one who asked was barred, and of each record its facts.
+   register, the pack and the source rules by digest, whether the one who asked was barred, and of each record
+   its facts.
 2. Sealed like the receipts, under the person's key; written in the releasing transaction, never changed.
-3. Packs and registers are kept once each, as bytes.
+3. Packs, registers and source rules are kept once each, as bytes.
 """
 
 import json
@@ -49,6 +50,8 @@ class Basis(msgspec.Struct, frozen=True):
     aliases: dict[str, str]
     subjects: list[Subject]
     v: int = 1
+    source_rules: str = ""
+    """Digest of the file; empty where the node had none."""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -75,6 +78,7 @@ def basis_of(
                     one.record.digest)
             for one in decided
         ],
+        source_rules=policy.source_rules.sha256,
     )  # fmt: skip
     return zlib.compress(_ENCODER.encode(basis), 1)
 
@@ -92,6 +96,9 @@ def keep(
     if not _has(connection, "register", policy.register.sha256):
         register = json.dumps(directory_to_json(policy.register.consent)).encode()
         _keep_document(connection, vault, "register", policy.register.sha256, register)
+    rules = policy.source_rules
+    if rules.sha256 and not _has(connection, "source-rules", rules.sha256):
+        _keep_document(connection, vault, "source-rules", rules.sha256, rules.document)
 
 
 def find(connection: Connection, exchange: str, vault: PersonVault) -> Basis | None:
@@ -106,7 +113,7 @@ def find(connection: Connection, exchange: str, vault: PersonVault) -> Basis | N
 
 
 def document(connection: Connection, kind: str, sha256: str, vault: PersonVault) -> bytes | None:
-    """A pack or register as it was, by digest."""
+    """A pack, register or file of source rules as it was, by digest."""
     c = policy_document.c
     sealed = connection.execute(
         select(c.sealed).where(c.kind == kind, c.sha256 == sha256)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from adapters.interface import Normaliser, Source, SourceAdapter
 from consent.floor import FloorPack
 from gateway.directory.interface import Directory
+from gateway.exchange.source_rules import SourceRules, no_source_rules
 from gateway.intake.intake import Intake
 from gateway.records.interface import Database
 from gateway.records.room import Room
@@ -45,3 +46,5 @@ class Node:
     answer_resources: int
     organisations: frozenset[str]
     """Organisations of this node: a consent that another recorded came from a member."""
+    source_rules: Callable[[], SourceRules] = no_source_rules
+    """What its custodians hold back, as of now; like `directory` rechecked in the release."""

@@ -25,6 +25,7 @@ from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
 from gateway.directory.interface import Register
 from gateway.exchange.emergency import bar, who_breaks
 from gateway.exchange.node import Node
+from gateway.exchange.source_rules import NO_RULES, SourceRules
 from gateway.records.vault import Vault
 
 EVER = datetime.max.replace(tzinfo=UTC)
@@ -39,6 +40,7 @@ class Epochs:
     directory: str
     persons: tuple[str, ...] = ()
     """Who turned out to be this person: a refusal that was recorded for one of them binds for all."""
+    source_rules: str = ""
     grants: int = 0
     """Of the break-glass grants of the one who asks; 0 where no emergency was declared."""
     bar: str | None = field(default=None, compare=False)
@@ -54,10 +56,13 @@ class Policy:
     agreements: tuple[SharingAgreement, ...]
     epochs: Epochs
     register: Register
+    source_rules: SourceRules = NO_RULES
 
     def plan(self, node: Node) -> Plan:
         """The request side folded once for all resources of the answer."""
-        return plan(self.request, self.directory, node.floor, self.agreements, self.consents)
+        return plan(
+            self.request, self.directory, node.floor, self.agreements, self.consents, self.source_rules.rules
+        )
 
     @property
     def directory(self) -> ConsentDirectory:
@@ -83,7 +88,7 @@ def read_policy(
     """
     breaker = who_breaks(request, who)
     epochs = read_epochs(connection, node, person, breaker)  # 1
-    register = node.directory().register
+    register, source_rules = node.directory().register, node.source_rules()
     known = SQLAgreementRegistry(connection).known(as_of=EVER)  # 2
     stored: tuple[StoredConsent, ...] = ()
     if person is not None:
@@ -95,7 +100,9 @@ def read_policy(
     as_of = max((now, *_instants(known, stored)))
     if breaker is not None:
         epochs = replace(epochs, bar=bar(connection, node, breaker, request, now, epochs.persons))
-    return Policy(replace(request, at=now, as_of=as_of), views, _readable(known), epochs, register)
+    return Policy(
+        replace(request, at=now, as_of=as_of), views, _readable(known), epochs, register, source_rules
+    )
 
 
 def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredConsent, ...]) -> list[datetime]:
@@ -112,7 +119,7 @@ def read_epochs(connection: Connection, node: Node, person: str | None, breaker:
     patient = sum(consents.epoch(one) for one in persons)
     agreements = SQLAgreementRegistry(connection).epoch()
     grants = SQLGrantRegistry(connection, room.vault).epoch(breaker) if breaker is not None else 0
-    return Epochs(patient, agreements, node.directory().epoch, persons, grants)
+    return Epochs(patient, agreements, node.directory().epoch, persons, node.source_rules().epoch, grants)
 
 
 def _readable(stored: tuple[StoredAgreement, ...]) -> tuple[SharingAgreement, ...]:

@@ -19,13 +19,16 @@ from consent.floor import FloorPack, floor_from_bytes
 from consent.plan import Plan, plan
 from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest, access_request_from_json
+from consent.source_rules import SourceRule
 from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
 from gateway.exchange import basis as kept_basis
 from gateway.exchange.basis import Basis
 from gateway.exchange.decide import decision_of
 from gateway.exchange.node import Node
 from gateway.exchange.policy import EVER
+from gateway.exchange.source_rules import source_rules_from_bytes
 from gateway.exchange.statements import receipts_of
+from gateway.records.vault import Vault
 
 
 class NoBasis(Exception):
@@ -45,9 +48,12 @@ class Premises:
     facts: tuple[Facts, ...]
     about: tuple[Released, ...]
     epochs: dict[str, int | str]
+    source_rules: tuple[SourceRule, ...] = ()
 
     def plan(self) -> Plan:
-        return plan(self.request, self.directory, self.floor, self.agreements, self.consents)
+        return plan(
+            self.request, self.directory, self.floor, self.agreements, self.consents, self.source_rules
+        )
 
     def decisions(self) -> tuple[Decision, ...]:
         """Of every record, in order."""
@@ -81,7 +87,18 @@ def read_premises(connection: Connection, node: Node, exchange: str) -> Premises
         facts=tuple(facts_from_bytes(one.facts).about(basis.aliases) for one in basis.subjects),
         about=tuple(Released(one.ref, one.version, one.custodian, one.sha256) for one in basis.subjects),
         epochs=basis.epochs,
+        source_rules=_source_rules(connection, basis, vault),
     )
+
+
+def _source_rules(connection: Connection, basis: Basis, vault: Vault) -> tuple[SourceRule, ...]:
+    """Which custodians the node had then is in the file itself; those of today say nothing about it."""
+    if not basis.source_rules:
+        return ()
+    held = kept_basis.document(connection, "source-rules", basis.source_rules, vault)
+    if held is None:
+        raise NoBasis
+    return source_rules_from_bytes(held).rules
 
 
 def _barred(directory: Directory, basis: Basis, request: AccessRequest) -> Directory:

@@ -108,7 +108,9 @@ def _tried(node: Node, policy: Policy, facts: Facts) -> Iterator[Who]:
 
 
 def _planned(node: Node, policy: Policy, request: AccessRequest) -> Plan:
-    return plan(request, policy.directory, node.floor, policy.agreements, policy.consents)
+    return plan(
+        request, policy.directory, node.floor, policy.agreements, policy.consents, policy.source_rules.rules
+    )
 
 
 def _organisations(node: Node, policy: Policy) -> set[str]:

@@ -64,4 +64,5 @@ def dated(epochs: Epochs) -> dict[str, Any]:
         "patient": epochs.patient,
         "agreements": epochs.agreements,
         "directory": epochs.directory,
+        "source_rules": epochs.source_rules,
     }

@@ -51,6 +51,13 @@ def test_status_of_an_agreement_stands_for_its_statements(status: str, want: str
     assert got["reason"] == want
 
 
+def test_a_signature_that_does_not_hold_is_none() -> None:
+    """Of two signatures one is not valid: the agreement counts as signed by one side alone."""
+    half = [{"org": "gp", "valid": True}, {"org": "hosp", "valid": False}]
+    _, got = asked(dsas=json.dumps([AGREEMENT | {"signatures": half}]))
+    assert got["reason"] == "dsa-not-signed"
+
+
 @pytest.mark.parametrize("changes", [
     {"floor": "none"}, {"request": "{"}, {"request": '{"org":"a","org":"b"}'}, {"request": "[]"},
     {"consents": "{}"}, {"dsas": '[{"id":"D1"}]'}, {"dsas": "[1]"}, {"org_rules": '[{"effect":"permit"}]'},

@@ -41,6 +41,14 @@ def test_a_contract_carries_the_signed_bytes_and_every_term() -> None:
     assert "title" not in contract()
 
 
+def test_a_contract_that_nobody_has_signed_has_no_signer() -> None:
+    """A draft's export claims no signature, not even an empty list of them."""
+    document = {"id": "D1", "version": 1, "providers": ["a"], "recipients": ["b"], "effective": {"start": "2026"},
+                "terms": [TERM]}  # fmt: skip
+    made = contract_from_agreement(StoredAgreement("D1", 1, AT, json.dumps(document).encode(), ()), "draft")
+    assert "signer" not in made
+
+
 def row(**more: str) -> dict[str, str]:
     return dict.fromkeys(COLUMNS, "") | {"effect": "permit", "purposes": "TREAT"} | more
 

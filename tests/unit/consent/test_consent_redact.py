@@ -73,6 +73,15 @@ def test_contained_resources_are_taken_out_and_indexes_hold() -> None:
     assert got["meta"]["security"] == [REDACTED]
 
 
+def test_whole_lists_of_contained_resources_and_extensions_go_without_a_mark() -> None:
+    """A rule without an index means every occurrence; a masked extension would still say which it was."""
+    contained = [{"resourceType": "Organization", "id": "a"}, {"resourceType": "Organization", "id": "b"}]
+    whole = {**PERSON, "contained": contained, "extension": [{"url": "urn:x", "valueCode": "y"}]}
+    made = redact(whole, ["Patient.contained", "Patient.extension"])
+    assert made.keys() & {"contained", "extension"} == set()
+    assert made["address"] == PERSON["address"]
+
+
 def test_nothing_to_redact_is_the_same_content() -> None:
     """Without a path nothing is marked and the narrative stays."""
     assert redact(PERSON, []) == PERSON
