@@ -35,7 +35,7 @@ REASONS: dict[str, frozenset[str]] = {
     "altered": frozenset(
         (
             "id-rewritten dangling-reference precision check-digit escape control-character "
-            "joined-line number namespace split"
+            "joined-line number namespace split conflict"
         ).split()
     ),
 }

@@ -6,15 +6,17 @@ that raises gives back what it took and is `failed/mapping-defect`, its siblings
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from adapters.codec import encode
 from adapters.hospital.acts import Act
+from adapters.hospital.defects import reason_of
 from adapters.hospital.header import control_key, message_event
 from adapters.hospital.message import Element, Message, Segment
+from adapters.hospital.twins import SHARED, TOLD, fill_in, is_apart
+from adapters.hospital.words import concept_in_words
 from adapters.identity import resource_id
 from adapters.interface import JSON, Original, Source
 from adapters.terminology.tables import Concept, concept_map
@@ -69,26 +71,38 @@ class Context:
 
     def draft(self, resource_type: str, key: str) -> "Draft":
         """A resource with its deterministic id; `add` it when it is complete."""
-        source = self.source
-        return Draft(
-            self, resource_type, resource_id(source.id_key, resource_type, source.custodian, source.id, key)
-        )
+        return Draft(self, resource_type, self._id(resource_type, key), key)
+
+    def _id(self, resource_type: str, key: str) -> str:
+        return resource_id(self.source.id_key, resource_type, self.source.custodian, self.source.id, key)
 
     def scratch(self, resource_type: str) -> "Draft":
         """A resource whose key is not known yet: it collects what was assumed on the way to the key."""
         return Draft(self, resource_type, "")
 
     def add(self, draft: "Draft") -> "Draft":
-        """Hand in a resource. One that is there already takes over what it did not yet say."""
-        known = self.known(draft.reference)
-        if known is not None:
-            for name, value in draft.body.items():
-                known.body.setdefault(name, value)
-            known.tags |= draft.tags
-            known.labels += draft.labels
-            return known
-        self.frames[-1][draft.reference] = draft
-        return draft
+        """Hand in a resource. One that is there already takes over what it did not yet say.
+
+        One that contradicts it is another fact under the same number: its key gets an ordinal, and its `id`
+        is known only now. `WrongPatient` if the one that is there is somebody else's.
+        """
+        ordinal = 1
+        while (known := self.known(draft.reference)) is not None:
+            if not is_apart(known.body, draft.body):
+                break
+            if draft.type in SHARED:
+                if draft.type in TOLD:
+                    self.message.account.remark(draft.type, "altered", "conflict")
+                break
+            ordinal += 1
+            draft.rename(self._id(draft.type, f"{draft.key}\x1fagain\x1f{ordinal}"))
+        if known is None:
+            self.frames[-1][draft.reference] = draft
+            return draft
+        fill_in(known.body, draft.body)
+        known.tags |= draft.tags
+        known.labels += draft.labels
+        return known
 
     def known(self, reference: str) -> "Draft | None":
         """The resource of a `Type/id` that was handed in, in any open unit."""
@@ -106,9 +120,10 @@ class Context:
         except Exception as error:
             self.frames.pop()
             self.message.close_unit(failed=True)
-            self.defects += 1
+            reason, place = reason_of(error)
+            self.defects += reason == "mapping-defect"
             for segment in segments:
-                self.message.lose_segment(segment, "failed", "mapping-defect", _place(error))
+                self.message.lose_segment(segment, "failed", reason, place)
             return None
         ended = self.frames.pop()
         self.message.close_unit(failed=False)
@@ -163,7 +178,7 @@ class Context:
                 element.take(comp)
             return None
         rows = concept_map(table)
-        found = rows.get(("", code)) or rows.get(("", code.upper())) or _in_words(rows, code)
+        found = rows.get(("", code)) or rows.get(("", code.upper())) or concept_in_words(rows, code)
         if found is None:
             self.reject(element, "bad-code", target, comp)
         elif not found.code:
@@ -177,17 +192,23 @@ class Context:
 class Draft:
     """One resource in the making: its JSON, what was assumed for it, how it is marked."""
 
-    __slots__ = ("body", "context", "id", "incomplete", "labels", "reference", "tags", "type")
+    __slots__ = ("body", "context", "id", "incomplete", "key", "labels", "reference", "tags", "type")
 
-    def __init__(self, context: Context, resource_type: str, id: str) -> None:
+    def __init__(self, context: Context, resource_type: str, id: str, key: str = "") -> None:
         self.context = context
         self.type = resource_type
         self.id = id
+        self.key = key
         self.reference = f"{resource_type}/{id}"
         self.body: JSON = {"resourceType": resource_type, "id": id}
         self.tags: set[str] = set()
         self.incomplete: set[str] = set()
         self.labels: list[Coding] = []
+
+    def rename(self, id: str) -> None:
+        """Another id, before it was handed in."""
+        self.id = self.body["id"] = id
+        self.reference = f"{self.type}/{id}"
 
     def link(self, display: str = "") -> JSON:
         """A Reference to this resource."""
@@ -230,20 +251,3 @@ class Draft:
         """A required element that the source did not say: visible in the ledger and as a tag."""
         self.tags.add(kind)
         self.context.assume(position, kind, value, "default")
-
-
-def _in_words(rows: Mapping[tuple[str, str], Concept], code: str) -> Concept | None:
-    """A sender that writes the meaning (`Female`, `SEVERE`) where its table has a code."""
-    word = code.casefold()
-    return next((c for c in rows.values() if c.code and word in (c.code, c.display.casefold())), None)
-
-
-def _place(error: BaseException) -> str:
-    """File and line of ours where it went wrong; nothing of the input."""
-    trace, place = error.__traceback__, "adapters"
-    while trace is not None:
-        path = Path(trace.tb_frame.f_code.co_filename)
-        if "hospital" in path.parts:
-            place = f"{path.name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return place

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.hospital.acts import act_to_bytes
 from adapters.hospital.context import Context, Draft
+from adapters.hospital.defects import WrongPatient
 from adapters.hospital.groups import Person, people_of
 from adapters.hospital.kept import keep_rest
 from adapters.hospital.labels import folded, labels_of_message
@@ -56,6 +57,9 @@ def convert(
         message = Message(body, charset=charset, override=source.charset_override, unit=number)
         context = Context(message, source, intake)
         return _converted(context, at, mapping)
+    except WrongPatient:
+        assert context is not None
+        return _quarantined(context, "wrong-patient", "failed", "wrong-patient")
     except Exception:
         items = max(1, sum(1 for part in re.split(rb"[\r|^~&]", body) if part))
         losses = Losses(items, 0, (LossEntry("MSH[1]", items, "failed", "mapping-defect", unit=number),))

@@ -60,7 +60,7 @@ def _order(context: Context, order: Order, known: Known) -> None:
     if status is not None:
         report.put("specimen", [specimen.link() for specimen in specimens.values()])
         report.put("result", [observation.link() for observation in observations])
-        context.add(report)
+        remember(context, context.add(report), order.obr.segment)
 
 
 def _loose_results(context: Context, order: Order, known: Known, request: Draft | None) -> None:

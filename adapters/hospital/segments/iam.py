@@ -14,14 +14,14 @@ _VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verifi
 
 
 def allergy_from_iam(context: Context, iam: Segment, patient: Draft) -> Draft | None:
-    """AllergyIntolerance by IAM-7, else patient and code or text; None without IAM-3 and IAM-27."""
+    """AllergyIntolerance by patient and IAM-7 (it numbers her list), else code; None without IAM-3 and 27."""
     code = concept_from_cwe(context, iam.first(3)) or concept_from_cwe(context, iam.first(27))
     if code is None:
         return None
     code = absence_of(code) or code
     scratch = context.scratch("AllergyIntolerance")
     number = identifier_from_ei(scratch, iam.first(7))
-    key = number.key if number else f"{patient.id}\x1f{key_of(code)}"
+    key = f"{patient.id}\x1f{number.key if number else key_of(code)}"
     draft = context.draft("AllergyIntolerance", key)
     draft.tags = scratch.tags
     draft.put("identifier", [number.body] if number else None)
