@@ -90,9 +90,9 @@ class Context:
         while (known := self.known(draft.reference)) is not None:
             if not is_apart(known.body, draft.body):
                 break
+            if draft.type in TOLD:
+                self.message.account.remark(draft.type, "altered", "conflict")
             if draft.type in SHARED:
-                if draft.type in TOLD:
-                    self.message.account.remark(draft.type, "altered", "conflict")
                 break
             ordinal += 1
             draft.rename(self._id(draft.type, f"{draft.key}\x1fagain\x1f{ordinal}"))
