@@ -18,6 +18,7 @@ from adapters.specialist.marks import marks_by_entry
 from adapters.specialist.markup import SDTC, Element, find_all, local, peek
 from adapters.specialist.narrative import Narratives
 from adapters.specialist.reader import Document
+from adapters.specialist.strays import strays_by_act
 
 JSON = dict[str, Any]
 KEPT = "urn:carepact:kept"
@@ -51,6 +52,7 @@ class Record:
         self._ids = Counter(_own_id(e) for e in doc.acts if not is_pointer(e))
         self._roots = Counter(peek(e, "root") for e in doc.ids)
         self._marks = marks_by_entry(doc)
+        self._strays = strays_by_act(doc.acts)
         self._named: dict[tuple[str, str], str] = {}
         self._keys: Counter[str] = Counter()
 
@@ -164,6 +166,10 @@ class Record:
     def marks_in(self, entry: Element) -> list[Element]:
         """What marks an entry: its confidentiality codes, security observations and masked values."""
         return self._marks.get(entry, [])
+
+    def strays_in(self, act: Element) -> list[Element]:
+        """Statements inside an entry's act that are no fact about the patient."""
+        return self._strays.get(act, [])
 
     # -- remarks
 

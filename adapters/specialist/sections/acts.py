@@ -11,6 +11,7 @@ from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
 from adapters.specialist.quantities import time
 from adapters.specialist.record import Record
+from adapters.specialist.strays import is_stray
 from adapters.specialist.values import coding, concept, identifiers, present, string
 
 JSON = dict[str, Any]
@@ -36,17 +37,17 @@ def act_of(holder: Element) -> Element | None:
 
 
 def relations(act: Element) -> Iterator[tuple[str, Element]]:
-    """(typeCode, act) of every entryRelationship."""
+    """(typeCode, act) of every entryRelationship whose act may be told of the patient."""
     for relation in find_all(act, "entryRelationship"):
         inner = act_of(relation)
-        if inner is not None:
+        if inner is not None and not is_stray(inner):
             yield peek(relation, "typeCode"), inner
 
 
 def members(organizer: Element) -> list[Element]:
     """The acts of an organizer's components; how sensitive it is is a label, no finding."""
     found = (act_of(c) for c in find_all(organizer, "component"))
-    return [a for a in found if a is not None and not is_security(a)]
+    return [a for a in found if a is not None and not is_security(a) and not is_stray(a)]
 
 
 def related(act: Element, *, template: str, code: str = "") -> Element | None:

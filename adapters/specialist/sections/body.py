@@ -88,6 +88,7 @@ def act_resources(record: Record, act: Element, place: Place) -> list[JSON]:
         record.begin()
         found = mapping(record, act, place)
         if found is not None:
+            found += [keep(record, stray, place) for stray in record.strays_in(act)]
             record.commit()
             return found
         record.rollback()

@@ -20,11 +20,12 @@ from adapters.specialist.sections.families import families
 from adapters.specialist.sections.immunizations import immunizations
 from adapters.specialist.sections.medications import medications
 from adapters.specialist.sections.notes import media_document, note_documents
-from adapters.specialist.sections.plans import MOODS, plans
+from adapters.specialist.sections.plans import plans
 from adapters.specialist.sections.problems import problems
 from adapters.specialist.sections.procedures import procedures
 from adapters.specialist.sections.results import results, social
 from adapters.specialist.sections.vitals import vitals
+from adapters.specialist.strays import HAPPENED, INTENDED, is_of_relative, names_relative
 
 JSON = dict[str, Any]
 Mapping = Callable[[Record, Element, Place], list[JSON] | None]
@@ -83,15 +84,18 @@ def mapping_of(act: Element, place: Place) -> Mapping | None:
     mood = peek(act, "moodCode")
     if local(act) == "observationMedia":
         return media_document
-    if mood == GOAL:
+    if mood not in HAPPENED | INTENDED or is_of_relative(place.section):
         return None
     claimed = templates(act)
     found = {t: _BY_TEMPLATE[t] for t in claimed if t in _BY_TEMPLATE}
     by_section = _BY_SECTION.get(place.code)
     substance = local(act) == "substanceAdministration"
-    if mood in MOODS:
+    if mood in INTENDED:
+        if names_relative(act):
+            return None
         ours = by_section or place.code in _INTENDED or any(t.startswith(_CCDA) for t in claimed)
         return (medications if substance else plans) if ours else None
-    if by_section is administrations and substance:
+    if by_section is administrations and substance and not names_relative(act):
         return administrations  # it bears the template of any medication activity
-    return found[min(found)] if found else by_section
+    mapping = found[min(found)] if found else by_section
+    return None if names_relative(act) and mapping is not families else mapping

@@ -17,6 +17,7 @@ from adapters.specialist.sections.acts import (
 )
 from adapters.specialist.sections.kept import keep
 from adapters.specialist.sections.observed import observed_value, reference_ranges
+from adapters.specialist.strays import is_stray
 from adapters.specialist.values import ACT_STATUS, concept, mapped, present, reason_concept, required_concept
 
 JSON = dict[str, Any]
@@ -44,7 +45,8 @@ def stated(organizer: Element) -> list[Element]:
 
 def denied(record: Record, organizer: Element, place: Place) -> list[JSON]:
     """Negated observations are kept as they came: FHIR has no "not", and none may read as positive."""
-    return [keep(record, a, place) for a in organizer.iter(_OBSERVATION) if is_denied(a)]
+    found = [a for a in organizer.iter(_OBSERVATION) if is_denied(a)]
+    return [keep(record, a, place) for a in found if not is_stray(a)]
 
 
 def alone(record: Record, act: Element, place: Place, category: JSON | None) -> list[JSON] | None:

@@ -22,13 +22,12 @@ from adapters.specialist.sections.acts import (
     performers,
     reasons,
 )
+from adapters.specialist.strays import INTENDED
 from adapters.specialist.values import ACT_STATUS, HL7, concept, mapped, present, string
 from adapters.specialist.visits import visit_time
 from adapters.terminology.tables import concept_map
 
 JSON = dict[str, Any]
-MOODS = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
-"""Moods of what has not happened."""
 _MOOD = HL7 + "v3-ActMood"
 _PRIORITY = HL7 + "v3-ActPriority"
 _KINDS = frozenset({"act", "observation", "procedure", "supply"})
@@ -36,7 +35,7 @@ _KINDS = frozenset({"act", "observation", "procedure", "supply"})
 
 def plans(record: Record, act: Element, place: Place) -> list[JSON] | None:
     """An act of a mood that has not happened; a substance has its own mapping."""
-    if peek(act, "moodCode") not in MOODS:
+    if peek(act, "moodCode") not in INTENDED:
         return None
     if local(act) == "encounter":
         return None if is_negated(record, act) else [_appointment(record, act, place)]

@@ -21,8 +21,11 @@ def results(record: Record, act: Element, place: Place) -> list[JSON] | None:
         return alone(record, act, place, _LABORATORY)
     if local(act) != "organizer":
         return None
-    found = [observation(record, a, place, _LABORATORY) for a in stated(act)]
-    return [_report(record, act, place, found), *found, *denied(record, act, place)]
+    facts, refused = stated(act), denied(record, act, place)
+    if not facts and not refused and record.strays_in(act):
+        return None  # a report of goals alone reports nothing
+    found = [observation(record, a, place, _LABORATORY) for a in facts]
+    return [_report(record, act, place, found), *found, *refused]
 
 
 def _report(record: Record, organizer: Element, place: Place, found: list[JSON]) -> JSON:
