@@ -42,7 +42,7 @@ class Reading:
             own = id(holder)
             holders[own] = holder
             named = type(holder) is dict
-            for step, child in _members(holder):
+            for step, child in holder.items() if type(holder) is dict else enumerate(holder):
                 kind = type(child)
                 if kind is str:
                     if step != _NOT_AN_ITEM:

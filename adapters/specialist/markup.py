@@ -7,7 +7,6 @@ that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it
 
 import re
 from collections.abc import Sequence
-from typing import cast
 
 from lxml import etree
 
@@ -80,22 +79,15 @@ _STEPS = _Steps()
 class _Node(etree.ElementBase):
     """An element that knows its children by name: a mapping asks an act for some twenty of them."""
 
-    _named: dict[str, list[Element]] | None = None
-
-    def named(self) -> dict[str, list[Element]]:
-        """Children by name, worked out at the first question; the tree never changes."""
-        found = self._named
-        if found is None:
-            found = {}
-            for child in self:
-                found.setdefault(_STEPS[child.tag], []).append(child)
-            self._named = found
-        return found
+    named: dict[str, list[Element]] | None = None
+    """What `find` made of it; a parsed tree never changes."""
 
 
 def find(element: Element | None, path: str) -> Element | None:
     """First descendant by a path of child names (`a/b`, `sdtc:c`)."""
-    found = find_all(element, path)
+    if element is None:
+        return None
+    found = find_all(element, path) if "/" in path else _named(element).get(path)
     return found[0] if found else None
 
 
@@ -104,16 +96,21 @@ def find_all(element: Element | None, path: str) -> Sequence[Element]:
     if element is None:
         return ()
     if "/" not in path:
-        return _children(element, path)
+        return _named(element).get(path, ())
     found: Sequence[Element] = (element,)
     for step in path.split("/"):
-        found = [child for one in found for child in _children(one, step)]
+        found = [child for one in found for child in _named(one).get(step, ())]
     return found
 
 
-def _children(element: Element, step: str) -> Sequence[Element]:
-    node = cast(_Node, element)  # all of a parsed document are
-    return (node._named or node.named()).get(step, ())
+def _named(element: Element) -> dict[str, list[Element]]:
+    """Children of an element of a parsed document by name, worked out at the first question."""
+    found: dict[str, list[Element]] | None = element.named  # type: ignore[attr-defined]
+    if found is None:
+        found = element.named = {}  # type: ignore[attr-defined]
+        for child in element:
+            found.setdefault(_STEPS[child.tag], []).append(child)
+    return found
 
 
 def peek(element: Element | None, name: str) -> str:

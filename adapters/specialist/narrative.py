@@ -34,6 +34,7 @@ _ATTRIBUTES = {
 }
 _EMPHASIS = {"Bold": "b", "Italics": "i", "Emphasis": "em"}
 _LINES = frozenset("paragraph item tr br list table caption text".split())
+_PARTS = frozenset("td th tr item paragraph br list".split())
 _VOID = frozenset({"br", "col"})
 _GONE = frozenset(
     {"renderMultiMedia", "script", "style", "img", "iframe", "object", "embed", "form", "input"}
@@ -54,7 +55,7 @@ class Narratives:
 
     def section(self, text: Element | None) -> dict[str, str] | None:
         """Narrative of a section's `text`; None if it holds no word."""
-        if text is None or not _words(text):
+        if text is None or not _speaks(text):
             return None
         self._doc.take_narrative(text)
         for element in text.iter():
@@ -75,7 +76,7 @@ class Narratives:
     def passage(self, reference: str) -> dict[str, str] | None:
         """Narrative of one passage; a table row comes with its header row."""
         found = self._passages.get(reference.strip().removeprefix("#"))
-        if found is None or not _words(found):
+        if found is None or not _speaks(found):
             return None
         name = local(found)
         if name == "text":
@@ -97,13 +98,15 @@ def plain(text: str) -> dict[str, str]:
     return {"status": "additional", "div": div(f"<p>{escape(text)}</p>")}
 
 
+def _speaks(element: Element) -> bool:
+    """Whether there is a word in it."""
+    return any(str(words).strip() for words in element.itertext())
+
+
 def _words(element: Element) -> str:
     """Text of an element with white space folded; cells and lines stay apart."""
-    return (
-        " ".join(" ".join(str(t) for t in element.itertext()).split())
-        if _has_parts(element)
-        else (" ".join("".join(str(t) for t in element.itertext()).split()))
-    )
+    apart = " " if _has_parts(element) else ""
+    return " ".join(apart.join(map(str, element.itertext())).split())
 
 
 def _lines(element: Element) -> str:
@@ -119,7 +122,9 @@ def _lines(element: Element) -> str:
 
 
 def _has_parts(element: Element) -> bool:
-    return any(local(e) in ("td", "th", "tr", "item", "paragraph", "br", "list") for e in element.iter())
+    if not len(element):
+        return local(element) in _PARTS
+    return any(local(e) in _PARTS for e in element.iter())
 
 
 def _inside(element: Element) -> str:
@@ -184,6 +189,8 @@ def _row_with_header(row: Element) -> str:
 
 
 def _attributes(element: Element, name: str) -> str:
+    if not element.keys():
+        return ""
     kept = [("id", element.get("ID"))]
     kept += [(n, element.get(n)) for n in _ATTRIBUTES.get(name, ())]
     if name == "linkHtml":

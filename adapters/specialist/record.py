@@ -25,6 +25,8 @@ KEPT = "urn:carepact:kept"
 NOBODYS = frozenset("Organization Practitioner PractitionerRole Location Medication Substance Device".split())
 """Types that are about no patient: one resource for all documents."""
 
+_BARE = frozenset(("templateId", "id", "statusCode", "code"))
+
 
 class Record:
     """Builds the resources of one document. `offset` is that of the document's effectiveTime."""
@@ -204,8 +206,9 @@ def unique(items: list[JSON]) -> list[JSON]:
 
 def is_pointer(act: Element) -> bool:
     """An act that only repeats the id of another entry (C-CDA Entry Reference, the encounter of a note)."""
-    said = {local(e) for e in act} - {"templateId", "id", "statusCode", "code"}
-    return not said and not any(peek(c, "code") for c in find_all(act, "code"))
+    if any(local(e) not in _BARE for e in act):
+        return False
+    return not any(peek(c, "code") for c in find_all(act, "code"))
 
 
 def own_key(act: Element) -> str:
@@ -221,8 +224,9 @@ def _id_key(root: str, extension: str) -> str:
 def _own_id(act: Element) -> tuple[str, str]:
     """Root and extension of an act's first id; empty if it has none or a null one."""
     for one in find_all(act, "id"):
-        if peek(one, "root") and not peek(one, "nullFlavor"):
-            return peek(one, "root"), peek(one, "extension")
+        root = peek(one, "root")
+        if root and not peek(one, "nullFlavor"):
+            return root, peek(one, "extension")
     return "", ""
 
 
