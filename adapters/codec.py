@@ -5,11 +5,13 @@ lose it, so neither is used on the way through.
 """
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import msgspec
 
+_Kind = TypeVar("_Kind")
 MAX_DEPTH = 64
 REPEATED = "#"
 """Between the name and the number of a repeated member; stands in no member name of FHIR."""
@@ -129,6 +131,11 @@ def decode(data: bytes, *, max_depth: int = MAX_DEPTH, repeats_apart: bool = Fal
 def decode_own(data: bytes) -> Any:
     """Parse JSON that this node wrote itself (store, cache): fast, no check for duplicates."""
     return _trusted.decode(data)
+
+
+def decoder_of(kind: type[_Kind]) -> Callable[[bytes], _Kind]:
+    """`decode_own` into values of a frozen type of ours: the inverse of `encode` of one."""
+    return msgspec.json.Decoder(kind, float_hook=decimal_from_text).decode
 
 
 def encode(value: Any) -> bytes:

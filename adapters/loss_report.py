@@ -1,11 +1,12 @@
 """The loss ledger as JSON (`carepact-losses/1`, normalisation.md 10): positions and reasons, never values."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.interface import JSON
-from adapters.losses import LossEntry, Losses
+from adapters.losses import LossEntry, Status
 
 SCHEMA = "carepact-losses/1"
 ASSUMPTION = "urn:carepact:assumption"
@@ -26,31 +27,52 @@ class Input:
     mapping: str
 
 
-def report_from_losses(losses: Losses, input: Input, provenances: Iterable[JSON]) -> JSON:
-    """The ledger of one input. `provenances`: those of its messages, which state what was assumed."""
+class Tally:
+    """Sums over the lines of an input, one line at a time, in their order."""
+
+    def __init__(self) -> None:
+        self._items: Counter[str] = Counter()
+        self._worst: tuple[int, str] | None = None
+
+    def add(self, entry: LossEntry) -> None:
+        """One more line."""
+        self._items[entry.disposition] += entry.items
+        rank = _WORST.get(entry.disposition)
+        if (
+            rank is not None
+            and entry.severity != "information"
+            and (not self._worst or rank < self._worst[0])
+        ):
+            self._worst = rank, f"{entry.disposition}/{entry.reason}"
+
+    @property
+    def worst(self) -> str | None:
+        """`disposition/reason` of the first of the gravest lines; None where none makes the input partial."""
+        return self._worst[1] if self._worst else None
+
+    @property
+    def status(self) -> Status:
+        """Of an input that could be read (`Losses.status`)."""
+        return "partial" if self._worst else "complete"
+
+    def counts(self, total: int, mapped: int) -> dict[str, int]:
+        """`total = mapped + kept + lost`; `assumed` and `altered` are remarks on mapped items."""
+        items = self._items
+        sums = {"total": total, "mapped": mapped, "kept": items["kept"]}
+        sums["lost"] = sum(items[name] for name in ("not-mapped", "rejected", "failed"))
+        return sums | {name: items[name] for name in ("assumed", "altered")}
+
+
+def report_head(input: Input, status: Status, counts: Mapping[str, int], provenances: Iterable[JSON]) -> JSON:
+    """The ledger of one input but for its lines. `provenances` say what was assumed."""
     stated = {name: getattr(input, name) for name in Input.__dataclass_fields__}
     return {
         "schema": SCHEMA,
         "input": stated | {"intakes": list(input.intakes)},
-        "status": losses.status,
-        "counts": counts_of(losses),
+        "status": status,
+        "counts": dict(counts),
         "assumptions": assumptions_of(provenances),
-        "entries": [row_from_entry(entry) for entry in losses.entries],
     }
-
-
-def counts_of(losses: Losses) -> dict[str, int]:
-    """`total = mapped + kept + lost`; `assumed` and `altered` are remarks on mapped items."""
-    remarks = {
-        name: sum(entry.items for entry in losses.entries if entry.disposition == name)
-        for name in ("assumed", "altered")
-    }
-    return {
-        "total": losses.total,
-        "mapped": losses.mapped,
-        "kept": losses.kept,
-        "lost": losses.lost,
-    } | remarks
 
 
 def row_from_entry(entry: LossEntry) -> JSON:
@@ -65,16 +87,6 @@ def row_from_entry(entry: LossEntry) -> JSON:
         "target": entry.target,
         "resource": entry.resource,
     }
-
-
-def worst_of(losses: Losses) -> str | None:
-    """`disposition/reason` of the first of the gravest lines; None where nothing made the input partial."""
-    if losses.status == "complete":
-        return None
-    grave = [entry for entry in losses.entries if entry.disposition in _WORST]
-    serious = [e for e in grave if e.severity == "error" or e.severity == "warning"]
-    first = min(serious, key=lambda entry: _WORST[entry.disposition], default=None)
-    return f"{first.disposition}/{first.reason}" if first else None
 
 
 def assumptions_of(provenances: Iterable[JSON]) -> list[JSON]:

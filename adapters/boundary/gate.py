@@ -80,6 +80,44 @@ class _Account:
     def close(self) -> Losses:
         return replace(self._losses, mapped=self._mapped, entries=(*self._losses.entries, *self._entries))
 
+    def nothing(self) -> Losses:
+        """All of the input failed."""
+        return _nothing(self._losses, self._lacking)
+
+
+class Gate:
+    """The same check over resources that come one by one, for an input too large to hold. Steps as above.
+
+    `enter` each, in order; then, if any `failed`, `finish` each that was kept; then `close`. `losses`: sums
+    of the input; its lines stay with the caller.
+    """
+
+    def __init__(self, losses: Losses, lacking: Lacking = "mapping-defect") -> None:
+        self._account = _Account(losses, lacking)
+        self.failed: set[str] = set()
+
+    def enter(self, resource: JSON) -> JSON | None:
+        """Steps 1 and 2: as it may go on; None where it fails."""
+        result = mend(resource)
+        if result.resource is not resource:
+            self._account.enter(resource, result)
+        if result.resource is None:
+            self.failed.add(_ref(resource))
+        return result.resource
+
+    @property
+    def is_shut(self) -> bool:
+        """A Patient failed, and with her the whole input."""
+        return any(ref.startswith("Patient/") for ref in self.failed)
+
+    def finish(self, resource: JSON) -> JSON | None:
+        """Step 3: without references to what failed; None for a Provenance of nothing."""
+        return _without(resource, self.failed, self._account)
+
+    def close(self) -> Losses:
+        """Step 4."""
+        return self._account.nothing() if self.is_shut else self._account.close()
+
 
 def _entry(resource: JSON, line: Line, items: int, whole: bool) -> LossEntry:
     kind = str(resource["resourceType"])

@@ -6,9 +6,10 @@ a BOM are transcoded first, so that everything behind this file is a superset of
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LINE_END = re.compile(rb"[\r\n]+")
+_LINE = re.compile(rb"[^\r\n]+")
 _HEADER = re.compile(rb"(MSH|FHS|BHS)[^A-Za-z0-9\s]")
 _TRAILER = re.compile(rb"(BTS|FTS)(?:[^A-Za-z0-9\s]|\Z)")
 _WRAPPED = b"\x0b\x1c\x00 \t"
@@ -39,28 +40,33 @@ def split_messages(body: bytes) -> list[bytes]:
 def read_batch(body: bytes) -> Batch:
     """Cut a body into messages. Never raises."""
     body, wide = _narrow(body)
-    messages: list[list[bytes]] = []
+    messages: list[bytes] = []
+    open_: list[bytes] = []
     envelope: list[bytes] = []
     stray: list[bytes] = []
     inside = False
     for line in _lines(body):
         header = _HEADER.match(line)
         if header and header.group(1) == b"MSH":
-            messages.append([line])
+            if open_:
+                messages.append(b"\r".join(open_))
+            open_ = [line]
             inside = True
         elif header or _TRAILER.match(line):
             envelope.append(line)
             inside = False
         elif inside:
-            messages[-1].append(line)
+            open_.append(line)
         else:
             stray.append(line)
-    return Batch(tuple(b"\r".join(lines) for lines in messages), tuple(envelope), tuple(stray), wide)
+    if open_:
+        messages.append(b"\r".join(open_))
+    return Batch(tuple(messages), tuple(envelope), tuple(stray), wide)
 
 
-def _lines(body: bytes) -> list[bytes]:
-    stripped = (_unwrapped(line) for line in _LINE_END.split(body))
-    return [line for line in stripped if line]
+def _lines(body: bytes) -> Iterator[bytes]:
+    stripped = (_unwrapped(line.group()) for line in _LINE.finditer(body))
+    return (line for line in stripped if line)
 
 
 def _unwrapped(line: bytes) -> bytes:

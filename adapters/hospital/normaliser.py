@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import datetime
 
-from adapters.hospital.acts import act_from_bytes
 from adapters.hospital.batch import Batch, read_batch
-from adapters.hospital.conversion import Unit, convert, patients_first
+from adapters.hospital.conversion import Unit, convert
 from adapters.hospital.escapes import Separators
 from adapters.hospital.fields import split_rep
-from adapters.hospital.fold import Contribution, fold
-from adapters.hospital.scenario import settled
-from adapters.interface import JSON, Original, Source, SourceBatch
+from adapters.hospital.folding import Folding
+from adapters.hospital.scenario import Ward
+from adapters.hospital.spool import MemorySpool
+from adapters.interface import Original, Source, SourceBatch
 from adapters.losses import LossEntry, Losses, unreadable
 from adapters.terminology.tables import mapping_hash
 
@@ -46,68 +46,62 @@ class HospitalNormaliser:
             lines = [*batch.stray, *batch.envelope]
             losses = unreadable(sum(_items(line) for line in lines))
             return SourceBatch((), None, losses, self.mapping, quarantine="unreadable")
+        made = (self.message(batch, n, source, original.intake, at) for n in range(len(batch.messages)))
+        if len(batch.messages) == 1:
+            return _with_outside(Ward().take(next(made)), batch)
+        return _with_outside(_folded(Folding(made, MemorySpool()), self.mapping), batch)
+
+    def message(self, batch: Batch, n: int, source: Source, intake: str, at: datetime) -> SourceBatch:
+        """Message n of several, from 0, by itself."""
         if batch.wide:  # the bytes are UTF-8 by now, whatever the feed or the message says
             source = replace(source, charset="utf-8", charset_override=None)
-        units = [
-            convert(
-                body, source, original.intake, at, mapping=self.mapping, charset=source.charset, number=number
-            )
-            for number, body in enumerate(batch.messages, 1)
-        ]
-        batches = settled([self._batch(unit) for unit in units])
-        made = batches[0] if len(batches) == 1 else _folded(batches)
-        return _with_outside(made, batch)
-
-    def _batch(self, unit: Unit) -> SourceBatch:
-        return SourceBatch(
-            unit.resources,
-            unit.provenance,
-            unit.losses,
-            self.mapping,
-            unit.event_time,
-            unit.sequence,
-            unit.control,
-            unit.quarantine,
-            unit.handed_on,
-            acts=unit.acts,
-            merges=unit.merges,
+        unit = convert(
+            batch.messages[n], source, intake, at, mapping=self.mapping, charset=source.charset, number=n + 1
         )
+        return _batch_from_unit(unit, self.mapping)
 
 
-def _folded(batches: list[SourceBatch]) -> SourceBatch:
-    losses = batches[0].losses
-    for one in batches[1:]:
-        losses = _sum(losses, one.losses)
-    good = [one for one in batches if one.quarantine is None]
-    last = good[-1] if good else batches[-1]
-    state = fold(
-        Contribution(
-            one.event_time, one.sequence, number, resource, act_from_bytes(one.acts.get(_ref(resource), b""))
-        )
-        for number, one in enumerate(good)
-        for resource in one.resources
+def _batch_from_unit(unit: Unit, mapping: str) -> SourceBatch:
+    return SourceBatch(
+        unit.resources,
+        unit.provenance,
+        unit.losses,
+        mapping,
+        unit.event_time,
+        unit.sequence,
+        unit.control,
+        unit.quarantine,
+        unit.handed_on,
+        acts=unit.acts,
+        merges=unit.merges,
     )
-    earlier = [one.provenance for one in good[:-1] if one.provenance is not None]
-    resources = (*patients_first(list(state.values())), *earlier)
-    handed_on = tuple(inner for one in good for inner in one.handed_on)
-    return replace(last, resources=resources, losses=losses, acts={}, merges=(), handed_on=handed_on)
 
 
-def _ref(resource: JSON) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
-
-
-def _sum(losses: Losses, other: Losses) -> Losses:
-    """Both ledgers as one; each message numbered its own lines already."""
-    return Losses(
-        losses.total + other.total,
-        losses.mapped + other.mapped,
-        losses.entries + other.entries,
-        losses.unreadable and other.unreadable,
+def _folded(folding: Folding, mapping: str) -> SourceBatch:
+    last = folding.last
+    entries = tuple(entry for n in range(len(folding.messages)) for entry in folding.lines(n))
+    return SourceBatch(
+        tuple(folding.resources()),
+        folding.provenance(),
+        Losses(folding.total, folding.mapped, entries),
+        mapping,
+        last.event_time,
+        last.sequence,
+        last.control,
+        last.quarantine,
+        tuple(folding.handed_on()),
     )
 
 
 def _with_outside(made: SourceBatch, batch: Batch) -> SourceBatch:
+    losses = made.losses
+    outside = lines_outside(batch)
+    items = items_outside(outside)
+    entries = (*outside, *losses.entries)
+    return replace(made, losses=Losses(losses.total + items, losses.mapped, entries, losses.unreadable))
+
+
+def lines_outside(batch: Batch) -> list[LossEntry]:
     """Lines before the first message are unreadable, line by line; envelope lines are structure."""
     entries = [
         LossEntry(f"line[{number}]", _items(line), "failed", "unreadable")
@@ -121,10 +115,12 @@ def _with_outside(made: SourceBatch, batch: Batch) -> SourceBatch:
         entries.append(LossEntry(position, _items(line), "not-mapped", "structural"))
     if _stated_messages(batch) not in (None, len(batch.messages)):
         entries.append(LossEntry("BTS[1]-1", 1, "assumed", "count-mismatch"))
-    items = sum(e.items for e in entries if e.disposition != "assumed")
-    losses = made.losses
-    losses = Losses(losses.total + items, losses.mapped, (*entries, *losses.entries), losses.unreadable)
-    return replace(made, losses=losses)
+    return entries
+
+
+def items_outside(entries: list[LossEntry]) -> int:
+    """Values that these lines are about; a remark is about none."""
+    return sum(one.items for one in entries if one.disposition != "assumed")
 
 
 def _stated_messages(batch: Batch) -> int | None:

@@ -76,12 +76,18 @@ def closes_circle(merge: Merge, replaced_by: Callable[[str], Iterable[str]]) -> 
 
 def is_taken_back(held: Iterable[JSON]) -> bool:
     """Whether all on record was said to be an error: its results, if there are any, else everything."""
-    held = list(held)
-    results = [one for one in held if one["resourceType"] == "Observation"]
-    return all(_is_error(one) for one in results or held)
+    return all_taken_back((one["resourceType"] == "Observation", is_error(one)) for one in held)
 
 
-def _is_error(resource: JSON) -> bool:
+def all_taken_back(marks: Iterable[tuple[bool, bool]]) -> bool:
+    """The same of what was noted of each: whether it is a result, and whether it was said to be an error."""
+    marks = list(marks)
+    results = [wrong for is_result, wrong in marks if is_result]
+    return all(results or [wrong for _, wrong in marks])
+
+
+def is_error(resource: JSON) -> bool:
+    """Whether it is said to be `entered-in-error`."""
     codings = resource.get("verificationStatus", {}).get("coding", ())
     return resource.get("status") == "entered-in-error" or any(
         one.get("code") == "entered-in-error" for one in codings

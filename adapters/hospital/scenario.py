@@ -9,24 +9,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from adapters.hospital.acts import act_from_bytes
-from adapters.hospital.refusal import closes_circle, is_taken_back, own_id, parked, renamed, without
+from adapters.hospital.refusal import (
+    all_taken_back,
+    closes_circle,
+    is_error,
+    own_id,
+    parked,
+    renamed,
+    without,
+)
 from adapters.interface import JSON, Merge, SourceBatch
 from adapters.losses import LossEntry, Losses
 
 _ABOUT = ("subject", "patient")
-
-
-def settled(batches: Sequence[SourceBatch]) -> list[SourceBatch]:
-    """The messages as far as they may enter records, in the order given."""
-    ward = _Ward()
-    made = list(batches)
-    order = sorted(range(len(made)), key=lambda n: (made[n].event_time, made[n].sequence, n))
-    for n in order:
-        if made[n].quarantine is None:
-            made[n] = ward.take(made[n])
-    return made
 
 
 def about(resource: JSON) -> str | None:
@@ -39,18 +37,28 @@ def about(resource: JSON) -> str | None:
     return None
 
 
+class Held(NamedTuple):
+    """What has to be known of a resource that is there: no more, for there may be many."""
+
+    about: str | None
+    is_result: bool
+    is_error: bool
+
+
 @dataclass
-class _Ward:
-    """What the messages so far have said."""
+class Ward:
+    """What the messages so far have said; they come in the order of their events."""
 
     controls: set[str] = field(default_factory=set)
-    held: dict[str, JSON] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
     replaced_by: dict[str, set[str]] = field(default_factory=dict)
     kin: dict[str, set[str]] = field(default_factory=dict)
     """Identifier or Patient to all that are the same person by it."""
 
     def take(self, batch: SourceBatch) -> SourceBatch:
         """One message. Returns it as far as it counts."""
+        if batch.quarantine is not None:
+            return batch
         if batch.control and batch.control in self.controls:
             return _repeated(batch)
         self.controls.add(batch.control)
@@ -75,15 +83,17 @@ class _Ward:
         strange: dict[str, str] = {}
         for one in batch.resources:
             ref, whose = f"{one['resourceType']}/{one['id']}", about(one)
-            held = about(self.held[ref]) if ref in self.held else None
+            held = self.held[ref].about if ref in self.held else None
             if whose and held and not self._are_one(whose, held) and not _moves(batch, ref):
                 strange[ref] = whose
-        if strange and not is_taken_back(self.held[ref] for ref in strange):
+        if strange and not all_taken_back(self.held[ref][1:] for ref in strange):
             return parked(batch, "wrong-patient")
         return renamed(batch, {ref: own_id(ref, whose) for ref, whose in strange.items()})
 
     def _enter(self, batch: SourceBatch) -> None:
-        self.held |= {f"{one['resourceType']}/{one['id']}": one for one in batch.resources}
+        for one in batch.resources:
+            kind = one["resourceType"]
+            self.held[f"{kind}/{one['id']}"] = Held(about(one), kind == "Observation", is_error(one))
         for ref, data in batch.acts.items():
             for other in act_from_bytes(data).unlinks:
                 self.replaced_by.get(ref, set()).discard(other)

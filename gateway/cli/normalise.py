@@ -4,10 +4,11 @@ Exit codes of this command: 0 all complete, 3 some partial, 1 any error (an inpu
 that cannot be read, or none given). Everything else that is wrong with the options is a usage error.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -69,6 +70,7 @@ def normalise(
 def _run(files: Sequence[Path], options: "Options", output: "Output") -> set[str]:
     """How the inputs ended; each is independent of the others."""
     from gateway.intake.single import normalise_input
+    from gateway.intake.spool import DiskSpool
 
     states: set[str] = set()
     with _bar(files) as step:
@@ -79,11 +81,20 @@ def _run(files: Sequence[Path], options: "Options", output: "Output") -> set[str
                 output.unread(_name(file))
                 states.add("error")
             else:
-                single = normalise_input(body, _name(file), options)
-                output.write(single)
+                with DiskSpool(os.urandom) as spool:
+                    try:
+                        single = normalise_input(body, _name(file), options, spool)
+                    except OSError:
+                        _no_room()
+                    output.write(single)
                 states.add(single.status)
             step()
     return states
+
+
+def _no_room() -> NoReturn:
+    warn("carepact: no room for a temporary file (TMPDIR says where it goes)")
+    raise typer.Exit(int(Exit.FAILED))
 
 
 def _name(file: Path) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import typer
 
 from gateway.cli.output import say, warn, write_out
 from gateway.errors import Exit, Problem
-from gateway.fhir.json import encode
 from gateway.intake.single import Single, ndjson
 
 _NOTHING = {"total": 0, "mapped": 0, "kept": 0, "lost": 0, "assumed": 0, "altered": 0}
@@ -36,11 +36,13 @@ class Output:
         if self._piped:
             if sys.stdout is None:
                 raise Problem("invalid", expression="--out", hint="stdout is closed; name a folder")
-            write_out(ndjson(single) + b"\n")
+            for piece in ndjson(single):
+                write_out(piece)
+            write_out(b"\n")
         else:
             stem = self._stem(single.name)
-            parts = (("bundle", single.bundle), ("losses", encode(single.losses)))
-            paths = [self._put(f"{stem}.{part}.json", data) for part, data in parts]
+            parts = (("bundle", single.bundle_pieces()), ("losses", single.ledger_pieces()))
+            paths = [self._put(f"{stem}.{part}.json", pieces) for part, pieces in parts]
         bundle, losses = (str(path) for path in paths) if paths else (None, None)
         self._tell(single.name, single.status, bundle, losses, single.resources, single.counts, single.worst)
 
@@ -59,12 +61,14 @@ class Output:
         self._stems.add(unique)
         return unique
 
-    def _put(self, name: str, data: bytes) -> Path:
+    def _put(self, name: str, pieces: Iterable[bytes]) -> Path:
         """Whole or not at all: a reader never sees half a bundle."""
         path = self._folder / name
         part = self._folder / f".{name}.part"
         try:
-            part.write_bytes(data + b"\n")
+            with part.open("wb") as file:
+                file.writelines(pieces)
+                file.write(b"\n")
             os.replace(part, path)
         except OSError:
             part.unlink(missing_ok=True)

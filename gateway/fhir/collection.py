@@ -1,21 +1,25 @@
 """A collection Bundle of what one input became (normalisation.md 10): no database, no signature."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gateway.fhir.bundle import Entry
-from gateway.fhir.json import encode, joined_array, spliced
+from gateway.fhir.json import encode
 from gateway.fhir.order import ordered
 
 INTAKE = "urn:carepact:intake"
-_TURN = {"Patient": 0, "Provenance": 2}
+TURNS = {"Patient": 0, "Provenance": 2}
+"""Patients first, Provenance last; all others have turn 1, in order of appearance."""
 
 
-def collection(
-    resources: Iterable[dict[str, Any]], *, id: str, intake: str, timestamp: str, base: str
-) -> bytes:
-    """Patients first, Provenance last, else in order of appearance; without `entry` where nothing came."""
-    inorder = sorted(resources, key=lambda one: _TURN.get(one["resourceType"], 1))
+def entry_of(resource: dict[str, Any], base: str) -> bytes:
+    """One entry, its members in the order of R4."""
+    full_url = f"{base}/{resource['resourceType']}/{resource['id']}"
+    return Entry(full_url, encode(ordered(resource))).encoded()
+
+
+def collection(entries: Iterable[bytes], *, id: str, intake: str, timestamp: str) -> Iterator[bytes]:
+    """The Bundle piece by piece, entries as they come; without `entry` where none does."""
     members = {
         "resourceType": "Bundle",
         "id": id,
@@ -23,7 +27,9 @@ def collection(
         "type": "collection",
         "timestamp": timestamp,
     }
-    entries = [
-        Entry(f"{base}/{one['resourceType']}/{one['id']}", encode(ordered(one))).encoded() for one in inorder
-    ]
-    return spliced(members, "entry", joined_array(entries)) if entries else encode(members)
+    yield encode(members)[:-1]
+    separator = b',"entry":['
+    for entry in entries:
+        yield separator + entry
+        separator = b","
+    yield b"}" if separator != b"," else b"]}"

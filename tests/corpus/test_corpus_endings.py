@@ -28,7 +28,7 @@ for line in sys.stdin.read().splitlines():
     format, _, path = line.partition(" ")
     options = Options(at=datetime(2026, 1, 1, tzinfo=UTC), format=format, zone="Europe/London")
     made = normalise_input(Path(path).read_bytes(), Path(path).name, options)
-    print(hashlib.sha256(ndjson(made)).hexdigest())"""
+    print(hashlib.sha256(b"".join(ndjson(made))).hexdigest())"""
 
 
 def may_fail(one):
@@ -139,6 +139,6 @@ def test_another_process_makes_the_same_bytes(converted, corpus):
     assert ended.returncode == 0, ended.stderr
     from gateway.intake.single import ndjson
 
-    first = [hashlib.sha256(ndjson(one.single)).hexdigest() for one in some]
+    first = [hashlib.sha256(b"".join(ndjson(one.single))).hexdigest() for one in some]
     differing = [one.path for one, a, b in zip(some, first, ended.stdout.split(), strict=True) if a != b]
     assert not differing
