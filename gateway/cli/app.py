@@ -18,7 +18,8 @@ _NOUNS = {
     "sandbox": "a node with mock providers on this machine: up, status, fault, down",
     "serve": "run the node: HTTP API and HL7 v2 listeners",
     "exchange": "pull as a registered client; list, show and replay what was exchanged",
-    "consent": "patients' consents: grant, withdraw, list, show, explain, can, who-can, what-if, import",
+    "consent": "patients' consents: grant, template, withdraw, list, show, explain, can, who-can, what-if, "
+    "import, export, lint",
     "agreement": "agreements: new, add, sign, statement, list, show, diff, matrix, export, suspend, resume, "
     "terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift",

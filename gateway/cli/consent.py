@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import consent_template
 from gateway.cli.act import act_now, decline
+from gateway.cli.consent_export import export
 from gateway.cli.consent_import import import_consents
+from gateway.cli.consent_lint import lint
 from gateway.cli.consent_questions import can, what_if, who_can
 from gateway.cli.noun import noun
 from gateway.cli.options import (
@@ -50,6 +53,9 @@ app.command("import", epilog="Example: carepact consent import FILE.csv --report
 )
 app.command("who-can", epilog="Example: carepact consent who-can Observation/o1 --by org,purpose")(who_can)
 app.command("what-if", epilog="Example: carepact consent what-if --withdraw c-1f3a --since 90d")(what_if)
+app.command(epilog="Example: carepact consent lint FILE.json FORMS.csv")(lint)
+app.command(epilog="Example: carepact consent export --patient SYSTEM|VALUE --format csv")(export)
+app.add_typer(consent_template.app, name="template")
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
 
 

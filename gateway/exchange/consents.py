@@ -78,14 +78,16 @@ class Consents:
 
         return await self._write(unit, dry_run)
 
-    async def record(self, patient: Identifier | str, document: bytes, act: Act) -> StoredConsent:
+    async def record(
+        self, patient: Identifier | str, document: bytes, act: Act, *, dry_run: bool = False
+    ) -> StoredConsent:
         """Store a FHIR Consent as it was received. `patient`: identifier, or `Patient/<id>` held here."""
         id = f"c-{self._node.entropy(6).hex()}"
 
         def unit(connection: Connection) -> StoredConsent:
             return self.put(connection, id, self.subject(connection, patient, act.at), document, act)
 
-        return await self._write(unit, False)
+        return await self._write(unit, dry_run)
 
     async def replace(self, id: str, base: int, document: bytes, act: Act) -> StoredConsent:
         """The next version; `base` is the version that the change was made on. Raises `stale`."""
