@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import operator, write_file
-from gateway.cli.envelope_files import write_private
 from gateway.cli.options import (
     AsOfOption,
     AsOption,
@@ -59,6 +58,8 @@ def export(
     if out is None:
         write_file(STDOUT, data, "--out")
     else:
+        from gateway.cli.envelope_files import write_private
+
         write_private(out, data, "--out")
     for id in left:
         warn(f"carepact: consent {id} says more than the columns can: take it with --format fhir")
