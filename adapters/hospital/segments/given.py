@@ -6,6 +6,7 @@ from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named
 from adapters.hospital.message import Segment
 from adapters.hospital.people import location_from_la2, location_from_pl, practitioner_from_xcn
+from adapters.hospital.segments.completion import completion_from_rxa
 from adapters.hospital.segments.medicine import (
     RXA,
     RXD,
@@ -30,7 +31,7 @@ def administration_from_rxa(
         "MedicationAdministration", "\x1f".join((key, rxa.text(5), rxa.text(3), rxa.text(2)))
     )
     draft.append("identifier", number.body if number else None)
-    _status(draft, rxa)
+    draft.put("status", completion_from_rxa(draft, rxa) or "unknown")
     for element in rxa.all(18):
         draft.append("statusReason", concept_from_cwe(context, element))
     put_medicine(draft, rxa, RXA)
@@ -80,18 +81,6 @@ def dispense_from_rxd(
         dosages = [one | {"maxDosePerPeriod": daily} for one in dosages or [{}]]
     draft.put("dosageInstruction", dosages)
     return context.add(draft)
-
-
-def _status(draft: Draft, rxa: Segment) -> None:
-    """RXA-21 D, then RXA-20, else `completed`, assumed."""
-    status = draft.code(rxa.first(20), "v2_completion_status", "status")
-    action = rxa.first(21)
-    if action.text(1).upper() in ("A", "D", "U"):
-        status = "entered-in-error" if action.take(1).upper() == "D" else status
-    if status is None:
-        status = "completed"
-        draft.assume(f"{rxa.position}-20", "status", status)
-    draft.put("status", status)
 
 
 def _effective(draft: Draft, rxa: Segment) -> None:

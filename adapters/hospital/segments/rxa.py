@@ -8,6 +8,7 @@ from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named, identifier_from_ei, named
 from adapters.hospital.message import Element, Segment
 from adapters.hospital.people import location_from_la2, location_from_pl, practitioner_from_xcn
+from adapters.hospital.segments.completion import completion_from_rxa
 from adapters.hospital.segments.nte import annotation_from_ntes
 from adapters.hospital.segments.orc import order_number
 from adapters.hospital.values import number_from
@@ -34,7 +35,7 @@ class Shot:
 
 
 def immunization_from_rxa(context: Context, rxa: Segment, shot: Shot) -> Draft | None:
-    """Immunization by ORC-3, else patient, RXA-5, 3 and 15; None for code 998 (no vaccine administered)."""
+    """Immunization by ORC-3, else patient, RXA-5, 3 and 15; None for 998 and an RXA-20 that nobody knows."""
     code = concept_from_cwe(context, rxa.first(5))
     if code is None or _is_none(code):
         return None
@@ -44,7 +45,14 @@ def immunization_from_rxa(context: Context, rxa: Segment, shot: Shot) -> Draft |
     draft = context.draft("Immunization", _key(rxa, shot, filler))
     draft.tags = scratch.tags
     draft.append("identifier", *(one.body for one in (placer, filler) if one))
-    _status(draft, rxa)
+    status = completion_from_rxa(draft, rxa)
+    if status is None:
+        # R4 knows given, not given and error here: to guess either is worse than a line that says so.
+        context.message.lose_segment(rxa, "rejected", "bad-code", "Immunization.status")
+        return None
+    draft.put("status", status)
+    draft.put("isSubpotent", (rxa.text(20).upper() == "PA" and status == "completed") or None)
+    draft.put("statusReason", _reason(draft, rxa))
     draft.put("vaccineCode", code)
     draft.put("patient", shot.patient.link())
     draft.put("encounter", shot.encounter.link() if shot.encounter else None)
@@ -75,23 +83,9 @@ def _key(rxa: Segment, shot: Shot, filler: Named | None) -> str:
     return "\x1f".join((shot.patient.id, code, rxa.text(3), rxa.text(15)))
 
 
-def _status(draft: Draft, rxa: Segment) -> None:
-    """RXA-21 D, then RXA-20, else `completed`, assumed."""
-    said = rxa.first(20)
-    status = draft.code(said, "v2_completion_status", "status")
-    if status == "completed" and said.text(1).upper() == "PA":
-        draft.put("isSubpotent", True)
-    action = rxa.first(21)
-    if action.text(1).upper() == "D":
-        action.take(1)
-        status = "entered-in-error"
-    elif action.text(1).upper() in ("A", "U"):
-        action.take(1)
-    if status is None:
-        status = "completed"
-        draft.assume(f"{rxa.position}-20", "status", status)
-    draft.put("status", status)
-    draft.put("statusReason", concept_from_cwe(draft.context, rxa.first(18)))
+def _reason(draft: Draft, rxa: Segment) -> JSON | None:
+    """RXA-18; FHIR has room for one."""
+    return next((made for e in rxa.all(18) if (made := concept_from_cwe(draft.context, e))), None)
 
 
 def _moments(draft: Draft, rxa: Segment, orc: Segment | None) -> None:

@@ -52,6 +52,48 @@ def test_refused_shot_is_not_done(code, checked, only):
     assert shot["statusReason"]["text"] == "Parental decision"
 
 
+REASON = "00^Parental decision^NIP002"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("REFUSED", ""), ("RF", REASON), ("", REASON), ("ZZ", REASON), ("Not done", "")]
+)
+def test_any_word_of_a_refusal_is_not_done(code, reason, checked, only):
+    """A refusal in local words, or a reason for one beside an empty or unknown status: never `completed`."""
+    assert only(checked(changed(f20=code, f18=reason)), "Immunization")["status"] == "not-done"
+
+
+def test_an_unknown_completion_is_neither_given_nor_refused(checked):
+    """No Immunization is made up, and the line is an error."""
+    batch = checked(changed(f20="ZZ"))
+    assert "Immunization" not in {one["resourceType"] for one in batch.resources}
+    assert ("RXA[1]-20", "bad-code") in {(e.position, e.reason) for e in batch.losses.entries}
+    assert batch.losses.status == "partial"
+
+
+def test_given_beside_a_reason_for_refusal_is_remarked(checked, only):
+    """Both are kept as they were said, and the contradiction is a line."""
+    batch = checked(changed(f20="CP", f18=REASON))
+    assert only(batch, "Immunization")["status"] == "completed"
+    assert ("RXA[1]-18", "conflict") in {(e.position, e.reason) for e in batch.losses.entries}
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "status"),
+    [
+        ("", "", "completed"),
+        ("ZZ", "", "unknown"),
+        ("REFUSED", "", "not-done"),
+        ("", "S^Asleep^L", "not-done"),
+    ],
+)
+def test_a_dose_not_known_to_be_given_is_not_completed(code, reason, status, checked, only):
+    """RAS reads as VXU does; an administration can be `unknown`."""
+    given = with_field(with_field("RXA|0|1|20260220100000||A1^Morphine^L|5|mg", 18, reason), 20, code)
+    lines = (MSH.replace("VXU^V04^VXU_V04", "RAS^O17"), PID, "ORC|RE|PL-8^RXX", given, "RXR|IV")
+    assert only(checked(lines), "MedicationAdministration")["status"] == status
+
+
 def test_part_of_a_shot_is_marked(normalise, only):
     """Partially administered: completed, and not potent."""
     assert only(normalise(changed(f20="PA")), "Immunization")["isSubpotent"] is True
