@@ -37,7 +37,7 @@ def _codings(concept: Any) -> Iterator[tuple[Any, Any]]:
 
 def _has(holder: dict[str, Any], stem: str) -> list[str]:
     """Members of a choice, or of one primitive and its extensions."""
-    return [name for name in holder if name.lstrip("_").startswith(stem)]
+    return [name for name in holder if stem in name and name.lstrip("_").startswith(stem)]
 
 
 def _retracted(holder: dict[str, Any]) -> bool:

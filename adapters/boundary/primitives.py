@@ -13,7 +13,8 @@ MAX_STRING = 1024 * 1024
 """Characters of a `string` or `markdown` (R4: 1 MiB)."""
 _DAY = r"(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
-_MOMENT = rf"{_DAY}T{_CLOCK}(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
+_MOMENT = rf"{_DAY}T{_CLOCK}{_ZONE}"
 _PARTIAL = rf"(?!0000)[0-9]{{4}}(?:-(?:0[1-9]|1[0-2]))?\Z|{_DAY}\Z"
 _DATE = re.compile(_PARTIAL)
 _DATETIME = re.compile(rf"{_PARTIAL}|{_MOMENT}\Z")
@@ -129,3 +130,20 @@ TESTS: Mapping[str, Callable[[Any, Contained], Found]] = {
     "xhtml": _xhtml,
 }
 """Every primitive type of R4 by name."""
+_EARLY = r"(?!0000)[0-9]{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|1[0-9]|2[0-8]))?)?"
+"""A date up to the 28th: every month has it."""
+_PLAIN = re.compile(r"[!-~][ -~]{0,1022}\Z").match
+QUICK: Mapping[str, Callable[[str], object]] = {
+    ATTRIBUTE: _URI.match,
+    "canonical": _URI.match,
+    "code": _CODE.match,
+    "date": re.compile(rf"{_EARLY}\Z").match,
+    "dateTime": re.compile(rf"{_EARLY}(?:\Z|(?<=-[0-9]{{2}}-[0-9]{{2}})T{_CLOCK}{_ZONE}\Z)").match,
+    "id": _ID.match,
+    "instant": re.compile(rf"{_EARLY}(?<=-[0-9]{{2}}-[0-9]{{2}})T{_CLOCK}{_ZONE}\Z").match,
+    "markdown": _PLAIN,
+    "string": _PLAIN,
+    "uri": _URI.match,
+    "url": _URI.match,
+}
+"""Of a type, what finds a usual text good without a call of ours; what it does not find the test decides."""

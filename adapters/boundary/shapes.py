@@ -5,17 +5,21 @@ with an underscore) and the test of each. Everything that is required or a choic
 over the members finds what is missing or stands twice.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from adapters.boundary.defect import Contained, Defect, Found, Test
 from adapters.boundary.invariants import RULES, contained_defects
 from adapters.boundary.lists import many, not_excused, or_null, stepped
-from adapters.boundary.primitives import ATTRIBUTE, TESTS
+from adapters.boundary.primitives import ATTRIBUTE, QUICK, TESTS
 from adapters.boundary.references import reference_defect, relative_type
 from adapters.boundary.table import Element, codes, elements, pairs, resource_types
 
 NOTHING_CONTAINED: Contained = {}
+Quick = Callable[[str], object]
+Row = tuple[int, Quick | None, Test]
+"""Bit of a member, what finds a usual text good, its test."""
 
 
 class Member:
@@ -40,7 +44,7 @@ class Shape:
         self._choices = 0
         self._required = 0
         self._rule = RULES.get(path)
-        self._tests: dict[str, tuple[int, Test]] = {}
+        self._tests: dict[str, Row] = {}
 
     def check(self, value: Any, ids: Contained) -> Found:
         """Everything that is wrong with one value of this type, None if nothing is."""
@@ -54,11 +58,13 @@ class Shape:
             if known is None:
                 found.append(Defect("unknown", "bad-text", name))
                 continue
-            bit, test = known
+            bit, quick, test = known
             if bit:
                 if bit & seen & self._choices:
                     found += self._twice(value, name)
                 seen |= bit
+            if quick is not None and type(item) is str and quick(item):
+                continue
             wrong = test(item, ids)
             if wrong:
                 found += stepped(not_excused(wrong, value, name), name)
@@ -75,10 +81,10 @@ class Shape:
         _ = self._tests or self._compile()
         return self.members.get(name)
 
-    def _compile(self) -> dict[str, tuple[int, Test]]:
-        tests: dict[str, tuple[int, Test]] = {}
+    def _compile(self) -> dict[str, Row]:
+        tests: dict[str, Row] = {}
         if self.path in resource_types():
-            tests["resourceType"] = (0, lambda value, ids: None)
+            tests["resourceType"] = (0, None, lambda value, ids: None)
         bit = 1
         for element in elements(self.path):
             own = 0
@@ -91,7 +97,7 @@ class Shape:
                 self._choices |= own
             for name, type_ in _spellings(element):
                 self.members[name] = Member(element, type_)
-                tests[name] = (own, _test_of(element, type_, name))
+                tests[name] = (own, _quick_of(element, type_), _test_of(element, type_, name))
         self._tests = tests
         return tests
 
@@ -126,6 +132,14 @@ def _spellings(element: Element) -> list[tuple[str, str]]:
         if plain in TESTS and plain != ATTRIBUTE:
             found.append((f"_{name}", "Element"))
     return found
+
+
+def _quick_of(element: Element, words: str) -> Quick | None:
+    """What alone may find a text good (`QUICK`, or the codes of the binding)."""
+    plain, _, bound = words.partition("!")
+    if element.many or (bound and plain != "code"):
+        return None
+    return codes(bound).__contains__ if bound else QUICK.get(plain)
 
 
 def _test_of(element: Element, words: str, name: str) -> Test:

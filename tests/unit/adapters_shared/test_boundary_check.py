@@ -9,6 +9,7 @@ import pytest
 
 from adapters import codec
 from adapters.boundary import defects, mend
+from adapters.boundary.primitives import QUICK, TESTS
 from adapters.boundary.table import resource_types
 from benchmarks.planted import VALID, planted
 
@@ -84,3 +85,18 @@ def test_the_table_is_what_the_definitions_say(tmp_path, monkeypatch):
     monkeypatch.setattr(tool, "TARGET", tmp_path / "table.json")
     tool.main(PACKAGE)
     assert (tmp_path / "table.json").read_text() == (ROOT / "adapters/boundary/table.json").read_text()
+
+
+_DAYS = [
+    f"{year}-{month:02}-{day:02}" for year in ("0000", "2024") for month in range(14) for day in range(33)
+]
+_CLOCKS = ("", "T10:00:00Z", "T24:00:00Z", "T10:00:60.5+14:00", "T10:00:00+14:30", "T10:00:00", "T10:00Z")
+_TEXTS = ("", " ", "a", " a", "a b", "a  b", "a\n", "a\x00", "\u00e9", "a\t", "x" * 2000, "x" * 64, "x" * 65)
+
+
+@pytest.mark.parametrize("name", sorted(QUICK))
+def test_what_is_quickly_found_good_passes_the_test_of_its_type(name):
+    """The short cut for usual texts lets nothing through that the type's own test refuses."""
+    texts = [day + clock for day in (*_DAYS, "2024", "2024-02", "2024-13") for clock in _CLOCKS]
+    good = [text for text in (*texts, *_TEXTS) if QUICK[name](text)]
+    assert good and not [text for text in good if TESTS[name](text, {})]
