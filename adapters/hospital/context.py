@@ -106,10 +106,7 @@ class Context:
 
     def known(self, reference: str) -> "Draft | None":
         """The resource of a `Type/id` that was handed in, in any open unit."""
-        for frame in reversed(self.frames):
-            if reference in frame:
-                return frame[reference]
-        return None
+        return next((frame[reference] for frame in reversed(self.frames) if reference in frame), None)
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
@@ -212,9 +209,8 @@ class Draft:
 
     def link(self, display: str = "") -> JSON:
         """A Reference to this resource."""
-        if display:
-            return {"reference": self.reference, "display": display}
-        return {"reference": self.reference}
+        link = {"reference": self.reference}
+        return link | {"display": display} if display else link
 
     def put(self, name: str, value: Any) -> None:
         """Set an element unless the value says nothing."""
