@@ -62,6 +62,11 @@ def is_negated(record: Record, act: Element) -> bool:
     return record.doc.get(act, "negationInd") in ("true", "1")
 
 
+def is_twice_negated(act: Element, concern: Element | None) -> bool:
+    """Whether a concern denies what is itself a denial: nobody can say what that means."""
+    return concern is not None and is_denied(concern) and is_denied(act)
+
+
 def is_denied(act: Element) -> bool:
     """The same without taking it: a denied observation is kept whole."""
     return peek(act, "negationInd") in ("true", "1")

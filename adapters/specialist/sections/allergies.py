@@ -13,13 +13,15 @@ from adapters.specialist.sections.acts import (
     frame,
     is_negated,
     is_nullified,
+    is_twice_negated,
     notes,
     person_only,
     related,
     relations,
 )
-from adapters.specialist.values import concept, mapped, present, required_concept, string
+from adapters.specialist.values import ACT_STATUS, concept, mapped, present, required_concept, string
 from adapters.terminology.tables import concept_map
+from adapters.times import utc_key
 
 JSON = dict[str, Any]
 CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
@@ -44,6 +46,8 @@ def allergies(record: Record, act: Element, place: Place) -> list[JSON] | None:
     if local(act) == "observation":
         return [_allergy(record, act, None, place)] if _is_allergy("SUBJ", act) else None
     found = [inner for kind, inner in relations(act) if _is_allergy(kind, inner)]
+    if any(is_twice_negated(inner, act) for inner in found):
+        return None
     return [_allergy(record, inner, act, place) for inner in found] or None
 
 
@@ -57,6 +61,8 @@ def _is_allergy(kind: str, inner: Element) -> bool:
 def _allergy(record: Record, observation: Element, concern: Element | None, place: Place) -> JSON:
     owner = frame(record, "AllergyIntolerance", observation)
     wrong = is_nullified(observation, concern)
+    negated = is_negated(record, observation) or (concern is not None and is_negated(record, concern))
+    onset, end = _course(record, observation)
     value = find(observation, "value")
     kind = mapped(record, "cda_allergy_type", SCT, value, closed=False)
     category = mapped(record, "cda_allergy_category", SCT, value, closed=False)
@@ -64,7 +70,7 @@ def _allergy(record: Record, observation: Element, concern: Element | None, plac
     criticality = related(observation, template=_CRITICALITY, code="82606-5")
     risk = mapped(record, "cda_criticality", _VALUE, find(criticality, "value"))
     members = present(
-        clinicalStatus=None if wrong else _clinical(record, observation),
+        clinicalStatus=None if wrong else _clinical(record, observation, concern, end),
         verificationStatus=_coded(VERIFICATION, "entered-in-error") if wrong else None,
         type=kind.code if kind else None,
         category=[category.code] if category else None,
@@ -74,9 +80,10 @@ def _allergy(record: Record, observation: Element, concern: Element | None, plac
         recordedDate=recorded,
         recorder=person_only(recorder),
         reaction=_reactions(record, observation),
-        note=notes(record, observation) + _severity_note(record, observation),
+        note=notes(record, observation) + _severity_note(record, observation) + _ended(end),
     )
-    content = owner | _substance(record, observation, value) | members | _onset(record, observation)
+    content = owner | _substance(record, observation, value, negated) | members
+    content |= {"onsetDateTime": onset} if onset else {}
     return record.add(content, record.key(observation, place.code, place.ordinal))
 
 
@@ -84,22 +91,41 @@ def _coded(system: str, code: str) -> JSON:
     return {"coding": [{"system": system, "code": code}]}
 
 
-def _clinical(record: Record, observation: Element) -> JSON:
-    """The status observation, else active: ait-1 demands a status, and caution does."""
+def _clinical(record: Record, observation: Element, concern: Element | None, end: str | None) -> JSON:
+    """The status observation, else the concern act, else active: ait-1 demands a status, and caution does.
+
+    What has ended by the time of the document is not active.
+    """
     status = related(observation, template=_STATUS, code="33999-4")
-    target = mapped(record, "cda_allergy_status", SCT, find(status, "value"))
-    if target is None:
+    own = mapped(record, "cda_allergy_status", SCT, find(status, "value"))
+    # The codes of that table are those of allergies too.
+    target = own or mapped(record, "cda_concern_status", ACT_STATUS, find(concern, "statusCode"))
+    code = target.code if target else "active"
+    unknown_end = own is None and peek(find(observation, "effectiveTime/high"), "nullFlavor") == "UNK"
+    if code == "active" and (unknown_end or (end and not _is_to_come(record, end))):
+        code = "inactive"
+    if own is None or own.code != code:
         record.assume(observation, "status")
-    return _coded(CLINICAL, target.code if target else "active")
+    return _coded(CLINICAL, code)
 
 
-def _onset(record: Record, observation: Element) -> JSON:
-    effective = find(observation, "effectiveTime")
-    point = time(record, effective) or (period(record, effective) or {}).get("start")
-    return {"onsetDateTime": point} if point else {}
+def _is_to_come(record: Record, end: str) -> bool:
+    return utc_key(end) > utc_key(record.document_time) > ""
 
 
-def _substance(record: Record, observation: Element, value: Element | None) -> JSON:
+def _course(record: Record, act: Element) -> tuple[str | None, str | None]:
+    """(onset, end) of an allergy or a reaction."""
+    effective = find(act, "effectiveTime")
+    span = period(record, effective) or {}
+    return time(record, effective) or span.get("start"), span.get("end")
+
+
+def _ended(end: str | None) -> list[JSON]:
+    """R4 has no element for when an allergy or a reaction ended: it is said in words."""
+    return [{"text": f"Ended: {end}"}] if end else []
+
+
+def _substance(record: Record, observation: Element, value: Element | None, negated: bool) -> JSON:
     """`code`, or what is known not to be a risk."""
     entity = find(observation, "participant/participantRole/playingEntity")
     code = find(entity, "code")
@@ -107,7 +133,7 @@ def _substance(record: Record, observation: Element, value: Element | None) -> J
     if named is None and entity is not None:
         words = string(record, find(entity, "name"))
         named = {"text": words} if words else None
-    if not is_negated(record, observation):
+    if not negated:
         stated = named or concept(record, value)
         return {"code": stated} if stated else {}
     if named is None:
@@ -139,8 +165,7 @@ def _reactions(record: Record, observation: Element) -> list[JSON]:
 
 def _reaction(record: Record, reaction: Element) -> JSON:
     value = find(reaction, "value")
-    effective = find(reaction, "effectiveTime")
-    onset = time(record, effective) or (period(record, effective) or {}).get("start")
+    onset, end = _course(record, reaction)
     manifestation = required_concept(record, value)
     words = string(record, find(reaction, "text"))
     return present(
@@ -148,6 +173,7 @@ def _reaction(record: Record, reaction: Element) -> JSON:
         description=words if words and words != manifestation.get("text") else None,
         onset=onset,
         severity=_severity(record, reaction),
+        note=_ended(end),
     )
 
 

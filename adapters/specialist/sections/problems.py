@@ -13,6 +13,7 @@ from adapters.specialist.sections.acts import (
     frame,
     is_negated,
     is_nullified,
+    is_twice_negated,
     notes,
     person_only,
     related,
@@ -47,6 +48,8 @@ def problems(record: Record, act: Element, place: Place) -> list[JSON] | None:
     if local(act) == "observation":
         return [_condition(record, act, None, place)] if find(act, "value") is not None else None
     found = [inner for kind, inner in relations(act) if _is_problem(kind, inner)]
+    if any(is_twice_negated(inner, act) for inner in found):
+        return None
     return [_condition(record, inner, act, place) for inner in found] or None
 
 
@@ -58,7 +61,7 @@ def _is_problem(kind: str, inner: Element) -> bool:
 
 def _condition(record: Record, observation: Element, concern: Element | None, place: Place) -> JSON:
     owner = frame(record, "Condition", observation)
-    negated = is_negated(record, observation)
+    negated = is_negated(record, observation) or (concern is not None and is_negated(record, concern))
     wrong = is_nullified(observation, concern)
     code, refuted = _code(record, find(observation, "value"), negated)
     onset, abatement = _course(record, observation)
@@ -92,7 +95,8 @@ def _code(record: Record, value: Element | None, negated: bool) -> tuple[JSON, s
     code = required_concept(record, value)
     if not negated:
         return code, None
-    if peek(value, "code") == "55607006" or "coding" not in code:
+    unsaid = not code.keys() & {"coding", "text"} and peek(value, "nullFlavor") != "OTH"
+    if peek(value, "code") == "55607006" or unsaid:
         return {"coding": [_NO_PROBLEM]} | present(text=code.get("text")), None
     return code, "refuted"
 
