@@ -88,20 +88,27 @@ class Reading:
         return replace(losses, entries=tuple(ordered))
 
 
-def keys_under(holder: Holder, step: Step | None = None) -> Iterator[Key]:
+def keys_under(holder: Holder, step: Step | None = None) -> list[Key]:
     """Keys of all values of a container, or of one member of it."""
-    if step is not None:
-        child = holder[step]  # type: ignore[index]
-        if isinstance(child, dict | list):
-            yield from keys_under(child)
-        else:
-            yield (id(holder), step)
-        return
+    keys: list[Key] = []
+    if step is None:
+        _gather(holder, keys)
+        return keys
+    child = holder[step]  # type: ignore[index]
+    if type(child) is dict or type(child) is list:
+        _gather(child, keys)
+    else:
+        keys.append((id(holder), step))
+    return keys
+
+
+def _gather(holder: Holder, keys: list[Key]) -> None:
+    own = id(holder)
     for name, child in _members(holder):
-        if isinstance(child, dict | list):
-            yield from keys_under(child)
+        if type(child) is dict or type(child) is list:
+            _gather(child, keys)
         else:
-            yield (id(holder), name)
+            keys.append((own, name))
 
 
 def as_list(value: Any) -> list[Any]:

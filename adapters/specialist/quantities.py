@@ -12,6 +12,8 @@ from adapters.times import parse_compact, utc_key
 JSON = dict[str, Any]
 UCUM = "http://unitsofmeasure.org"
 _NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
+_PADDED = re.compile(r"[+-]?0\d")
+_UNIT = re.compile("[!-~]+")
 
 
 def number(record: Record, element: Element | None, name: str = "value") -> Decimal | None:
@@ -23,7 +25,7 @@ def number(record: Record, element: Element | None, name: str = "value") -> Deci
     if not found or not (found.group(2) or (found.group(3) or "").strip(".")) or len(text) > 40:
         record.doc.lose(element, "rejected", "bad-number", f"@{name}")
         return None
-    if text[0] in "+." or text.startswith("-.") or found.group(3) == "." or re.match(r"[+-]?0\d", text):
+    if text[0] in "+." or text.startswith("-.") or found.group(3) == "." or _PADDED.match(text):
         record.doc.remark(element, "altered", "number")
     record.doc.get(element, name)
     return Decimal(text)
@@ -46,7 +48,7 @@ def quantity(record: Record, element: Element | None) -> JSON | None:
     if value is None or element is None:
         return None
     unit = record.doc.get(element, "unit")
-    coded = bool(unit) and re.fullmatch(r"[!-~]+", unit) is not None
+    coded = bool(unit) and _UNIT.fullmatch(unit) is not None
     return present(value=value, unit=unit) | (present(system=UCUM, code=unit) if coded else {})
 
 

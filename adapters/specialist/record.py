@@ -201,7 +201,7 @@ class Record:
 
 
 def unique(items: list[JSON]) -> list[JSON]:
-    return [item for n, item in enumerate(items) if item not in items[:n]]
+    return items if len(items) < 2 else [item for n, item in enumerate(items) if item not in items[:n]]
 
 
 def is_pointer(act: Element) -> bool:

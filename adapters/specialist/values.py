@@ -139,7 +139,8 @@ def concept(record: Record, element: Element | None) -> JSON | None:
     text = string(record, find(element, "originalText"))
     if not text and not (found and found[0].get("display")):
         text = record.doc.get(element, "displayName")
-    return present(coding=[c for n, c in enumerate(found) if c not in found[:n]], text=text) or None
+    once = found if len(found) < 2 else [c for n, c in enumerate(found) if c not in found[:n]]
+    return present(coding=once, text=text) or None
 
 
 def material_concept(record: Record, material: Element | None) -> JSON | None:
