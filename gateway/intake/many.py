@@ -5,7 +5,7 @@
 What comes out is what the normaliser makes of the whole at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from adapters.boundary import Gate
@@ -24,17 +24,12 @@ MAPPING = HospitalNormaliser().mapping
 class Many:
     """The messages of one file, and what they become. No overlay of codes: this command has none."""
 
-    def __init__(
-        self, batch: Batch, source: Source, at: datetime, intake: Callable[[bytes], str], spool: Spool
-    ):
-        """Maps and settles all messages. `intake`: the id of a message by its bytes."""
+    def __init__(self, batch: Batch, source: Source, at: datetime, intakes: Sequence[str], spool: Spool):
+        """Maps and settles all messages. `intakes`: the id of each, which its resources name."""
         normaliser = HospitalNormaliser()
         self._batch = batch
         self._outside = lines_outside(batch)
-        made = (
-            normaliser.message(batch, n, source, intake(message), at)
-            for n, message in enumerate(batch.messages)
-        )
+        made = (normaliser.message(batch, n, source, intake, at) for n, intake in enumerate(intakes))
         self._folding = Folding(made, spool)
         total = self._folding.total + items_outside(self._outside)
         self._gate = Gate(Losses(total, self._folding.mapped))

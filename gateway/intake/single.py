@@ -146,7 +146,7 @@ def _made(
     source = _source(kind, options)
     messages = read_batch(body) if format == "hl7v2" else Batch(())
     if len(messages.messages) > 1:
-        return _many(making, messages, source, intake, options)
+        return _many(making, messages, source, options)
     batch = normaliser(kind).normalise(Original(body, MEDIA_TYPES[format], intake=intake), source, options.at)
     for resource in batch.resources:
         making.enter(resource)
@@ -159,14 +159,15 @@ def _made(
 
 
 def _many(
-    making: Making, batch: Batch, source: Source, intake: str, options: Options
+    making: Making, batch: Batch, source: Source, options: Options
 ) -> tuple[tuple[str, ...], str, Losses]:
-    many = Many(batch, source, options.at, lambda message: intake, making.spool)
+    intakes = [_derived("Intake", hashlib.sha256(one).hexdigest(), options) for one in batch.messages]
+    many = Many(batch, source, options.at, intakes, making.spool)
     losses, last = many.lay_down(making)
     losses = _with_documents(making, losses, many.handed_on(), source, options)
     if last is not None:
         making.enter(last)
-    return (intake,), MAPPING, losses
+    return tuple(dict.fromkeys(intakes)), MAPPING, losses
 
 
 def _source(kind: Kind, options: Options) -> Source:

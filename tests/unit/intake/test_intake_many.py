@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
 
 import pytest
 
-from adapters.codec import encode
+from adapters.codec import decode_own, encode
 from adapters.interface import Original, Source
 from adapters.registry import normaliser
 from gateway.fhir.order import ordered
@@ -67,11 +68,16 @@ def everything():
 def whole(body):
     """What the normaliser makes of the body at once: resources as the bundle has them, and the lines."""
     source = Source("cli", "hospital", "local", DEMO_ID_KEY, test_messages="accept")
-    intake = json.loads(normalise_input(body, "x", Options(at=AT)).bundle)["identifier"]["value"]
-    batch = normaliser("hospital").normalise(Original(body, "application/hl7-v2", intake=intake), source, AT)
+    batch = normaliser("hospital").normalise(Original(body, "application/hl7-v2", intake="one"), source, AT)
     turn = {"Patient": 0, "Provenance": 2}
     made = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
     return sorted(made, key=lambda one: turn.get(one["resourceType"], 1)), batch.losses
+
+
+def nameless(resource):
+    """A resource as JSON without the id of its intake: a message of a file has one of its own."""
+    text = encode(ordered(resource)).decode()
+    return json.loads(re.sub(r'(#|"urn:carepact:intake","value":")(one|[a-z2-7]{26})"', r'\1"', text))
 
 
 @pytest.mark.parametrize("threshold", [0, 10**9])
@@ -81,9 +87,9 @@ def test_piece_by_piece_is_what_the_whole_is(threshold):
     resources, losses = whole(body)
     with DiskSpool(os.urandom, threshold=threshold) as spool:
         made = normalise_input(body, "many.hl7", Options(at=AT), spool)
-        entries = json.loads(made.bundle)["entry"]
+        entries = decode_own(made.bundle)["entry"]
         ledger = made.losses
-    assert [one["resource"] for one in entries] == [json.loads(encode(ordered(one))) for one in resources]
+    assert [nameless(one["resource"]) for one in entries] == [nameless(one) for one in resources]
     assert made.resources == {
         kind: sum(one["resourceType"] == kind for one in resources) for kind in made.resources
     }
@@ -99,6 +105,23 @@ def test_piece_by_piece_is_what_the_whole_is(threshold):
     assert {"duplicate", "wrong-patient", "merge-cycle", "no-patient", "unreadable"} <= {
         row[2] for row in told
     }
+
+
+def test_each_message_of_a_file_is_an_intake_of_its_own():
+    """What a resource names as its source is the id that the message has as a file; the ledger lists them."""
+    first, second = result(1, 1), result(2, 2)
+    alone = [normalise_input(one.encode(), "one.hl7", Options(at=AT)) for one in (first, second)]
+    both = normalise_input(f"{first}\r{second}\r{first}".encode(), "both.hl7", Options(at=AT))
+    ids = [one.losses["input"]["intakes"][0] for one in alone]
+    assert both.losses["input"]["intakes"] == ids and ids[0] != ids[1]
+    named = [
+        one["resource"]["meta"]["source"]
+        for one in json.loads(both.bundle)["entry"]
+        if "meta" in one["resource"]
+    ]
+    assert {source.rpartition("#")[2] for source in named} == set(ids)
+    own = json.loads(both.bundle)["identifier"]["value"]
+    assert own not in ids
 
 
 PEAK = """
