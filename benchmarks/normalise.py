@@ -23,7 +23,7 @@ from lxml import etree
 
 from adapters.interface import Original, Source, SourceBatch
 from adapters.registry import normaliser
-from benchmarks.normalise_inputs import documents, messages, record
+from benchmarks.normalise_inputs import documents, laboratory_message, messages, record
 from benchmarks.report import Result
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
@@ -55,6 +55,7 @@ def run(sizes: Sizes = Sizes(), *, peers: bool = True) -> list[Result]:
         *_documents(sizes, python),
         _record(sizes),
         _memory(sizes),
+        _batch(sizes),
     ]
 
 
@@ -139,6 +140,41 @@ def _memory(sizes: Sizes) -> Result:
         "goal: not 5 MB more"
     )
     return Result("memory of a feed", figure, late / early, late - early < 5_000_000)
+
+
+def _batch(sizes: Sizes) -> Result:
+    """One file of many messages in a process of its own: its highest use of memory beyond that of one."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "one.hl7").write_bytes(laboratory_message(0))
+        with (Path(folder) / "many.hl7").open("wb") as file:
+            file.writelines(laboratory_message(number) for number in range(sizes.many))
+        size = (Path(folder) / "many.hl7").stat().st_size
+        code = (
+            "import sys\n"
+            "from pathlib import Path\n"
+            "from benchmarks.normalise import peak\n"
+            "from gateway.cli.app import app\n"
+            "folder, peaks = Path(sys.argv[1]), []\n"
+            "for name in ('one.hl7', 'many.hl7'):\n"
+            "    app(['normalise', str(folder / name), '--out', str(folder)], standalone_mode=False)\n"
+            "    peaks.append(peak())\n"
+            "print(*peaks)"
+        )
+        command = [sys.executable, "-c", code, folder]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+    before, after = map(int, ended.stdout.splitlines()[-1].split())
+    most = 12 * size + 20_000_000
+    figure = (
+        f"{(after - before) / 1e6:.0f} MB more than one message for {sizes.many} messages of "
+        f"{size / 1e6:.1f} MB; goal: at most {most / 1e6:.0f} MB"
+    )
+    return Result("memory of a file of messages", figure, (after - before) / most, after - before <= most)
+
+
+def peak() -> int:
+    """Most bytes that this process ever had in memory."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def resident() -> int:
