@@ -96,29 +96,6 @@ def concept_from_table(
     return own | {"coding": [target.coding(), *rest]}
 
 
-def unit_from_cwe(context: Context, element: Element) -> dict[str, str]:
-    """OBX-6 to `unit`, and UCUM `system` and `code` only if coded as UCUM or an exact synonym (3.3)."""
-    code, display = element.text(1), element.text(2) or element.text(9)
-    name = element.text(3)
-    element.take(1 if not display else 2 if element.text(2) else 9)
-    words = display or code
-    if not words:
-        return {}
-    made = {"unit": words}
-    if name.upper() == "UCUM" or name == "http://unitsofmeasure.org":
-        if code and not re.search(r"\s", code):
-            element.take(1)
-            element.take(3)
-            made |= {"system": "http://unitsofmeasure.org", "code": code}
-        return made
-    for spelled in (code, display):
-        known = concept_map("v2_units").get(("", spelled)) if spelled else None
-        if known:
-            element.take(1)
-            return made | {"system": known.system, "code": known.code}
-    return made
-
-
 def table(number: str) -> str:
     """URI of an HL7 v2 table by its four digits."""
     return f"http://terminology.hl7.org/CodeSystem/v2-{number}"

@@ -6,11 +6,12 @@ there, so a contained Medication would hide them. Form, strength and components 
 
 from dataclasses import dataclass
 
-from adapters.hospital.codes import concept_from_cwe, table, unit_from_cwe
+from adapters.hospital.codes import concept_from_cwe, table
 from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.groups import Order
 from adapters.hospital.message import Segment
 from adapters.hospital.segments.tq1 import UCUM, Timed
+from adapters.hospital.units import unit_from_cwe
 from adapters.hospital.values import number_from
 from adapters.interface import JSON
 

@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from adapters.hospital.codes import concept_from_cwe, concept_from_table, table, unit_from_cwe
+from adapters.hospital.codes import concept_from_cwe, concept_from_table, table
 from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.groups import Noted
 from adapters.hospital.identifiers import identifier_from_ei
 from adapters.hospital.message import Segment
 from adapters.hospital.people import organization_from_xon, practitioner_from_xcn
 from adapters.hospital.segments.nte import annotation_from_ntes
+from adapters.hospital.units import unit_from_cwe
 from adapters.hospital.values import Unit, number_from, value_from_obx
 from adapters.interface import JSON
 from adapters.terminology.tables import concept_map

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from adapters.hospital.codes import concept_from_cwe, system_from_coding_name, table, unit_from_cwe
+from adapters.hospital.codes import concept_from_cwe, system_from_coding_name, table
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named, identifier_from_ei, named
@@ -11,6 +11,7 @@ from adapters.hospital.people import location_from_la2, location_from_pl, practi
 from adapters.hospital.segments.completion import completion_from_rxa
 from adapters.hospital.segments.nte import annotation_from_ntes
 from adapters.hospital.segments.orc import order_number
+from adapters.hospital.units import unit_from_cwe
 from adapters.hospital.values import number_from
 from adapters.interface import JSON
 
