@@ -1,10 +1,11 @@
 """`carepact audit`: whether the ledger holds, and who saw a patient's record (trust-and-ledger.md 10)."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gateway.cli.act import instant_from_seconds, operator, seconds_from_text
+from gateway.cli.act import operator
+from gateway.cli.audit_accessed import accessed
 from gateway.cli.audit_erase import erase
 from gateway.cli.audit_events import events
 from gateway.cli.audit_receipt import receipt
@@ -13,11 +14,9 @@ from gateway.cli.options import (
     AsOption,
     ConfigOption,
     JsonOption,
-    PatientOption,
-    identifier_from_text,
     with_node,
 )
-from gateway.cli.output import emit_json, emit_rows, say
+from gateway.cli.output import emit_json, say
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -36,13 +35,15 @@ Exit codes of verify: 0 everything holds, 5 the log contradicts itself, 6 a sign
 
 app = noun("The ledger: verify it; who saw a patient's record.", _EXAMPLES)
 
+app.command(epilog="Example: carepact audit accessed --patient SYSTEM|VALUE --since 1y --format csv")(
+    accessed
+)
 app.command("receipt", epilog="Example: carepact audit receipt --patient SYSTEM|VALUE --out g.json …")(
     receipt
 )
 app.command("events", epilog="Example: carepact audit events --patient SYSTEM|VALUE > grace.ndjson")(events)
 app.command("erase", epilog="Example: carepact audit erase --patient SYSTEM|VALUE --reason 'her wish'")(erase)
 
-_COLUMNS = ("at", "kind", "who", "organisation", "purpose", "what", "reason", "leaf")
 _WORDS = {
     "missing": "a leaf is not there, or fewer than were signed or counted",
     "leaf": "its bytes are not those that were hashed",
@@ -114,28 +115,6 @@ def _lines_from_report(report: "Report") -> list[str]:
             "keep a copy of the database as it is, and let nothing be released from it"]  # fmt: skip
 
 
-@app.command(epilog="Example: carepact audit accessed --patient SYSTEM|VALUE --since 1y")
-def accessed(
-    patient: PatientOption,
-    since: Annotated[str | None, typer.Option(help="A date, or a span like 30d, 1y.")] = None,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-    as_node: AsOption = None,
-) -> None:
-    """Who saw or changed what of one patient. Reading this is itself logged."""
-    identifier = identifier_from_text(patient)
-
-    async def act(node: "Runtime") -> "tuple[Disclosure, ...]":
-        from gateway.cli.person import person_of
-
-        person = await person_of(node, identifier)
-        start = seconds_from_text(since, node.clock(), "--since") if since else 0
-        return await node.database.write(lambda c: read_and_log(c, node, person, start))
-
-    rows = [_row(one) for one in with_node(config, as_node, act)]
-    emit_rows(rows, _COLUMNS, as_json=as_json, empty="nobody, in the time asked for")
-
-
 def read_and_log(
     connection: "Connection", node: "Runtime", person: str, since: int, *, view: str = "accessed"
 ) -> "tuple[Disclosure, ...]":
@@ -155,23 +134,3 @@ def read_and_log(
     except SealBroken:
         raise Problem("refused", hint="a leaf does not hold: carepact audit verify") from None
     return found
-
-
-def _row(one: "Disclosure") -> dict[str, Any]:
-    detail = one.detail
-    what = detail.get("operation") or detail.get("consent") or detail.get("view") or ""
-    return {
-        "leaf": one.index,
-        "at": instant_from_seconds(one.at),
-        "kind": one.kind,
-        "who": detail.get("practitioner") or one.peer or detail.get("by") or "",
-        "client": one.peer,
-        "organisation": detail.get("organisation", ""),
-        "roles": detail.get("roles", []),
-        "purpose": detail.get("purpose", ""),
-        "what": what,
-        "reason": detail.get("reason") or ", ".join(detail.get("permitted", [])),
-        "withheld_for": detail.get("denied", []),
-        "exchange": detail.get("exchange", ""),
-        "hash": one.hash.hex(),
-    }

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import instant_from_seconds, seconds_from_text
+from gateway.cli.act import seconds_from_text
+from gateway.cli.audit_accessed import audit_events_of
 from gateway.cli.options import AsOption, ConfigOption, PatientOption, identifier_from_text, with_node
 from gateway.cli.output import emit_json
 
@@ -24,27 +25,11 @@ def events(
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         from gateway.cli.audit import read_and_log
         from gateway.cli.person import person_of
-        from gateway.fhir.audit_event import Logged, audit_events
-        from keys.syntax import b64u
 
         person = await person_of(node, identifier)
         start = seconds_from_text(since, node.clock(), "--since") if since else 0
         found = await node.database.write(lambda c: read_and_log(c, node, person, start, view="events"))
-        me = node.node.member
-        logged = (
-            Logged(
-                one.hash.hex(),
-                instant_from_seconds(one.at),
-                one.kind,
-                me,
-                one.peer,
-                b64u(one.md),
-                person,
-                one.detail,
-            )
-            for one in found
-        )
-        return [event for one in logged for event in audit_events(one)]
+        return audit_events_of(node.node.member, person, found)
 
     for event in with_node(config, as_node, act):
         emit_json(event)

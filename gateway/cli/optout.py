@@ -9,7 +9,15 @@ import typer
 
 from gateway.cli.act import operator, read_file, write_file
 from gateway.cli.noun import noun
-from gateway.cli.options import AsOption, ConfigOption, DryRunOption, JsonOption, with_node
+from gateway.cli.options import (
+    AsOption,
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    ReasonOption,
+    required_reason,
+    with_node,
+)
 from gateway.cli.output import emit_json, say
 from gateway.errors import Problem
 
@@ -21,7 +29,8 @@ if TYPE_CHECKING:
 _EXAMPLES = """Example:
 
 \b
-  carepact optout apply --in cohort.csv --out cleaned.csv --purpose HRESCH --pack uk
+  carepact optout apply --in cohort.csv --out cleaned.csv --purpose HRESCH --pack uk \\
+      --reason 'study 7, ethics 2026/14'
 
 The file has a header, and names people in a column `identifier` (SYSTEM|VALUE) or in two columns
 `patient_system` and `patient_id`. Rows are kept whole or left out; people unknown here are left out."""
@@ -35,11 +44,14 @@ def root() -> None:
     """Lists of people without those who opted out."""
 
 
-@app.command(epilog="Example: carepact optout apply --in IDS.csv --out CLEANED.csv --purpose HRESCH")
+@app.command(
+    epilog="Example: carepact optout apply --in IDS.csv --out CLEANED.csv --purpose HRESCH --reason 'study 7'"
+)
 def apply(
     source: Annotated[Path, typer.Option("--in", help="CSV that names people.")],
     out: Annotated[Path, typer.Option("--out", help="The cleaned CSV.")],
     purpose: Annotated[str, typer.Option(help="v3 ActReason code, like HRESCH.")],
+    reason: ReasonOption,
     pack: Annotated[str | None, typer.Option(help="Shipped pack or file; default: the node's own.")] = None,
     org: Annotated[str | None, typer.Option(help="Who would use it; default: this node.")] = None,
     dry_run: DryRunOption = False,
@@ -48,6 +60,7 @@ def apply(
     as_node: AsOption = None,
 ) -> None:
     """Leave out those who may not be used for the purpose. Counted apart: who is unknown here."""
+    why = required_reason(reason)
     names, rows = _read(source)
     listed = [_identifier(row) for row in rows]
 
@@ -59,7 +72,7 @@ def apply(
         if purpose not in PURPOSE_UP:
             raise Problem("invalid", expression="--purpose", hint="a v3 ActReason code, like HRESCH")
         floor = node.node.floor if pack is None else _pack(pack)
-        asked = OptOut(purpose, floor, org or node.node.member, node.clock(), operator())
+        asked = OptOut(purpose, floor, org or node.node.member, node.clock(), operator(), why)
         return await write_or_rehearse(
             node.database, lambda c: apply_optout(c, node.node, asked, listed), dry_run
         )

@@ -34,6 +34,7 @@ class OptOut:
     org: str
     at: datetime
     by: str
+    reason: str
 
 
 def apply_optout(
@@ -42,7 +43,8 @@ def apply_optout(
     """For each identifier in order; nobody's or several people's are `unknown`. Logs one leaf."""
     places = tuple(_place(connection, node, question, one) for one in listed)
     counts = {name: places.count(name) for name in ("kept", "removed", "unknown")}
-    detail = {"view": "optout", "by": question.by, "purpose": question.purpose, "pack": question.floor.name,
+    detail = {"view": "optout", "by": question.by, "reason": question.reason,
+              "purpose": question.purpose, "pack": question.floor.name,
               "organisation": question.org, **counts}  # fmt: skip
     entry = Entry("report", int(question.at.timestamp()), detail=detail)
     vault = node.room(connection).vault

@@ -20,7 +20,7 @@ def cohort(home: Any) -> Any:
 
 def apply(home: Any, *more: str) -> Any:
     paths = ("--in", str(home.folder / "in.csv"), "--out", str(home.folder / "out.csv"))
-    return home("optout", "apply", *paths, "--purpose", "HRESCH", *more)
+    return home("optout", "apply", *paths, "--purpose", "HRESCH", "--reason", "study 7", *more)
 
 
 def test_only_who_permitted_it_stays_where_it_is_opt_in(cohort: Any) -> None:
@@ -61,4 +61,12 @@ def test_unknown_purposes_and_packs_are_refused(cohort: Any) -> None:
     """Nothing is cleaned by a rule that nobody knows."""
     assert apply(cohort, "--pack", "atlantis").code == 2
     paths = ("--in", str(cohort.folder / "in.csv"), "--out", str(cohort.folder / "out.csv"))
-    assert cohort("optout", "apply", *paths, "--purpose", "LUNCH").code == 2
+    assert cohort("optout", "apply", *paths, "--purpose", "LUNCH", "--reason", "x").code == 2
+
+
+def test_a_list_is_cleaned_for_a_reason(cohort: Any) -> None:
+    """Without --reason, or with a blank one, nothing is read or written."""
+    paths = ("--in", str(cohort.folder / "in.csv"), "--out", str(cohort.folder / "out.csv"))
+    assert cohort("optout", "apply", *paths, "--purpose", "HRESCH").code == 2
+    assert apply(cohort, "--reason", " ").code == 2
+    assert not (cohort.folder / "out.csv").exists()
