@@ -21,19 +21,33 @@ _RESTRICTIONS = {
     "DEM": "DEMO",
     "LOC": "LOCIS",
 }
+_WIDE = frozenset({"ALL", "SMD", "OO"})
+_WITHOUT_LABEL = frozenset({"NO", "OI"})
 """ARV-3, table 0717, to v3-ActCode; ALL SMD OO and what we do not know are R, NO and OI nothing."""
 
 
-def label_from_code(element: Element) -> Coding | None:
-    """One code of table 0177 or 0952 (ORC-28, MSH-26) as a label; an unknown one is R, with its line."""
-    code = element.text(1)
-    if not code:
-        return None
-    known = concept_map("v2_confidentiality").get(("", code.upper()))
+def labels_from_code(element: Element) -> list[Coding]:
+    """Codes of table 0177 or 0952 (ORC-28, MSH-26) as labels; one that cannot be read is R, with its line."""
+    if not element or element.is_null:
+        return []
+    subs = range(1, len(element.parts[0]) + 1)
+    made = [_label(element, sub) for sub in subs if element.text(1, sub)]
+    return made or [_unread(element)]
+
+
+def _label(element: Element, sub: int) -> Coding:
+    known = concept_map("v2_confidentiality").get(("", element.text(1, sub).upper()))
     if known is None or not known.code:
-        return dict(RESTRICTED)
-    element.take(1)
+        return _unread(element, sub)
+    element.take(1, sub)
     return {"system": known.system, "code": known.code}
+
+
+def _unread(element: Element, sub: int = 0) -> Coding:
+    """R for a mark that nobody can read; the line is about all of it, or about one subcomponent."""
+    keys = [element.key(1, sub)] if sub else element.places()
+    element.segment.message.lose(keys, "rejected", "bad-code", "meta.security")
+    return dict(RESTRICTED)
 
 
 def labels_of_message(context: Context) -> list[Coding]:
@@ -42,21 +56,36 @@ def labels_of_message(context: Context) -> list[Coding]:
 
 
 def labels_of_field(segment: Segment, number: int) -> list[Coding]:
-    return [label for label in map(label_from_code, segment.all(number)) if label]
+    return [label for element in segment.all(number) for label in labels_from_code(element)]
+
+
+def _indicated(segment: Segment, number: int) -> list[Coding]:
+    """A yes or no field (table 0136): R for yes, and with its line for whatever is not no."""
+    made: list[Coding] = []
+    for element in segment.all(number):
+        word = element.text(1).upper()
+        if element.is_null or (word in ("N", "NO") and len(element.parts[0]) == 1):
+            element.take(1)
+        elif word in ("Y", "YES"):
+            element.take(1)
+            made.append(dict(RESTRICTED))
+        else:
+            made.append(_unread(element))
+    return made
 
 
 def mark_person(person: Person, patient: Draft | None, encounters: list[Draft]) -> None:
     """PD1-12, PV1-16, PV2-22 and ARV on Patient and Encounter."""
     both = [*([patient] if patient else []), *encounters]
     for segment in person.all("PD1"):
-        if patient and segment.first(12).take(1).upper() == "Y":
-            patient.labels.append(dict(RESTRICTED))
+        if patient:
+            patient.labels += _indicated(segment, 12)
     for segment in person.all("PV2"):
-        if segment.first(22).take(1).upper() == "Y":
-            for draft in encounters or both:
-                draft.labels.append(dict(RESTRICTED))
+        marks = _indicated(segment, 22)
+        for draft in encounters or both:
+            draft.labels += marks
     for segment in person.all("PV1"):
-        if segment.first(16).take(1):
+        if segment.first(16).take(1) or any(not one.is_null for one in segment.all(16)):
             for draft in both:
                 draft.labels.append(dict(CELEBRITY))
     for segment in person.all("ARV"):
@@ -68,12 +97,17 @@ def _restrictions(segment: Segment) -> list[Coding]:
     if segment.first(2).text(1).upper() == "D":
         return []
     found: list[Coding] = []
+    known = _WIDE | _WITHOUT_LABEL | _RESTRICTIONS.keys()
     for element in segment.all(3):
-        code = element.take(1).upper()
+        code = element.text(1).upper()
         if code in _RESTRICTIONS:
             found.append({"system": ACT_CODE, "code": _RESTRICTIONS[code]})
-        elif code and code not in ("NO", "OI"):
+        if code in known:
+            element.take(1)
+        if code in _WIDE:
             found.append(dict(RESTRICTED))
+        elif len(element.parts[0]) > 1 or not (code in known or element.is_null):
+            found.append(_unread(element))
     return found
 
 

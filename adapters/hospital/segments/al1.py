@@ -1,7 +1,5 @@
 """AL1 to AllergyIntolerance."""
 
-import re
-
 from adapters.hospital.codes import concept_from_cwe
 from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.message import Segment
@@ -10,6 +8,7 @@ from adapters.terminology.tables import concept_map
 
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 _SNOMED = "http://snomed.info/sct"
+_LOCAL = "urn:carepact:source:"
 _ABSENCES = {
     "716186003": "No known allergy",
     "409137002": "No known drug allergy",
@@ -18,12 +17,14 @@ _ABSENCES = {
     "428197003": "No known insect allergy",
     "716184000": "No known latex allergy",
 }
-_ABSENT_WORDS = (
-    (re.compile(r"(no known (drug|medication) allerg(y|ies)|nkda)\Z"), "409137002"),
-    (re.compile(r"(no known food allerg(y|ies)|nkfa)\Z"), "429625007"),
-    (re.compile(r"(no known (environmental) allerg(y|ies))\Z"), "428607008"),
-    (re.compile(r"((no known|no) allerg(y|ies)|nka|no known allergens?)\Z"), "716186003"),
-)
+_ABSENT_WORDS = {
+    "409137002": "no known drug allergy|no known drug allergies|no known medication allergies|nkda",
+    "429625007": "no known food allergy|no known food allergies|nkfa",
+    "428607008": "no known environmental allergy|no known environmental allergies",
+    "716186003": "no known allergy|no known allergies|no allergies|nka|no known allergen|no known allergens",
+}
+_ABSENT = {words: code for code, listed in _ABSENT_WORDS.items() for words in listed.split("|")}
+"""Exact words, but for case, spaces and marks around them."""
 
 
 def allergy_from_al1(context: Context, al1: Segment, patient: Draft) -> Draft | None:
@@ -52,19 +53,26 @@ def type_from(al1: Segment) -> str | None:
 
 
 def absence_of(code: JSON) -> JSON | None:
-    """A coded or written "no known allergies" as the coded assertion of absence, the sender's words kept."""
-    for coding in code.get("coding", ()):
-        if coding.get("code") in _ABSENCES:
-            return None
-    for words in [code.get("text", ""), *(c.get("display", "") for c in code.get("coding", ()))]:
-        plain = " ".join(re.sub(r"[^a-z ]", " ", words.lower()).split())
-        for pattern, concept in _ABSENT_WORDS:
-            if pattern.match(plain):
-                coding = {"system": _SNOMED, "code": concept, "display": _ABSENCES[concept]}
-                return {"coding": [coding, *code.get("coding", ())]} | (
-                    {"text": code["text"]} if "text" in code else {}
-                )
-    return None
+    """A coded or written "no known allergies" as the coded assertion of absence, the sender's words kept.
+
+    Only where all that is said is the absence: any code or words of something else is a substance.
+    """
+    codings = code.get("coding", [])
+    if any(coding.get("code") in _ABSENCES for coding in codings):
+        return None
+    if any(not c.get("system", _LOCAL).startswith(_LOCAL) for c in codings):
+        return None  # the code of a terminology names what it names, whatever stands beside it
+    texts = [code.get("text", ""), *(c.get("display", c["code"]) for c in codings)]
+    said = [_ABSENT.get(_plain(words), "") for words in texts if words]
+    if not all(said):
+        return None
+    concept = said[0]
+    coding = {"system": _SNOMED, "code": concept, "display": _ABSENCES[concept]}
+    return {"coding": [coding, *codings]} | ({"text": code["text"]} if "text" in code else {})
+
+
+def _plain(words: str) -> str:
+    return " ".join(words.casefold().split()).strip(" .,;:!*()[]-")
 
 
 def key_of(code: JSON) -> str:

@@ -3,7 +3,7 @@
 from adapters.hospital.codes import concept_from_cwe, table
 from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.identifiers import identifier_from_ei
-from adapters.hospital.labels import label_from_code
+from adapters.hospital.labels import labels_from_code
 from adapters.hospital.message import Segment
 from adapters.hospital.people import practitioner_from_xcn
 from adapters.interface import JSON
@@ -34,8 +34,7 @@ def document_from_txa(context: Context, txa: Segment, patient: Draft) -> Draft:
     _people(draft, txa)
     _relation(draft, txa)
     draft.put("description", txa.first(25).take(1))
-    label = label_from_code(txa.first(18))
-    if label:
+    for label in labels_from_code(txa.first(18)):
         draft.labels.append(label)
         draft.append("securityLabel", {"coding": [label]})
     return draft
