@@ -2,7 +2,7 @@
 
 1. The request with its two instants, the versions of consents, the agreements with how many statements, the
    register, the pack and the source rules by digest, whether the one who asked was barred, and of each record
-   its facts.
+   its facts; her birth, where a right depends on it.
 2. Sealed like the receipts, under the person's key; written in the releasing transaction, never changed.
 3. Packs, registers and source rules are kept once each, as bytes.
 """
@@ -52,6 +52,7 @@ class Basis(msgspec.Struct, frozen=True):
     v: int = 1
     source_rules: str = ""
     """Digest of the file; empty where the node had none."""
+    birth: str | None = None
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -79,6 +80,7 @@ def basis_of(
             for one in decided
         ],
         source_rules=policy.source_rules.sha256,
+        birth=policy.epochs.birth,
     )  # fmt: skip
     return zlib.compress(_ENCODER.encode(basis), 1)
 

@@ -124,7 +124,7 @@ async def _decide_round(
         policy = read_policy(connection, node, subject.person, request, room.vault, ask.caller.practitioner)
         if subject.person is None:
             return policy, (), None, {}
-        aliases = room.index.aliases(subject.person)
+        aliases = policy.aliases
         records = room.records.of_person(subject.person, answered, aliases=aliases)
         named = room.records.current(f"Patient/{ask.subject}") if isinstance(ask.subject, str) else None
         return policy, records, named, aliases

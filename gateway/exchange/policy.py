@@ -7,6 +7,7 @@
 3. The instant of disclosure is now, not when it was asked: a suspension in between is in force.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from consent.store.sql import SQLAgreementRegistry, SQLConsentRegistry
 from gateway.directory.interface import Register
 from gateway.exchange.emergency import bar, who_breaks
 from gateway.exchange.node import Node
+from gateway.exchange.people import birth_of, directory_about
 from gateway.exchange.source_rules import NO_RULES, SourceRules
 from gateway.records.vault import Vault
 
@@ -41,6 +43,8 @@ class Epochs:
     persons: tuple[str, ...] = ()
     """Who turned out to be this person: a refusal that was recorded for one of them binds for all."""
     source_rules: str = ""
+    birth: str | None = None
+    """Of the person, where somebody's right depends on her age."""
     grants: int = 0
     """Of the break-glass grants of the one who asks; 0 where no emergency was declared."""
     bar: str | None = field(default=None, compare=False)
@@ -56,7 +60,10 @@ class Policy:
     agreements: tuple[SharingAgreement, ...]
     epochs: Epochs
     register: Register
+    person: str | None = None
     source_rules: SourceRules = NO_RULES
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Every reference that means this person."""
 
     def plan(self, node: Node) -> Plan:
         """The request side folded once for all resources of the answer."""
@@ -66,8 +73,10 @@ class Policy:
 
     @property
     def directory(self) -> ConsentDirectory:
-        """The register, and whether the one who asks is barred from breaking the glass."""
+        """The register about this person, and whether the one who asks is barred from breaking the glass."""
         known = self.register.consent
+        if self.person is not None:
+            known = directory_about(known, self.person, self.aliases, self.epochs.birth)
         if self.epochs.bar is None:
             return known
         return replace(known, blocked=known.blocked | {self.request.practitioner or UNNAMED})
@@ -91,7 +100,9 @@ def read_policy(
     register, source_rules = node.directory().register, node.source_rules()
     known = SQLAgreementRegistry(connection).known(as_of=EVER)  # 2
     stored: tuple[StoredConsent, ...] = ()
+    aliases: Mapping[str, str] = {}
     if person is not None:
+        aliases = node.room(connection).index.aliases(person)
         consents = SQLConsentRegistry(connection, vault or node.room(connection).vault)
         stored = consents.of_subjects(epochs.persons, as_of=EVER)
         stored = tuple(replace(one, subject=person) for one in stored)
@@ -101,8 +112,9 @@ def read_policy(
     if breaker is not None:
         epochs = replace(epochs, bar=bar(connection, node, breaker, request, now, epochs.persons))
     return Policy(
-        replace(request, at=now, as_of=as_of), views, _readable(known), epochs, register, source_rules
-    )
+        replace(request, at=now, as_of=as_of), views, _readable(known), epochs, register, person,
+        source_rules, aliases,
+    )  # fmt: skip
 
 
 def _instants(agreements: tuple[StoredAgreement, ...], consents: tuple[StoredConsent, ...]) -> list[datetime]:
@@ -116,10 +128,14 @@ def read_epochs(connection: Connection, node: Node, person: str | None, breaker:
     room = node.room(connection)
     persons = room.index.persons(person) if person is not None else ()
     consents = SQLConsentRegistry(connection, room.vault)
+    directory = node.directory()
+    birth = None
+    if person is not None:
+        birth = birth_of(directory.register.consent, room.index, person)
     patient = sum(consents.epoch(one) for one in persons)
     agreements = SQLAgreementRegistry(connection).epoch()
     grants = SQLGrantRegistry(connection, room.vault).epoch(breaker) if breaker is not None else 0
-    return Epochs(patient, agreements, node.directory().epoch, persons, node.source_rules().epoch, grants)
+    return Epochs(patient, agreements, directory.epoch, persons, node.source_rules().epoch, birth, grants)
 
 
 def _readable(stored: tuple[StoredAgreement, ...]) -> tuple[SharingAgreement, ...]:

@@ -25,6 +25,7 @@ from gateway.exchange import basis as kept_basis
 from gateway.exchange.basis import Basis
 from gateway.exchange.decide import decision_of
 from gateway.exchange.node import Node
+from gateway.exchange.people import directory_about
 from gateway.exchange.policy import EVER
 from gateway.exchange.source_rules import source_rules_from_bytes
 from gateway.exchange.statements import receipts_of
@@ -80,7 +81,7 @@ def read_premises(connection: Connection, node: Node, exchange: str) -> Premises
     return Premises(
         exchange=exchange,
         request=request,
-        directory=_barred(directory_from_json(decode_json(register)), basis, request),
+        directory=_barred(_about(directory_from_json(decode_json(register)), basis), basis, request),
         floor=floor_from_bytes(pack),
         agreements=_agreements(connection, basis),
         consents=_consents(SQLConsentRegistry(connection, vault), basis),
@@ -99,6 +100,12 @@ def _source_rules(connection: Connection, basis: Basis, vault: Vault) -> tuple[S
     if held is None:
         raise NoBasis
     return source_rules_from_bytes(held).rules
+
+
+def _about(known: Directory, basis: Basis) -> Directory:
+    if basis.person is None:
+        return known
+    return directory_about(known, basis.person, basis.aliases, basis.birth)
 
 
 def _barred(directory: Directory, basis: Basis, request: AccessRequest) -> Directory:

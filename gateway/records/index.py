@@ -111,7 +111,9 @@ class Index:
         return self._persons_of((patient,)).get(patient)
 
     def links(self, person: str) -> tuple[Link, ...]:
-        return self._links(self._rows.links_to(self.persons(person)))
+        rows = self._rows.links_to(self.persons(person))
+        now = self._persons_of(row.patient for row in rows)
+        return tuple(Link(r.patient, now[r.patient], r.reason, r.custodian, r.source, r.at) for r in rows)
 
     def aliases(self, person: str) -> Mapping[str, str]:
         same = self.persons(person)
@@ -126,6 +128,11 @@ class Index:
         for row in self._rows.persons(same).values():
             found += [named.identifier for named in self._registered(row)]
         return tuple(dict.fromkeys(found))
+
+    def births(self, person: str) -> frozenset[str]:
+        """Every birth date that a linked source states, in its own words."""
+        stated = (self.features_of(row).birth for row in self._rows.links_to(self.persons(person)))
+        return frozenset(birth for birth in stated if birth)
 
     def _plan(
         self, ref: str, features: Features, tokens: Sequence[bytes]
@@ -238,11 +245,6 @@ class Index:
         row = self._rows.persons((person,)).get(person)
         current = (row.joined if row else None) or person
         return (current, *self._rows.joined_to(current))
-
-    def _links(self, rows: Iterable[LinkRow]) -> tuple[Link, ...]:
-        rows = tuple(rows)
-        now = self._persons_of(row.patient for row in rows)
-        return tuple(Link(r.patient, now[r.patient], r.reason, r.custodian, r.source, r.at) for r in rows)
 
     def _token(self, identifier: Identifier) -> bytes:
         return token_of(self._key, identifier)
