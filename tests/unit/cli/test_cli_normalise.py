@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from gateway.intake.spool import DiskSpool
+
 NHS_NUMBER = "9990000018"
 HEADER = r"MSH|^~\&|LAB|RXX|EXCH|RYY|20260110093000||{}|{}|P|2.5"
 PERSON = f"PID|1||{NHS_NUMBER}^^^NHS^NH~77^^^RXX^MR||Brought-In^Ada||19800101|F"
@@ -234,3 +236,13 @@ def test_formats_are_told_by_the_bytes_or_forced(normalised, name, format):
     assert (out / f"{name.partition('.')[0]}.bundle.json").read_bytes() == found
     said, out = normalised(name, options=("--format", "hl7v2"))
     assert said.code == 1
+
+
+def test_no_room_for_the_temporary_file_is_said(carepact, inputs, tmp_path, monkeypatch):
+    """A large input and nowhere to lay it down: one line and exit code 1, no traceback, no half output."""
+    monkeypatch.setattr(DiskSpool.__init__, "__defaults__", (tmp_path / "not there",))
+    monkeypatch.setattr(DiskSpool.__init__, "__kwdefaults__", {"threshold": 0})
+    said = carepact("normalise", str(inputs / "both.hl7"), "--out", str(tmp_path / "out"), *AT)
+    assert said.code == 1
+    assert "no room" in said.err
+    assert list((tmp_path / "out").iterdir()) == []
