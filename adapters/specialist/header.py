@@ -8,14 +8,14 @@ import hashlib
 from typing import Any
 
 from adapters.interface import Original
-from adapters.specialist.marks import CONFIDENTIALITY
+from adapters.specialist.labels import labels_from_code
 from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.original import add_replaced, document_reference
 from adapters.specialist.patient import patient_from_role, related_person
 from adapters.specialist.people import actor, authors_of, custodian_of
 from adapters.specialist.quantities import period, time
 from adapters.specialist.record import Record, own_key
-from adapters.specialist.values import absent, coding, concept, identifier, present, required_concept, string
+from adapters.specialist.values import absent, concept, identifier, present, required_concept, string
 from adapters.specialist.visits import header_encounter
 
 JSON = dict[str, Any]
@@ -46,13 +46,9 @@ def open_document(record: Record, original: Original) -> None:
 
 
 def confidentiality(record: Record, element: Element) -> list[JSON]:
-    """Label of a `confidentialityCode`; its codes without system are v3-Confidentiality."""
-    code = find(element, "confidentialityCode")
-    label = coding(record, code) if code is not None else None
-    if not label:
-        return []
+    """Labels of an element's own `confidentialityCode`."""
     return [
-        {"system": CONFIDENTIALITY} | {k: v for k, v in label.items() if k in ("system", "code", "display")}
+        label for code in find_all(element, "confidentialityCode") for label in labels_from_code(record, code)
     ]
 
 

@@ -11,6 +11,7 @@ from adapters.losses import LossEntry, Losses, unreadable
 from adapters.specialist.fragments import sections_from_fragment
 from adapters.specialist.header import close_document, open_document
 from adapters.specialist.markup import Unreadable, find, find_all, local, peek
+from adapters.specialist.patient import is_about_several
 from adapters.specialist.provenance import provenance
 from adapters.specialist.reader import Document
 from adapters.specialist.record import Record
@@ -48,7 +49,7 @@ def _batch(doc: Document, original: Original, source: Source, at: datetime, mapp
     effective = peek(find(doc.root, "effectiveTime"), "value")
     record = Record(doc, source, original.intake, offset_of(effective))
     open_document(record, original)
-    if not _is_asked(record, original):
+    if not _is_asked(record, original) or is_about_several(record):
         return _nothing(doc, mapping, "wrong-patient", "wrong-patient")
     whole = local(doc.root) == "ClinicalDocument"
     sections = sections_from_body(record) if whole else sections_from_fragment(record)

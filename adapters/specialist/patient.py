@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+from adapters.identity import is_national, national_number
 from adapters.interface import Identifier, Original
 from adapters.specialist.marks import patient_labels
 from adapters.specialist.markup import Element, Unreadable, find, find_all, parse, peek
@@ -10,7 +11,7 @@ from adapters.specialist.names import addresses, human_names, telecoms
 from adapters.specialist.people import organization
 from adapters.specialist.quantities import period, time
 from adapters.specialist.record import Record, sdtc
-from adapters.specialist.values import coding, concept, identifiers, mapped, present
+from adapters.specialist.values import coding, concept, identifiers, mapped, present, system_uri
 
 JSON = dict[str, Any]
 GENDER = "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender"
@@ -66,6 +67,32 @@ def is_about_another(body: bytes, asked: tuple[Identifier, ...]) -> bool:
         return False
     stated = {peek(i, "extension") for i in find_all(root, "recordTarget/patientRole/id")} - {""}
     return bool(stated) and stated.isdisjoint(a.value for a in asked)
+
+
+def is_about_several(record: Record) -> bool:
+    """Whether the document names people as its patients of whom nothing says that they are one.
+
+    Each recordTarget must share a number with the first, and none may have another of the same national
+    system: else nobody can say whose its entries are.
+    """
+    roles = [find(target, "patientRole") for target in find_all(record.doc.root, "recordTarget")]
+    if len(roles) < 2:
+        return False
+    numbers = [_numbers(record, role) for role in roles]
+    if not all(numbers[0] & other for other in numbers[1:]):
+        return True
+    national = {one for known in numbers for one in known if is_national(one[0])}
+    return len({system for system, _ in national}) < len(national)
+
+
+def _numbers(record: Record, role: Element | None) -> set[tuple[str, str]]:
+    """(system, value) of a patient's numbers; spellings of a national one are one."""
+    found = set()
+    for one in find_all(role, "id"):
+        system, value = system_uri(record, peek(one, "root")) or "", peek(one, "extension")
+        if value:
+            found.add((system, national_number(system, value) or value))
+    return found
 
 
 def _key(record: Record, ids: list[JSON], original: Original) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from adapters.specialist.labels import labels_from_code
 from adapters.specialist.marks import is_security, label_from_coding, masked_labels
 from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
@@ -194,13 +195,13 @@ def document_labels(record: Record) -> list[JSON]:
 
 def entry_labels(record: Record, entry: Element) -> list[JSON]:
     """Security observations (DS4P), confidentiality codes and masked values of an entry, as coded."""
-    found = []
+    labels: list[JSON] = []
     for element in record.marks_in(entry):
         if local(element) == "confidentialityCode":
-            found.append(coding(record, element))
+            labels += labels_from_code(record, element)
         elif local(element) == "observation":
             value = find(element, "value")
-            found.append(coding(record, value) if value is not None else None)
-    labels = [label_from_coding(c) for c in found if c]
+            stated = coding(record, value) if value is not None else None
+            labels += [label_from_coding(stated)] if stated else []
     masked = any(element.get("nullFlavor") == "MSK" for element in record.marks_in(entry))
     return labels + (masked_labels() if masked else [])
