@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -358,3 +359,25 @@ class _Blind:
 class _Nothing:
     def scalar(self) -> None:
         return None
+
+
+def test_a_plan_decides_every_resource_as_the_plain_evaluation_does(world: Any) -> None:
+    """Folded once, asked about a second resource and a second custodian: the same decisions, trace included."""
+    from consent.plan import plan
+
+    scene = world.scene.but(consents=(world.consent({"type": "permit"}),))
+    made = plan(scene.request, scene.directory, scene.floor, scene.agreements, scene.views)
+    other = scene.but(resource=world.observation("PSY"))
+    elsewhere = scene.but(context=ResourceContext("elsewhere"))
+    for one in (scene, other, elsewhere):
+        assert made.decide(one.facts) == one.decide()
+    assert {made.decide(one.facts).effect for one in (scene, elsewhere)} == {"permit", "deny"}
+
+
+def test_a_look_back_that_reaches_the_resource_covers_it(world: Any) -> None:
+    """Within the days that the term allows nothing is missing; one day less than its age, and it is too old."""
+    age = (world.at.date() - date(2024, 5, 2)).days
+    for days, reason in ((age, "implied:care-and-operations"), (age - 1, "dsa-lookback")):
+        agreed = world.agreement(terms=[{"purposes": ["TREAT"], "lookback_days": days}])
+        scene = world.scene.but(pack="opt-out", agreements=(world.signed(agreed),))
+        assert scene.decide().reason == reason

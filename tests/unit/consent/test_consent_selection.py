@@ -208,3 +208,9 @@ def test_an_error_after_a_withdrawal_frees_no_permit(
     heard = hear(speaking(views, "Patient/p", asked, at, (), 11), facts)
     assert VALUES[heard.value] == value
     assert value != "NA" or heard.code == "no-consent"
+
+
+def test_two_that_claim_to_be_the_same_version_both_speak(world: Any) -> None:
+    """Of one id nothing says which text came last: the refusal is heard whichever comes first."""
+    one, other = world.consent(PERMIT), world.consent(DENY)
+    assert reason(world, one, other) == reason(world, other, one) == "consent-deny"
