@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli.act import act_now, read_file, write_file
 from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, register, told_statement
+from gateway.cli.agreement_send import register_sending
 from gateway.cli.agreement_views import register_views
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
@@ -27,7 +28,15 @@ _EXAMPLES = """From nothing to in force, both sides signing the same bytes:
   carepact agreement add D1.json --reason 'direct care'
   carepact agreement statement north.jws --reason 'received by mail'
 
-Status is derived from signed statements, never written down: draft, half-signed, active,
+\b
+Or both in one file:
+
+\b
+  carepact agreement propose D1 --out D1.proposal.json --reason 'sent to east.example'
+  (over there, and when it comes back:)
+  carepact agreement activate D1 --from D1.proposal.json --reason 'both boards signed'
+
+Status is derived from signed statements, never written down: draft, proposed, half-signed, active,
 suspended, terminated, expired, superseded. Either side suspends alone; resuming needs both.
 
 Exit codes: 0 done, 2 not computable, 4 not found, 5 already signed or stale, 6 a statement refused."""
@@ -131,7 +140,8 @@ def show(
 
         at = node.clock()
         held = await Agreements(node.node).get(id, version, at=at)
-        rows = rows_from_agreements(await Agreements(node.node).known(at), at)
+        desk = Agreements(node.node)
+        rows = rows_from_agreements(await desk.known(at), at, sent=await desk.proposed(at))
         row = next(row for row in rows if (row["id"], row["version"]) == (held.id, held.version))
         return row, held.document
 
@@ -178,6 +188,7 @@ def export(
 
 register(app)
 register_views(app)
+register_sending(app)
 
 
 async def _added(node: "Runtime", document: bytes, reason: str) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _seconds(date: str | None) -> int | None:
     return found[0] // 1_000_000
 
 
-_REFUSED = {
+REFUSED = {
     "issuer": "no live key of that organisation in the members list signed it",
     "claims": "it is not about the bytes that are kept, its organisation is no party, or its time is ahead",
 }
@@ -217,7 +217,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except StatementRefused as refused:
-        why = _REFUSED.get(refused.reason, f"it does not verify ({refused.reason})")
+        why = REFUSED.get(refused.reason, f"it does not verify ({refused.reason})")
         decline(Exit.BAD_PROOF, f"the statement is refused: {why}")
 
 

@@ -52,11 +52,14 @@ def list_agreements(
         raise Problem("invalid", expression="--status", hint=", ".join(STATUSES))
     span = None if expiring is None else span_from_text(expiring)
 
-    async def act(node: "Runtime") -> "tuple[datetime, tuple[StoredAgreement, ...]]":
-        return await _known(node, as_of)
+    async def act(node: "Runtime") -> "tuple[datetime, tuple[StoredAgreement, ...], frozenset[str]]":
+        from gateway.exchange.agreements import Agreements
 
-    at, known = with_node(config, as_node, act)
-    rows = [row for row in rows_from_agreements(known, at) if status in (None, row["status"])]
+        at, known = await _known(node, as_of)
+        return at, known, await Agreements(node.node).proposed(at)
+
+    at, known, sent = with_node(config, as_node, act)
+    rows = [row for row in rows_from_agreements(known, at, sent=sent) if status in (None, row["status"])]
     if span is not None:
         last = (at + span).isoformat()
         rows = [row for row in rows if row["status"] == "active" and _due(row) and _due(row) <= last]

@@ -1,7 +1,7 @@
 """Agreements for people: rows with their status, and the document that `agreement new` writes."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ def document_from_options(
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
-def rows_from_agreements(known: "Sequence[StoredAgreement]", at: "datetime") -> list[dict[str, Any]]:
-    """One row a version, by id and version."""
+def rows_from_agreements(
+    known: "Sequence[StoredAgreement]", at: "datetime", *, sent: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """One row a version, by id and version; `sent`: refs of what was proposed."""
     from consent.agreement import agreement_status
     from consent.instants import micros
     from gateway.exchange.agreements import readable
 
     versions = readable(known)
     return [
-        _row(one, stored, agreement_status(one, micros(at), versions=versions))
+        _row(one, stored, agreement_status(one, micros(at), versions=versions, sent=one.ref in sent))
         for one, stored in zip(versions, known, strict=True)
     ]
 
@@ -107,11 +109,11 @@ def matrix_from_agreements(known: "Sequence[StoredAgreement]", at: "datetime") -
     now = micros(at)
     cells: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for one in counting(readable(known), now):
-        stopped, signed = _stopped(one, now), one.standing(now).signed
+        why_not, signed = stopped(one, now), one.standing(now).signed
         for provider, recipient, term, purpose in _cells(one):
             row = cells.setdefault((provider, recipient, purpose), {"under": [], "limits": [], "stopped": []})
             silent = [org for org in (provider, recipient) if org not in signed]
-            if why := stopped or (f"not signed by {', '.join(silent)}" if silent else ""):
+            if why := why_not or (f"not signed by {', '.join(silent)}" if silent else ""):
                 row["stopped"].append(f"{one.ref} {why}")
             else:
                 row["under"].append(f"{one.ref} {term.id}")
@@ -131,7 +133,7 @@ def _cells(one: "SharingAgreement") -> "Iterator[tuple[str, str, Term, str]]":
                     yield provider, recipient, term, purpose
 
 
-def _stopped(one: "SharingAgreement", now: int) -> str:
+def stopped(one: "SharingAgreement", now: int) -> str:
     """Why nothing flows under it, empty where something may."""
     from consent.agreement import agreement_status
 

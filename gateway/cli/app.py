@@ -20,8 +20,8 @@ _NOUNS = {
     "exchange": "pull as a registered client; list, show and replay what was exchanged",
     "consent": "patients' consents: grant, template, withdraw, list, show, explain, can, who-can, what-if, "
     "import, export, lint",
-    "agreement": "agreements: new, add, sign, statement, list, show, diff, matrix, export, suspend, resume, "
-    "terminate",
+    "agreement": "agreements: new, add, sign, statement, propose, verify, activate, list, show, diff, "
+    "matrix, export, suspend, resume, terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift",
     "optout": "lists of people without those who opted out: apply",
     "policy": "decision cases tried against the engine; the packs of the law",

@@ -15,6 +15,7 @@ from consent.agreement import SharingAgreement, agreement_from_bytes, agreement_
 from consent.interface import StoredAgreement, StoredStatement
 from consent.store.sql import SQLAgreementRegistry
 from gateway.audit import ledger
+from gateway.audit.disclosures import details_of_kind
 from gateway.audit.interface import Entry
 from gateway.directory.agreements import sign_statement, verify_statement
 from gateway.errors import Problem
@@ -25,6 +26,7 @@ from keys.errors import StatementRefused
 from keys.jws import Signer
 from keys.syntax import SyntaxRefused, parse_object
 
+_PROPOSE = "propose"
 _NEXT = "Known ones: carepact agreement list"
 
 
@@ -97,6 +99,27 @@ class Agreements:
             return verified
 
         return await self._node.database.write(unit)
+
+    async def propose(self, id: str, version: int | None, act: Act) -> StoredAgreement:
+        """Log that a version was sent to the other side. Raises `not_found`."""
+        held = await self.get(id, version, at=act.at)
+
+        def unit(connection: Connection) -> StoredAgreement:
+            self._log(connection, act, f"{held.id}@{held.version}", action=_PROPOSE)
+            return held
+
+        return await self._node.database.write(unit)
+
+    async def proposed(self, at: datetime) -> frozenset[str]:
+        """Refs of the versions that were sent by an instant, from the ledger: nothing else says so."""
+        until = int(at.timestamp())
+
+        def unit(connection: Connection) -> frozenset[str]:
+            vault = self._node.room(connection).vault
+            found = details_of_kind(connection, "agreement", vault, until=until)
+            return frozenset(str(one["agreement"]) for one in found if one.get("action") == _PROPOSE)
+
+        return await self._node.database.read(unit)
 
     async def get(self, id: str, version: int | None = None, *, at: datetime) -> StoredAgreement:
         """One version with its statements, the newest by default. Raises `not_found`."""
