@@ -6,7 +6,7 @@ from adapters.specialist.markup import Element, find, peek
 from adapters.specialist.quantities import quantity, ranged
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import INSTRUCTION, first_words
-from adapters.specialist.sections.timing import timing
+from adapters.specialist.sections.timing import rhythms, timing
 from adapters.specialist.values import absent, concept, material_concept, present, string
 
 JSON = dict[str, Any]
@@ -47,7 +47,7 @@ def dosage(record: Record, act: Element) -> JSON:
         denominator=quantity(record, find(limit, "denominator")),
     )
     return present(
-        text=_sig(record, act),
+        text=" ".join(words for words in (_sig(record, act), rhythms(record, act)) if words),
         patientInstruction=first_words(record, act, INSTRUCTION),
         timing=timing(record, act),
         site=concept(record, find(act, "approachSiteCode")),
