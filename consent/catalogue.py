@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 _EN = {
     "asked": "{org} asked to see it for {purpose}.",
-    "permit": "It was shown to them.",
-    "permit-redacted": "It was shown to them, with parts left out.",
-    "deny": "It was not shown to them.",
+    "permit": "They may see it.",
+    "permit-redacted": "They may see it, with parts left out.",
+    "deny": "They may not see it.",
     "choice": "The choice of yours that decided this: {consent}.",
     "ask": "Questions? Ask {whom}: they hold this part of your record.",
     "purpose": "the purpose {code}",
@@ -59,9 +59,9 @@ _EN = {
 }
 _DE = {
     "asked": "{org} wollte es einsehen, und zwar für {purpose}.",
-    "permit": "Es wurde dort gezeigt.",
-    "permit-redacted": "Es wurde dort gezeigt, aber nicht in allen Teilen.",
-    "deny": "Es wurde dort nicht gezeigt.",
+    "permit": "Es darf dort gezeigt werden.",
+    "permit-redacted": "Es darf dort gezeigt werden, aber nicht in allen Teilen.",
+    "deny": "Es darf dort nicht gezeigt werden.",
     "choice": "Ihre Entscheidung, die den Ausschlag gab: {consent}.",
     "ask": "Fragen? Wenden Sie sich an {whom}: dort liegt dieser Teil Ihrer Akte.",
     "purpose": "den Zweck {code}",

@@ -142,6 +142,8 @@ def withdraw(
         return row
 
     _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
+    if not as_json and only is None:
+        say("what it refused is no longer refused by it: carepact consent can, or grant --deny, to be sure")
 
 
 @app.command("list", epilog="Example: carepact consent list --patient SYSTEM|VALUE --all")

@@ -132,8 +132,10 @@ def _rows(trust: "TrustList", at: int) -> list[dict[str, Any]]:
 
 
 def _end(member: Any, use: str, at: int) -> int | None:
-    """Until when there is a live key of this use."""
-    live = (
-        k.exp for k in member.keys if k.use == use and k.nbf <= at < k.exp and k.kid not in member.revoked
-    )
-    return max(live, default=None)
+    """Until when something can be done with this use: a statement needs a live key of each algorithm."""
+    from keys.algorithms import STATEMENT_SIGNATURES
+
+    live = [k for k in member.keys if k.use == use and k.nbf <= at < k.exp and k.kid not in member.revoked]
+    wanted = STATEMENT_SIGNATURES if use == "sig" else {k.alg for k in live}
+    ends = [max((k.exp for k in live if k.alg == alg), default=None) for alg in wanted]
+    return None if not ends or None in ends else min(end for end in ends if end is not None)

@@ -96,21 +96,28 @@ def create(
         if as_json:
             emit_json(row)
         else:
-            say(f"{row['use']} key {row['kid']} ({row['alg']}) lives until {row['until']} and is published")
+            known = "is published" if row["published"] else "is unknown yet: carepact directory publish"
+            say(f"{row['use']} key {row['kid']} ({row['alg']}) lives until {row['until']} and {known}")
 
 
 async def _created(node: "Runtime", use: Any, reason: str) -> list[dict[str, Any]]:
-    """Nothing is made unless it can be published: what is signed by an unknown key is worth nothing."""
+    """In the node's own file nothing is made unless it can be published: an unknown key is worth nothing.
+
+    In a federation it is published by an act of its own, which its publisher has to take.
+    """
     from gateway.cli.published import publish, require_publishable
 
     act = act_now(node, reason)
     at = int(act.at.timestamp())
-    require_publishable(node)
+    own_file = node.settings.directory.members is not None
+    if own_file:
+        require_publishable(node)
     kids = [node.keys.create(use, alg, nbf=at, exp=at + _LIFE[use]) for alg in _ALGORITHMS[use]]
-    publish(node)
+    if own_file:
+        publish(node)
     await node.database.write(lambda c: _log(c, node, act, use, kids))
     made = {key.kid: key for key in node.keys.public()}
-    return [_row(made[kid], at, True) for kid in kids]
+    return [_row(made[kid], at, own_file) for kid in kids]
 
 
 def _log(connection: Any, node: "Runtime", act: Any, use: str, kids: list[str]) -> None:

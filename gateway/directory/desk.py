@@ -91,7 +91,14 @@ class Desk:
 
     def take(self, id: str, own: Mapping[str, bytes], now: int) -> None:
         """A member's newer role and record."""
-        self._add(self._asked(lambda repository: repository.put_member(id, own, self._publisher(now), now)))
+        try:
+            new = self._repository().put_member(id, own, self._publisher(now), now)
+        except TrustRefused as refused:
+            if refused.reason == "version":
+                text = "a newer one of theirs is published: let them refresh, and make it anew"
+                raise DirectoryRefused(text) from None
+            raise DirectoryRefused(f"members would refuse this: {refused}") from None
+        self._add(new)
 
     def stamp(self, now: int) -> None:
         """Timestamp again; and the snapshot, before it expires."""

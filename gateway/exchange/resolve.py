@@ -11,7 +11,7 @@ from adapters.terminology.tables import system_from_oid
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
-from gateway.records.interface import PatientIndex
+from gateway.records.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,15 @@ class Subject:
 
 async def resolve(node: Node, ask: Ask) -> Subject:
     """Raises `not_available` for an id that is nobody's here, and for a token that is for somebody else."""
-    return await node.database.read(lambda connection: _read(node.room(connection).index, ask))
+    return await node.database.read(lambda connection: _read(node.room(connection), ask))
 
 
-def _read(index: PatientIndex, ask: Ask) -> Subject:
+def _read(room: Room, ask: Ask) -> Subject:
+    index = room.index
     asked = canonical(ask.subject) if isinstance(ask.subject, Identifier) else None
     person = index.resolve([asked]).person if asked else index.person_of(f"Patient/{ask.subject}")
+    if person is not None and room.vault.erased(person):
+        person = None  # whoever was erased is nobody here any more, and looks like nobody
     if asked is None and person is None:
         raise Problem("not_available")
 

@@ -37,6 +37,7 @@ REUSED_CONTROL = Verdict("AR", "205", "MSH[1]-10")
 WRONG_PATIENT = Verdict("AE", "204", "PID[1]-3")
 MERGE_CYCLE = Verdict("AE", "204", "MRG[1]-1")
 NOT_APPLIED = Verdict("AE", "100", "MSH[1]")
+ERASED = Verdict("AE", "204", "PID[1]-3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Messages:
             return await self._go_on(body, place, source, normaliser, at, manner)
         except KeyErased:
             # Known, and erased since: a resend would change nothing, so it is not asked for.
-            return answer(body, NOT_APPLIED, at, self._control(), manner)
+            return answer(body, ERASED, at, self._control(), manner)
         except (Problem, SealBroken) as error:
             code = getattr(error, "code", type(error).__name__)
             log.error("message_not_stored", source=source.id, error=code)
@@ -195,7 +196,9 @@ class Messages:
 def _verdict(taken: Taken, effect: Effect) -> Verdict:
     if effect.quarantine == "wrong-patient":
         return WRONG_PATIENT
-    if effect.quarantine in ("mapping-defect", "erased"):
+    if effect.quarantine == "erased":
+        return ERASED
+    if effect.quarantine == "mapping-defect":
         return NOT_APPLIED
     if effect.quarantine == "merge-cycle":
         return MERGE_CYCLE

@@ -105,12 +105,15 @@ class Replay:
             return
         taken = await self._taken(kept, body, pushed, at)
         found = await self._desk.database.read(lambda c: _compared(c, taken))
+        if write and found - Counter(same=found["same"]):
+            documents = await documents_of(self._desk, taken, at)
+            try:
+                await self._desk.database.write(lambda c: self._enter(c, taken, documents, instant(at)))
+            except KeyErased:  # about somebody who was erased since: nothing is said of her again
+                done.originals["skipped"] += 1
+                return
         done.resources += found
         done.originals[_word(kept, taken, found)] += 1
-        if not write or not (found - Counter(same=found["same"])):
-            return
-        documents = await documents_of(self._desk, taken, at)
-        await self._desk.database.write(lambda c: self._enter(c, taken, documents, instant(at)))
 
     def _opened(self, connection: Connection, id: str) -> tuple[Kept | None, bytes]:
         store = self._desk.originals(connection)

@@ -72,6 +72,11 @@ class Vault:
         """K_tag: chains the leaves of one person in the ledger."""
         return subject_keys(self._key(person, make=True)).tag
 
+    def erased(self, name: str) -> bool:
+        """Whether the key of that name was destroyed on purpose."""
+        found = self._rows.get((name,))
+        return name in found and found[name] is None
+
     def attach(self, name: str, person: str) -> None:
         """The data key `name` is about this person: erasing her erases it."""
         self._rows.attach(name, person)

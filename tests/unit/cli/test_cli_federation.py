@@ -130,7 +130,7 @@ def test_a_member_changes_its_own_record_and_nobody_elses(joined):
     first = update.read_bytes()
     assert north("directory", "take", str(update), *WHY).code == 0
     again = north("directory", "take", str(update), *WHY)
-    assert again.code == 5 and "version" in again.err
+    assert again.code == 5 and "newer" in again.err
     assert south("directory", "refresh").code == 0
     assert south("directory", "publish", "--out", str(update), *WHY).code == 0
     assert update.read_bytes() != first
@@ -238,3 +238,30 @@ def test_a_federation_is_not_changed_like_an_own_file(joined):
     assert north("keys", "member", "--out", str(record)).code == 0
     said = north("directory", "add", str(record), *WHY)
     assert said.code == 5 and "admit" in said.err
+
+
+def test_keys_are_renewed_in_a_federation_and_a_half_revoked_pair_shows(joined):
+    """New keys are made and published by an act of their own; of a pair with one key revoked nothing is believed."""
+    north, south = joined
+    made = south("keys", "create", "--use", "sig", *WHY)
+    assert made.code == 0 and "directory publish" in made.out
+    update = south.folder / "update.json"
+    assert south("directory", "publish", "--out", str(update), *WHY).code == 0
+    stale = south.folder / "stale.json"
+    assert south("directory", "publish", "--out", str(stale), *WHY).code == 0
+    assert north("directory", "take", str(update), *WHY).code == 0
+    refused = north("directory", "take", str(stale), *WHY)
+    assert refused.code == 5 and "refresh" in refused.err
+    assert south("directory", "refresh").code == 0
+    kids = [
+        row["kid"]
+        for row in south("keys", "list", "--json").rows
+        if (row["use"], row["alg"]) == ("sig", "Ed25519")
+    ]
+    for kid in (one for one in kids if not one.startswith("-h")):
+        assert south("directory", "revoke", kid, "--because", "lost", "--out", str(update), *WHY).code == 0
+        assert north("directory", "take", str(update), *WHY).code == 0
+        assert south("directory", "refresh").code == 0
+    row = next(row for row in north("directory", "list", "--json").rows if row["id"] == "south.example")
+    if not any(one.startswith("-h") for one in kids):
+        assert not [text for text in row["keys"] if text.startswith("sig")]

@@ -310,7 +310,7 @@ async def test_after_erasure_neither_resend_nor_new_message_is_applied(ward, sen
     await ward.room(lambda r: r.vault.erase(found.person))
     for body in (adt(), adt("C2", "A08", "202601021200")):
         ack = await send(body, AT + HOUR)
-        assert (code_of(ack), error_of(ack)) == ("AE", "100")
+        assert (code_of(ack), error_of(ack)) == ("AE", "204")
     assert [k.reason for k in await ward.intake.newest("adt")] == ["erased", None]
 
 
