@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.message import Element
+from adapters.hospital.periods import period_from
 from adapters.identity import US_SSN, is_national, local_system, national_number
 from adapters.interface import JSON
 from adapters.terminology.tables import system_from_oid
@@ -137,15 +138,6 @@ def ssn_from(draft: Draft, element: Element) -> JSON | None:
         "system": US_SSN if re.fullmatch(r"\d{3}-?\d{2}-?\d{4}", value) else default_system(draft.context),
         "value": value,
     }
-
-
-def period_from(draft: Draft, element: Element, first: int, last: int, target: str) -> JSON | None:
-    """Period of two components of one element."""
-    start = draft.time(element, target, first)
-    end = draft.time(element, target, last)
-    if start and end and end[:10] < start[:10]:
-        end = None  # per-1; both stay readable in the original
-    return {k: v for k, v in (("start", start), ("end", end)) if v} or None
 
 
 def first_key(identifiers: list[Named], order: tuple[str, ...]) -> Named | None:

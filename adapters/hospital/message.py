@@ -96,6 +96,10 @@ class Message:
         while failed and len(self.taken) > before:
             self.taken.popitem()
 
+    def give_back(self, key: Key) -> None:
+        """An item that this unit took and cannot use after all."""
+        self.taken.pop(key, None)
+
     def lose(self, keys: list[Key], disposition: Disposition, reason: str, target: str | None = None) -> None:
         """Close items that no mapping took with one line."""
         self.account.lose((k for k in keys if k not in self.taken), disposition, reason, target=target)

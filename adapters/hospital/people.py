@@ -6,8 +6,9 @@ People and organisations without identifier are contained: never a resource keye
 import re
 
 from adapters.hospital.context import Draft
-from adapters.hospital.identifiers import TYPES, named, period_from, system_from_authority
+from adapters.hospital.identifiers import TYPES, named, system_from_authority
 from adapters.hospital.message import Element
+from adapters.hospital.periods import period_from
 from adapters.identity import local_system
 from adapters.interface import JSON
 

@@ -9,12 +9,13 @@ from decimal import Decimal
 from adapters.hospital.codes import concept_from_cwe
 from adapters.hospital.context import Draft
 from adapters.hospital.message import Element
+from adapters.hospital.periods import period_from
 from adapters.interface import JSON
 
 ATTACHMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.value"
 """R4 has no Observation.valueAttachment: the cross-version extension of R5 carries it."""
-_NUMBER = re.compile(r"[-+]?\d{1,40}(\.\d{1,40})?\Z|[-+]?\.\d{1,40}\Z")
-_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)?(\.\d+)?")
+_NUMBER = re.compile(r"[-+]?[0-9]{1,40}(\.[0-9]{1,40})?\Z|[-+]?\.[0-9]{1,40}\Z")
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d)?(\.\d+)?", re.ASCII)
 _COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _KINDS = {"PDF": "application/pdf", "RTF": "application/rtf", "HTML": "text/html", "XML": "text/xml"}
 _KINDS |= {
@@ -31,6 +32,12 @@ Unit = dict[str, str]
 def number_from(text: str) -> Decimal | None:
     """A plain decimal with its own digits; None for anything else (`<5`, `1,5`, `positive`)."""
     return Decimal(text.lstrip("+")) if _NUMBER.match(text) else None
+
+
+def number_at(element: Element, comp: int = 1) -> Decimal | None:
+    """The number of a component as it was sent: None if anything stands inside of it or beside it in the
+    component (a subcomponent, a control character), for what is left would be another number."""
+    return number_from(element.comps[comp - 1].strip()) if comp <= len(element.comps) else None
 
 
 def value_from_obx(draft: Draft, kind: str, elements: list[Element], unit: Unit) -> JSON:
@@ -50,9 +57,15 @@ def _quantity(value: Decimal, unit: Unit, comparator: str = "") -> JSON:
 
 
 def _nm(draft: Draft, element: Element, unit: Unit) -> JSON:
-    value = number_from(element.text())
+    alone = len(element.places()) == 1
+    value = number_at(element) if alone else None
+    if alone and value is None and number_from(element.text()) is not None:
+        draft.context.reject(element, "bad-number", "Observation.valueQuantity")
+        return {}
     if value is not None:
-        element.take()
+        text = element.take().lstrip("+-")
+        if text[0] == "0" and text[1:2].isdigit():
+            draft.context.message.account.remark(element.position(), "altered", "number")
         return {"valueQuantity": _quantity(value, unit)}
     made = _words(draft, element, unit)
     if made:
@@ -62,8 +75,8 @@ def _nm(draft: Draft, element: Element, unit: Unit) -> JSON:
 
 def _sn(draft: Draft, element: Element, unit: Unit) -> JSON:
     """SN: comparator, number, separator, number to Quantity, Range, Ratio; else what a person would read."""
-    comparator, first, between, second = (element.text(comp) for comp in (1, 2, 3, 4))
-    low, high = number_from(first), number_from(second)
+    comparator, between, second = (element.text(comp) for comp in (1, 3, 4))
+    low, high = number_at(element, 2), number_at(element, 4)
     plain = comparator in ("", "=")
     made: JSON = {}
     if low is not None and not between and not second and (plain or comparator in _COMPARATORS):
@@ -106,13 +119,12 @@ def _time_of_day(draft: Draft, element: Element, unit: Unit) -> JSON:
 
 
 def _period(draft: Draft, element: Element, unit: Unit) -> JSON:
-    pair = (("start", draft.time(element, "valuePeriod", 1)), ("end", draft.time(element, "valuePeriod", 2)))
-    made = {name: moment for name, moment in pair if moment}
+    made = period_from(draft, element, 1, 2, "valuePeriod")
     return {"valuePeriod": made} if made else {}
 
 
 def _range(draft: Draft, element: Element, unit: Unit) -> JSON:
-    pair = {name: number_from(element.text(comp)) for name, comp in (("low", 1), ("high", 2))}
+    pair = {name: number_at(element, comp) for name, comp in (("low", 1), ("high", 2))}
     said = {name: _quantity(value, unit) for name, value in pair.items() if value is not None}
     if not said or any(pair[n] is None and element.text(c) for n, c in (("low", 1), ("high", 2))):
         return _words(draft, element, unit, between="-")

@@ -15,6 +15,7 @@ from adapters.hospital.kept import keep_segment
 from adapters.hospital.message import Segment
 from adapters.hospital.messages.person import Known
 from adapters.hospital.people import location_from_pl, organization_from_xon, practitioner_from_xcn
+from adapters.hospital.periods import period_between
 from adapters.interface import JSON
 
 _EVENT_LOCATION = "http://hl7.org/fhir/StructureDefinition/event-location"
@@ -68,11 +69,7 @@ def _read(draft: Draft, segment: Segment) -> _Part:
     concept = concept_from_cwe(draft.context, segment.first(role), table(names))
     who = [made for one in segment.all(person) if (made := practitioner_from_xcn(draft, one, "participant"))]
     group = [made for one in segment.all(organisation) if (made := organization_from_xon(draft, one))]
-    start = draft.time(segment.first(begin), "participant.period.start")
-    stop = draft.time(segment.first(end), "participant.period.end")
-    if start and stop and stop[:10] < start[:10]:
-        stop = None  # per-1
-    period = {name: at for name, at in (("start", start), ("end", stop)) if at}
+    period = period_between(draft, (segment.first(begin), 1), (segment.first(end), 1), "participant.period")
     segment.first(2).take(1)
     where = location_from_pl(draft, segment.first(location))
     return _Part(segment.text(role).upper(), concept, who or group, where, period)

@@ -11,6 +11,7 @@ from adapters.hospital.people import (
     telecom_from_xtn,
     text_of_name,
 )
+from adapters.hospital.periods import period_between
 from adapters.interface import JSON
 
 _CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
@@ -33,11 +34,7 @@ def coverage_from_in1(context: Context, in1: Segment, patient: Draft) -> Draft:
     draft.put("subscriberId", in1.text(49) or policy)
     draft.put("beneficiary", patient.link())
     draft.put("relationship", concept_from_table(context, in1.first(17), "v2_relationship", table("0063")))
-    start = draft.time(in1.first(12), "period.start")
-    end = draft.time(in1.first(13), "period.end")
-    if start and end and end[:10] < start[:10]:
-        end = None  # per-1
-    draft.put("period", {name: at for name, at in (("start", start), ("end", end)) if at})
+    draft.put("period", period_between(draft, (in1.first(12), 1), (in1.first(13), 1), "period"))
     draft.put("payor", [_payor(draft, in1)])
     _classes(draft, in1)
     return context.add(draft)

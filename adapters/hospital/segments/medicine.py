@@ -12,7 +12,7 @@ from adapters.hospital.groups import Order
 from adapters.hospital.message import Segment
 from adapters.hospital.segments.tq1 import UCUM, Timed
 from adapters.hospital.units import unit_from_cwe
-from adapters.hospital.values import number_from
+from adapters.hospital.values import number_at, number_from
 from adapters.interface import JSON
 
 _DOSE_TYPE = "http://terminology.hl7.org/CodeSystem/dose-rate-type"
@@ -85,7 +85,7 @@ def quantity_from(draft: Draft, segment: Segment, number: int, units: int, targe
     text = segment.text(number) if number else ""
     if not text:
         return None
-    value = number_from(text)
+    value = number_at(segment.first(number))
     if value is None:
         draft.context.reject(segment.first(number), "bad-number", f"{draft.type}.{target}")
         return None

@@ -5,6 +5,7 @@ from adapters.hospital.context import Context, Draft
 from adapters.hospital.identifiers import identifier_from_cx
 from adapters.hospital.message import Segment
 from adapters.hospital.people import address_from_xad, name_from_xpn, telecom_from_xtn
+from adapters.hospital.periods import period_between
 
 
 def related_person_from_nk1(context: Context, nk1: Segment, patient: Draft) -> Draft | None:
@@ -31,17 +32,9 @@ def related_person_from_nk1(context: Context, nk1: Segment, patient: Draft) -> D
     made.put("birthDate", born[:10] if born else None)
     for element in nk1.all(4):
         made.append("address", address_from_xad(made, element, "address"))
-    _period(made, nk1)
+    made.put("period", period_between(made, (nk1.first(8), 1), (nk1.first(9), 1), "period"))
     return context.add(made)
 
 
 def _key_of(nk1: Segment, patient: Draft) -> str:
     return "\x1f".join(("nk1", patient.id, nk1.first(2).raw, nk1.text(3)))
-
-
-def _period(draft: Draft, nk1: Segment) -> None:
-    start = draft.time(nk1.first(8), "period.start")
-    end = draft.time(nk1.first(9), "period.end")
-    if start and end and end[:10] < start[:10]:
-        end = None
-    draft.put("period", {k: v for k, v in (("start", start), ("end", end)) if v})

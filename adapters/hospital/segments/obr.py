@@ -6,6 +6,7 @@ from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named
 from adapters.hospital.message import Element, Segment
 from adapters.hospital.people import practitioner_from_xcn
+from adapters.hospital.periods import period_between
 from adapters.hospital.segments.nte import annotation_from_ntes
 from adapters.hospital.segments.obx import status_of
 from adapters.hospital.segments.orc import service_of
@@ -54,11 +55,10 @@ def _status_of_results(statuses: list[str | None]) -> str | None:
 
 def effective_from_obr(draft: Draft, obr: Segment) -> JSON:
     """`effectivePeriod` of OBR-7 and 8, `effectiveDateTime` of OBR-7 alone."""
-    start = draft.time(obr.first(7), "effective")
-    end = draft.time(obr.first(8), "effective")
-    if start and end and end[:10] >= start[:10]:
-        return {"effectivePeriod": {"start": start, "end": end}}
-    return {"effectiveDateTime": start} if start else {}
+    period = period_between(draft, (obr.first(7), 1), (obr.first(8), 1), "effective")
+    if len(period) == 2:
+        return {"effectivePeriod": period}
+    return {"effectiveDateTime": period["start"]} if "start" in period else {}
 
 
 def fill_report(draft: Draft, order: Order, patient: Draft, encounter: Draft | None, effective: JSON) -> None:

@@ -5,6 +5,7 @@ from adapters.hospital.context import ABSENT, Context, Draft
 from adapters.hospital.identifiers import Named, identifier_from_cx
 from adapters.hospital.message import Segment
 from adapters.hospital.people import location_from_pl, practitioner_from_xcn
+from adapters.hospital.periods import period_between
 from adapters.hospital.segments.pv2 import fill_from_pv2
 from adapters.interface import JSON
 from adapters.terminology.tables import concept_map
@@ -35,16 +36,16 @@ def encounter_from_pv1(context: Context, pv1: Segment, pv2: Segment | None, pati
     for element in pv1.all(50):
         other = identifier_from_cx(draft, element)
         draft.append("identifier", other.body if other else None)
-    start = draft.time(pv1.first(44), "period.start")
-    end = draft.time(pv1.first(45), "period.end")
-    _status(draft, pv1, ended=end is not None)
+    # of two that are reversed the discharge is the newer statement
+    period = period_between(draft, (pv1.first(44), 1), (pv1.first(45), 1), "period", doubted="start")
+    _status(draft, pv1, ended="end" in period)
     _class(draft, pv1)
     for element in pv1.all(4):
         draft.append("type", concept_from_cwe(context, element, table("0007")))
     draft.put("serviceType", concept_from_cwe(context, pv1.first(10), table("0069")))
     draft.put("subject", patient.link())
     _participants(draft, pv1)
-    _period(draft, start, end)
+    draft.put("period", period)
     _hospitalization(draft, pv1)
     _locations(draft, pv1)
     if pv2 is not None:
@@ -108,12 +109,6 @@ def _participants(draft: Draft, pv1: Segment) -> None:
             if who:
                 coding = {"system": _PARTICIPATION, "code": code, "display": display}
                 draft.append("participant", {"type": [{"coding": [coding]}], "individual": who})
-
-
-def _period(draft: Draft, start: str | None, end: str | None) -> None:
-    if start and end and end[:10] < start[:10]:
-        start = None  # per-1; the discharge is the newer statement
-    draft.put("period", {k: v for k, v in (("start", start), ("end", end)) if v})
 
 
 def _hospitalization(draft: Draft, pv1: Segment) -> None:

@@ -4,6 +4,7 @@ from adapters.hospital.codes import concept_from_cwe, concept_from_table, table
 from adapters.hospital.context import Draft
 from adapters.hospital.message import Segment
 from adapters.hospital.people import location_from_pl, practitioner_from_xcn
+from adapters.hospital.periods import period_between
 from adapters.hospital.segments.tq1 import UCUM
 from adapters.hospital.values import number_from
 from adapters.identity import is_fhir_id
@@ -45,11 +46,7 @@ def place_movement(encounter: Draft, zbe: Segment) -> None:
         return
     zbe.first(4).take(1)
     here: JSON = places[0]
-    start = encounter.time(zbe.first(2), "location.period.start")
-    end = encounter.time(zbe.first(3), "location.period.end")
-    period = {name: at for name, at in (("start", start), ("end", end)) if at}
-    if start and end and end[:10] < start[:10]:
-        period.pop("end")  # per-1
+    period = period_between(encounter, (zbe.first(2), 1), (zbe.first(3), 1), "location.period")
     number = zbe.text(1)
     if is_fhir_id(number):
         here["id"] = zbe.first(1).take(1)

@@ -12,7 +12,7 @@ from adapters.hospital.segments.completion import completion_from_rxa
 from adapters.hospital.segments.nte import annotation_from_ntes
 from adapters.hospital.segments.orc import order_number
 from adapters.hospital.units import unit_from_cwe
-from adapters.hospital.values import number_from
+from adapters.hospital.values import number_at
 from adapters.interface import JSON
 
 _FUNCTION = table("0443")
@@ -117,7 +117,7 @@ def _report(draft: Draft, rxa: Segment) -> None:
 
 def _product(draft: Draft, rxa: Segment) -> None:
     context = draft.context
-    amount = number_from(rxa.text(6))
+    amount = number_at(rxa.first(6))
     unit = unit_from_cwe(context, rxa.first(7))
     if amount is not None and rxa.text(6) != _UNKNOWN_AMOUNT:
         rxa.first(6).take(1)
