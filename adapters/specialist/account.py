@@ -204,6 +204,12 @@ class Account:
             self._unit.append(number)
         return 1
 
+    def release(self, element: Element, name: str) -> None:
+        """A value that was taken, and then found to be none that can stay, is open again."""
+        number = self._number_of(element, name)
+        if number is not None and self._states[number] == _TAKEN:
+            self._states[number] = _OPEN
+
     def line(
         self,
         element: Element,

@@ -11,6 +11,8 @@ from adapters.times import parse_compact, utc_key
 
 JSON = dict[str, Any]
 UCUM = "http://unitsofmeasure.org"
+_DIGITS = 30
+"""More before or after the point are no measure, and more than a reader's floating point holds."""
 _NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
 _PADDED = re.compile(r"[+-]?0\d")
 _UNIT = re.compile("[!-~]+")
@@ -22,13 +24,16 @@ def number(record: Record, element: Element | None, name: str = "value") -> Deci
     if element is None or not text:
         return None
     found = _NUMBER.match(text)
-    if not found or not (found.group(2) or (found.group(3) or "").strip(".")) or len(text) > 40:
+    written = found and (found.group(2) or (found.group(3) or "").strip("."))
+    if not written or len(text) > 40 or abs(Decimal(text).adjusted()) > _DIGITS:
         record.doc.lose(element, "rejected", "bad-number", f"@{name}")
         return None
-    if text[0] in "+." or text.startswith("-.") or found.group(3) == "." or _PADDED.match(text):
+    power = "e" in text.lower()
+    if power or text[0] in "+." or text.startswith("-.") or text.endswith(".") or _PADDED.match(text):
         record.doc.remark(element, "altered", "number")
     record.doc.get(element, name)
-    return Decimal(text)
+    # No exponent: not every reader of JSON knows it.
+    return Decimal(f"{Decimal(text):f}" if power else text)
 
 
 def integer(record: Record, element: Element | None) -> int | None:
@@ -88,7 +93,7 @@ def period(record: Record, element: Element | None) -> JSON | None:
     low, high = find(element, "low"), find(element, "high")
     start, end = time(record, low), time(record, high)
     if start and end and high is not None and _precedes(end, start):
-        record.doc.lose(high, "rejected", "bad-date", "@value")
+        record.doc.reject(high, "bad-date", "@value")
         end = None
     return present(start=start, end=end) or None
 

@@ -102,6 +102,11 @@ class Document:
             at = self.position(element) + (f"/{name}" if name else "")
             account.line(element, at, items, disposition, reason, target, resource)
 
+    def reject(self, element: Element, reason: str, name: str) -> None:
+        """Close an attribute that cannot stay, also if it was taken to be looked at."""
+        self._account.release(element, name)
+        self.lose(element, "rejected", reason, name)
+
     def remark(self, element: Element, disposition: Literal["assumed", "altered"], reason: str) -> None:
         self._account.line(element, self.position(element), 1, disposition, reason)
 

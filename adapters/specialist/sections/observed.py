@@ -41,8 +41,7 @@ def observed_value(record: Record, value: Element) -> JSON:
     if kind == "INT":
         return present(valueInteger=integer(record, value))
     if kind == "BL":
-        flag = {"true": True, "false": False}.get(record.doc.get(value, "value"))
-        return {} if flag is None else {"valueBoolean": flag}
+        return _flag(record, value)
     if kind == "IVL_TS":
         return present(valuePeriod=period(record, value))
     if kind == "ED" and peek(value, "representation") == "B64":
@@ -50,6 +49,16 @@ def observed_value(record: Record, value: Element) -> JSON:
     if kind in _TEXT:
         return present(valueString=string(record, value))
     return _quantity_or_text(record, value, kind)
+
+
+def _flag(record: Record, value: Element) -> JSON:
+    """BL, in either spelling of XML Schema; any other is a line."""
+    flag = {"true": True, "1": True, "false": False, "0": False}.get(peek(value, "value"))
+    if flag is None:
+        record.doc.lose(value, "rejected", "bad-code", "@value")
+        return {}
+    record.doc.get(value, "value")
+    return {"valueBoolean": flag}
 
 
 def _attached(record: Record, value: Element) -> JSON:
