@@ -62,11 +62,13 @@ def read_rows(document: str) -> Iterator[Mapping[str, str]]:
         raise Uncomputable("file", "is no CSV") from error
     if len(set(names)) != len(names):
         raise Uncomputable("header", "has a column twice")
-    for name in names:
+    if set(names).isdisjoint(COLUMNS):
+        raise Uncomputable("header", f"is none of a case file in CSV, whose columns are {', '.join(COLUMNS)}")
+    for place, name in enumerate(names, 1):
         if name not in COLUMNS:
-            raise Uncomputable("header", "has a column that is not known")
-    if set(COLUMNS) - set(names):
-        raise Uncomputable("header", "lacks a column")
+            raise Uncomputable("header", f"column {place} is not known; known ones are {', '.join(COLUMNS)}")
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise Uncomputable("header", f"lacks {', '.join(missing)}")
     return _readable(rows)
 
 

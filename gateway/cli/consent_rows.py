@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from adapters.interface import Identifier
     from gateway.exchange.consent_import import ImportRow
 
+_NEEDED = ("patient_system", "patient_id", "effect", "purposes")
+
 
 def rows_from_file(data: bytes, *, at: datetime, zone: str) -> "list[ImportRow]":
     """Every row, readable or with its fault. Raises `invalid` for what is neither kind of file."""
@@ -40,9 +42,11 @@ def _rows_from_csv(text: str, at: datetime, zone: ZoneInfo) -> "Iterator[ImportR
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     names = list(rows.fieldnames or ())
     if set(names) - set(COLUMNS) or len(set(names)) != len(names):
-        raise Problem("invalid", expression="FILE", hint=f"columns are {', '.join(COLUMNS)}")
-    if not {"patient_system", "patient_id", "effect", "purposes"} <= set(names):
-        raise Problem("invalid", expression="FILE", hint="patient_system, patient_id, effect, purposes")
+        hint = f"a column is unknown or stands twice; known are {', '.join(COLUMNS)} (docs/files.md)"
+        raise Problem("invalid", expression="FILE", hint=hint)
+    if missing := [name for name in _NEEDED if name not in names]:
+        hint = f"the columns {', '.join(missing)} are missing (docs/files.md)"
+        raise Problem("invalid", expression="FILE", hint=hint)
     seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():

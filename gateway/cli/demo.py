@@ -20,7 +20,7 @@ _EXAMPLES = """With your own files:
 
 They stay in a temporary folder that ends with the demo.
 
-Exit codes: 0 every step held, 2 a file cannot be used, 10 a step did not hold."""
+Exit codes: 0 every step held, 10 a step did not hold or a file cannot be used."""
 
 app = noun("One real exchange, end to end, on this machine alone.")
 
