@@ -215,9 +215,9 @@ async def _standing(
     sent = agreement.ref in await desk.proposed(at)
     silent = sorted((agreement.providers | agreement.recipients) - agreement.standing(now).signed)
     status = agreement_status(agreement, now, versions=versions, sent=sent)
-    next = f"{', '.join(silent)} has not signed: carepact agreement sign {id} --help" if silent else (
+    next = f"still to sign: {', '.join(silent)}: carepact agreement sign {id} --help" if silent else (
         f"carepact agreement show {id}")  # fmt: skip
-    why = status if status == "superseded" else stopped(agreement, now)
+    why = stopped(agreement, now) if status == "active" else status
     return {
         "id": id,
         "version": held.version,

@@ -31,8 +31,8 @@ _NOUNS = {
     "normalise": "files to FHIR R4 with a ledger of every value, without a node",
     "source": "what sources sent, and what became of every value of it",
     "patient": "which records are one patient here, who else might be; part two that were merged",
-    "directory": "who is believed: list, add, remove; a federation: init, join, admit, suspend, restore, "
-    "take, publish, revoke, refresh, status, verify, mirror",
+    "directory": "who is believed: list, add, remove, register; a federation: init, join, admit, suspend, "
+    "restore, take, publish, revoke, refresh, status, verify, mirror",
     "keys": "the node's keys: list, jwks, member, create",
     "envelope": "envelopes in files: seal, open, inspect",
     "db": "upgrade and check the database",

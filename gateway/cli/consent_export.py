@@ -151,7 +151,14 @@ def row_from_consent_document(stored: "StoredConsent", identifier: "Identifier")
     read = consent_from_json(again, patient=stored.subject)
     same = replace(read, id=view.id, version=view.version, known=view.known, recorder=view.recorder)
     same = replace(same, given=view.given, given_until=view.given_until)
+    if _own(document, stored):  # who is not stated is the patient: another node calls her otherwise
+        view = replace(view, performers=())
     return row if same == view else None
+
+
+def _own(document: Any, stored: "StoredConsent") -> bool:
+    """She gave it herself, by the name that she has here."""
+    return [one.get("reference") for one in document.get("performer", [])] == [stored.subject]
 
 
 def _as_written(written: str, last: bool) -> str:
@@ -181,7 +188,7 @@ def _columns(document: dict[str, Any], stored: "StoredConsent", identifier: "Ide
         "data_to": _end(root, "dataPeriod", 1),
         "valid_from": _end(root, "period", 0),
         "valid_to": _end(root, "period", 1),
-        "performer": performer[0]["reference"] if performer else "",
+        "performer": "" if _own(document, stored) or not performer else performer[0]["reference"],
         "evidence_ref": source.get("display", ""),
         "source_key": stored.id,
         "supersedes": "",

@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli import federation, federation_checks
 from gateway.cli.act import act_now, instant_from_seconds, read_file
+from gateway.cli.directory_register import register
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
@@ -38,6 +39,7 @@ app.command("revoke", context_settings=_FLAGS_MAY_BE_KIDS)(federation.revoke)
 for _name in ("refresh", "status", "verify", "mirror"):
     app.command(_name)(getattr(federation_checks, _name))
 
+app.command(epilog="Example: carepact directory register register.json --reason 'ward 7 is new'")(register)
 _COLUMNS = ("id", "suites", "keys", "state")
 _USES = ("sig", "log", "enc", "witness")
 

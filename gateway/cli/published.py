@@ -88,8 +88,13 @@ def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
 
 def replace_file(node: "Runtime", data: bytes) -> None:
     """The members file, replaced whole. Raises `no_store`."""
-    path = members_path(node)
-    temporary = path.with_name(f".{path.name}.{node.entropy(6).hex()}")
+    hint = "directory.members was not written: nothing in it has changed"
+    replace_whole(members_path(node), data, node.entropy(6).hex(), hint=hint)
+
+
+def replace_whole(path: Path, data: bytes, mark: str, *, hint: str) -> None:
+    """A file that is there, replaced whole, its mode kept; `mark` names the temporary. Raises `no_store`."""
+    temporary = path.with_name(f".{path.name}.{mark}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -98,6 +103,4 @@ def replace_file(node: "Runtime", data: bytes) -> None:
         temporary.chmod(path.stat().st_mode & 0o777)
         temporary.replace(path)
     except OSError:
-        raise Problem(
-            "no_store", hint="directory.members was not written: nothing in it has changed"
-        ) from None
+        raise Problem("no_store", hint=hint) from None

@@ -73,7 +73,7 @@ def test_a_version_that_is_not_here_comes_with_its_proposal(home: Any, tmp_path:
     path.write_text(json.dumps({"v": 1, "document": b64u(document), "statements": made}), "utf-8")
     said = home("agreement", "activate", "E1", "--from", str(path), "--reason", "received")
     assert said.code == 5
-    assert f"{home.me} has not signed" in said.err
+    assert f"still to sign: {home.me}" in said.err
     assert home("agreement", "show", "E1", "--document").out.encode() == document
 
 
@@ -119,7 +119,7 @@ def test_what_is_kept_verifies_again(home: Any) -> None:
 def test_not_in_force_says_why(home: Any) -> None:
     """Unsigned, not yet effective, suspended: exit 5 each, with its reason."""
     draft(home, "--effective", "2099-01-01")
-    assert "has not signed" in activate(home).err
+    assert "still to sign" in activate(home).err
     sign(home)
     sign(home, *home.signed_by(home.peer))
     said = activate(home)
