@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gateway.errors import Problem
 
@@ -13,17 +13,22 @@ STDOUT = Path("-")
 
 def say(text: str) -> None:
     """One line for a person, on stdout. A closed pipe is not our failure."""
-    write_out(f"{text}\n".encode(errors="backslashreplace"))
+    _put(lambda out: out.write(f"{text}\n"))
 
 
 def write_out(data: bytes) -> None:
-    """Bytes on stdout, at once. Where it was closed on purpose nobody is told; a full disk is."""
+    """Bytes on stdout, at once."""
+    _put(lambda out: out.buffer.write(data))
+
+
+def _put(write: Callable[[TextIO], object]) -> None:
+    """Where stdout was closed on purpose nobody is told; a full disk is."""
     if sys.stdout is None:
         return
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write(sys.stdout)
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError:
