@@ -114,6 +114,8 @@ class SourceBatch:
     """`Type/id` to what the input does beside saying it (cancel, delete, merge, move), for the fold."""
     merges: tuple[Merge, ...] = ()
     """Merges of patients, in order; one that would close a circle is refused, the others stand."""
+    digest: str = ""
+    """SHA-256 of the message that has the `control`, in hex: whether it is the same one again."""
 
 
 @dataclass(frozen=True, slots=True)

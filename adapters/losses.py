@@ -26,7 +26,7 @@ REASONS: dict[str, frozenset[str]] = {
     "failed": frozenset(
         (
             "unreadable format-not-supported source-refused no-patient wrong-patient merge-cycle "
-            "fragment page-failed limit mapping-defect"
+            "fragment page-failed limit mapping-defect control-reused"
         ).split()
     ),
     "assumed": frozenset(

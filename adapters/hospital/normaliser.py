@@ -1,5 +1,6 @@
 """HL7 v2 to FHIR R4: the `Normaliser` of this adapter, over one message or a batch of them. Pure."""
 
+import hashlib
 from dataclasses import replace
 from datetime import datetime
 
@@ -58,7 +59,8 @@ class HospitalNormaliser:
         unit = convert(
             batch.messages[n], source, intake, at, mapping=self.mapping, charset=source.charset, number=n + 1
         )
-        return _batch_from_unit(unit, self.mapping)
+        made = _batch_from_unit(unit, self.mapping)
+        return replace(made, digest=hashlib.sha256(batch.messages[n]).hexdigest())
 
 
 def _batch_from_unit(unit: Unit, mapping: str) -> SourceBatch:

@@ -1,6 +1,6 @@
 """Several messages of one file, as the node would take them one after the other in the order of their events.
 
-1. A control id that was there already has no effect (S01, S02).
+1. A message that was there already has no effect (S01); its control id with other bytes is refused (S02).
 2. A merge that would close a circle is refused (S12).
 3. A visit, order or result that is one person's stays hers: the message is parked (S24), unless all of it was
    said to be an error; then the other person gets a resource of his own (S23).
@@ -49,7 +49,8 @@ class Held(NamedTuple):
 class Ward:
     """What the messages so far have said; they come in the order of their events."""
 
-    controls: set[str] = field(default_factory=set)
+    controls: dict[str, str] = field(default_factory=dict)
+    """Control ids and the digest of the message that had each first."""
     held: dict[str, Held] = field(default_factory=dict)
     replaced_by: dict[str, set[str]] = field(default_factory=dict)
     kin: dict[str, set[str]] = field(default_factory=dict)
@@ -60,8 +61,10 @@ class Ward:
         if batch.quarantine is not None:
             return batch
         if batch.control and batch.control in self.controls:
-            return _repeated(batch)
-        self.controls.add(batch.control)
+            return _repeated(batch, same=self.controls[batch.control] == batch.digest)
+        self.controls[batch.control] = batch.digest
+        elsewhere = [one for one in batch.merges if self.replaced_by.get(one.old, set()) - {one.new}]
+        batch = _with_conflicts(batch, elsewhere)
         made = without(batch, list(self._circles(batch.merges)))
         for one in made.resources if made.quarantine is None else ():
             self._know(one)
@@ -131,9 +134,18 @@ def _moves(batch: SourceBatch, ref: str) -> bool:
     return act_from_bytes(batch.acts.get(ref, b"")).moved
 
 
-def _repeated(batch: SourceBatch) -> SourceBatch:
+def _with_conflicts(batch: SourceBatch, merges: Sequence[Merge]) -> SourceBatch:
+    """A record that was merged into another one already is merged into this one too: both links stand."""
+    unit = max((entry.unit for entry in batch.losses.entries), default=1)
+    lines = tuple(LossEntry(one.position, 1, "altered", "conflict", unit=unit) for one in merges)
+    return replace(batch, losses=replace(batch.losses, entries=(*batch.losses.entries, *lines)))
+
+
+def _repeated(batch: SourceBatch, *, same: bool) -> SourceBatch:
     total = batch.losses.total
     unit = max((entry.unit for entry in batch.losses.entries), default=1)
-    line = LossEntry("MSH[1]", total, "not-mapped", "duplicate", unit=unit)
+    line = LossEntry("MSH[1]", total, "failed", "control-reused", unit=unit)
+    if same:
+        line = LossEntry("MSH[1]", total, "not-mapped", "duplicate", unit=unit)
     losses = Losses(total, 0, (line,))
     return replace(batch, resources=(), provenance=None, losses=losses, acts={}, merges=(), handed_on=())

@@ -88,7 +88,9 @@ def _merge_prior(context: Context, mrg: Segment, known: Known) -> None:
     old = _prior_patient(context, mrg, new)
     if old is None:
         context.message.lose_segment(mrg, "failed", "no-patient", "Patient.link")
-    elif old.reference != new.reference:
+    elif old.reference == new.reference:
+        context.message.account.remark(mrg.position, "altered", "conflict")  # merged into itself: nothing
+    else:
         _merge(context, new, old)
         context.merges.append((old.reference, new.reference, mrg))
 
