@@ -139,8 +139,34 @@ def concept(record: Record, element: Element | None) -> JSON | None:
     text = string(record, find(element, "originalText"))
     if not text and not (found and found[0].get("display")):
         text = record.doc.get(element, "displayName")
+    if len(element):
+        text = _qualified(record, element, text or "", found) or text
     once = found if len(found) < 2 else [c for n, c in enumerate(found) if c not in found[:n]]
     return present(coding=once, text=text) or None
+
+
+def _qualified(record: Record, element: Element, text: str, found: list[JSON]) -> str | None:
+    """The words of a code with its qualifiers (which side, how bad): R4 has no place for them but text."""
+    stated = [words for words in (_qualifier(record, one) for one in find_all(element, "qualifier")) if words]
+    if not stated:
+        return None
+    said = text or next((one.get("display") or one["code"] for one in found), "")
+    return f"{said} ({', '.join(stated)})".strip()
+
+
+def _qualifier(record: Record, element: Element) -> str:
+    name, value = (_words_of(record, find(element, part)) for part in ("name", "value"))
+    return f"{name}: {value}" if name and value else value
+
+
+def _words_of(record: Record, code: Element | None) -> str:
+    """What a code is called, else the code; taken."""
+    if code is None:
+        return ""
+    words = record.doc.get(code, "displayName") or string(record, find(code, "originalText"))
+    stated = record.doc.get(code, "code")
+    record.doc.get(code, "codeSystem")
+    return words or stated
 
 
 def material_concept(record: Record, material: Element | None) -> JSON | None:

@@ -19,6 +19,7 @@ from adapters.specialist.sections.acts import (
     related,
     relations,
 )
+from adapters.specialist.sections.observations import concepts
 from adapters.specialist.values import (
     ACT_STATUS,
     absent,
@@ -64,6 +65,7 @@ def _condition(record: Record, observation: Element, concern: Element | None, pl
     negated = is_negated(record, observation) or (concern is not None and is_negated(record, concern))
     wrong = is_nullified(observation, concern)
     code, refuted = _code(record, find(observation, "value"), negated)
+    doubted = "provisional" if _is_doubted(record, observation) else None
     onset, abatement = _course(record, observation)
     clinical = None if wrong else _clinical(record, observation, concern, bool(abatement))
     recorder, recorded = authorship(record, place, owner, observation, concern)
@@ -72,10 +74,11 @@ def _condition(record: Record, observation: Element, concern: Element | None, pl
     members = present(
         extension=[{"url": _ASSERTED, "valueDateTime": diagnosed}] if diagnosed else None,
         clinicalStatus=_status(CLINICAL, clinical),
-        verificationStatus=_status(VERIFICATION, "entered-in-error" if wrong else refuted),
+        verificationStatus=_status(VERIFICATION, "entered-in-error" if wrong else refuted or doubted),
         category=_category(record, observation, place),
         severity=concept(record, find(severity, "value")),
         code=code,
+        bodySite=concepts(record, observation, "targetSiteCode"),
         subject=record.subject,
         encounter=encounter_of(record, observation),
         recordedDate=recorded,
@@ -99,6 +102,12 @@ def _code(record: Record, value: Element | None, negated: bool) -> tuple[JSON, s
     if peek(value, "code") == "55607006" or unsaid:
         return {"coding": [_NO_PROBLEM]} | present(text=code.get("text")), None
     return code, "refuted"
+
+
+def _is_doubted(record: Record, observation: Element) -> bool:
+    """uncertaintyCode U (v3-ActUncertainty): stated with doubt; any other value stays for the ledger."""
+    doubt = find(observation, "uncertaintyCode")
+    return peek(doubt, "code") == "U" and record.doc.get(doubt, "code") == "U"
 
 
 def _course(record: Record, observation: Element) -> tuple[JSON, JSON]:
