@@ -6,6 +6,7 @@ from adapters.hospital.groups import Order
 from adapters.hospital.identifiers import Named
 from adapters.hospital.message import Segment
 from adapters.hospital.people import location_from_la2, location_from_pl, practitioner_from_xcn
+from adapters.hospital.periods import period_between
 from adapters.hospital.segments.completion import completion_from_rxa
 from adapters.hospital.segments.medicine import (
     RXA,
@@ -84,12 +85,12 @@ def dispense_from_rxd(
 
 
 def _effective(draft: Draft, rxa: Segment) -> None:
-    start = draft.time(rxa.first(3), "effective")
-    end = draft.time(rxa.first(4), "effective")
-    if start and end and end != start and end[:10] >= start[:10]:
-        draft.put("effectivePeriod", {"start": start, "end": end})
-    elif start or end:
-        draft.put("effectiveDateTime", start or end)
+    period = period_between(draft, (rxa.first(3), 1), (rxa.first(4), 1), "effective")
+    moments = list(dict.fromkeys(period.values()))
+    if len(moments) == 2:
+        draft.put("effectivePeriod", period)
+    elif moments:
+        draft.put("effectiveDateTime", moments[0])
     else:
         draft.put("effectivePeriod", _ABSENT)
 
