@@ -31,7 +31,7 @@ def list_exchanges(
     person: str | None = None,
     limit: int = 1000,
 ) -> tuple[Exchange, ...]:
-    """Exchanges from `since` (POSIX seconds) on, newest first."""
+    """Exchanges from `since` (POSIX seconds) on, newest first, by the ledger within one second."""
     query = select(exchange).where(exchange.c.at >= since)
     for column, wanted in (
         (exchange.c.client, client),
@@ -40,7 +40,9 @@ def list_exchanges(
     ):
         if wanted is not None:
             query = query.where(column == wanted)
-    query = query.order_by(exchange.c.at.desc(), exchange.c.id.desc()).limit(limit)
+    query = query.order_by(
+        exchange.c.at.desc(), exchange.c.leaf.desc().nulls_last(), exchange.c.id.desc()
+    ).limit(limit)
     return tuple(_exchange_from_row(row) for row in connection.execute(query))
 
 

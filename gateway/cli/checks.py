@@ -15,19 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from gateway.errors import Problem, RefusedToStart
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from gateway.config import Settings
     from keys.interface import PublicKey
-    from keys.trust import TrustList
 
 State = Literal["ok", "warning", "failed", "skipped"]
 SOON = 30 * 86_400
 """Seconds before the end of a key or list from which on it is named."""
 LEAST_DISK = 1 << 30
-
-
-_OWN = "carepact keys member --out own.json; carepact directory add own.json --reason …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +114,21 @@ def _disk(settings: "Settings") -> Check:
 
 def _keys_and_members(settings: "Settings") -> Iterator[Check]:
     from gateway.bootstrap import system_clock
+    from gateway.cli.member_checks import check_of_members, repair_of_members
 
     keys: tuple[PublicKey, ...] = ()
+    now = system_clock()
 
     def stored() -> Check:
         nonlocal keys
         if not place.is_dir():
             return Check("keys", "failed", f"there are no keys yet in {place}", "carepact serve makes them")
         keys = _stored_keys(settings)
-        return _live_keys(keys, int(system_clock().timestamp()))
+        return _live_keys(keys, int(now.timestamp()))
 
     place = settings.node.state / "keys"
     yield _guarded("keys", f"restore {place} and its KEK from a backup", stored)
-    file = settings.directory.members
-    yield _guarded(
-        "members",
-        f"repair {file} (directory.members)" if file else "carepact directory refresh",
-        lambda: _members(settings, keys, system_clock()),
-    )
+    yield _guarded("members", repair_of_members(settings), lambda: check_of_members(settings, keys, now))
     named = settings.directory.register_file
     yield _guarded("register", f"repair {named} (directory.register)", lambda: _register(settings))
 
@@ -172,40 +163,6 @@ def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:
     return Check(
         "keys", "ok", f"{len(keys)} keys open; of those that sign the {use} key ends first, in {days} days"
     )
-
-
-def _members(settings: "Settings", keys: "tuple[PublicKey, ...]", now: "datetime") -> Check:
-    from gateway.directory.opening import open_members
-
-    trust = open_members(settings).current.trust
-    at = int(now.timestamp())
-    file = settings.directory.members
-    step = f"write {file} anew, with a higher version" if file else "carepact directory refresh"
-    if trust.expires <= at:
-        return Check("members", "failed", "the list has expired: nothing is sealed or opened", step)
-    mine = trust.member(settings.node.id)
-    if mine is None:
-        return Check("members", "failed", "this node is not in it: nobody can verify its answers", _OWN)
-    if unpublished := _unpublished(trust, settings.node.id, keys, at):
-        said = f"{unpublished} of this node's live signing keys are not in it"
-        return Check("members", "failed", said, step)
-    if trust.disabled:
-        named = "; ".join(f"{who}: {why}" for who, why in trust.disabled)
-        again = "carepact directory add FILE --reason …, with a good record of theirs"
-        return Check("members", "warning", f"disabled: {named}", again)
-    if trust.expires - at < SOON:
-        said = f"the list expires in {(trust.expires - at) // 86_400} days"
-        return Check("members", "warning", said, step)
-    count = len(trust.members)
-    said = f"{count} member{'' if count == 1 else 's'}, version {trust.version}"
-    return Check("members", "ok", said)
-
-
-def _unpublished(trust: "TrustList", me: str, keys: "tuple[PublicKey, ...]", at: int) -> int:
-    from keys.lifecycle import live
-
-    used = [key for key in keys if key.use in ("sig", "log") and live(key, at)]
-    return sum(trust.key(me, key.alg, key.kid, use=key.use, at=at) is None for key in used)
 
 
 def _register(settings: "Settings") -> Check:

@@ -9,6 +9,7 @@ from gateway.cli.checks import Check
 from gateway.cli.feed_check import check_feed
 
 if TYPE_CHECKING:
+    from consent.agreement import SharingAgreement
     from gateway.bootstrap import Runtime
     from gateway.source_settings import SourceSettings
 
@@ -96,9 +97,9 @@ async def _agreements(node: "Runtime") -> list[Check]:
         name = f"agreements of {custodian}"
         stopped = [one for one in versions if one.providers & chain and one.standing(micros(at)).suspended]
         step = (
-            f"carepact agreement resume {stopped[0].id} --reason …"
+            _resuming(stopped[0], node.node.member)
             if stopped
-            else (f"carepact agreement new ID --provider {custodian} --recipient … --reason …")
+            else f"carepact agreement new ID --provider {custodian} --recipient … --reason …"
         )
         found.append(
             Check(name, "ok", f"in force: {', '.join(force)}")
@@ -111,6 +112,15 @@ async def _agreements(node: "Runtime") -> list[Check]:
             )
         )
     return found
+
+
+def _resuming(stopped: "SharingAgreement", me: str) -> str:
+    """Every signatory must resume; this node speaks with its own keys only for itself."""
+    resume = f"carepact agreement resume {stopped.id} --reason …"
+    parties = sorted(stopped.providers | stopped.recipients)
+    if me in parties:
+        return f"{resume}, by every party ({', '.join(parties)})"
+    return f"{resume} --org … --keys … --kek … for each party ({', '.join(parties)}), or its own statement"
 
 
 async def _clients(node: "Runtime") -> Check:

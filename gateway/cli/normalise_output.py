@@ -48,7 +48,7 @@ class Output:
 
     def unread(self, name: str) -> None:
         """A file that is not there, or not ours to read."""
-        warn("carepact: this file cannot be read")
+        warn(f"carepact: this file cannot be read: {name}")
         self._tell(name, "error", None, None, {}, _NOTHING, "failed/unreadable")
 
     def _stem(self, name: str) -> str:
@@ -97,6 +97,7 @@ class Output:
         if not self._as_json:
             sums = " ".join(f"{key}={counts[key]}" for key in ("total", "mapped", "kept", "lost"))
             line = f"{name}  {status}  resources={sum(resources.values())} {sums}"
+            line += f"  {worst}" if worst and status != "complete" else ""
         else:
             line = json.dumps(line, separators=(",", ":"))
         (warn if self._piped else say)(line)

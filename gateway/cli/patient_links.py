@@ -32,7 +32,11 @@ def links(
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """The records that are this patient here, why, and the links that sources say. Looking is logged."""
+    """The records that are this patient here, why, and the links that sources say. Looking is logged.
+
+    Why a record is hers: `certain` is joined with the others by the certain rule or its source's own merge,
+    `registered` was known by an identifier before a record came, `alone` is joined with no other.
+    """
     identifier = identifier_from_text(patient)
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:

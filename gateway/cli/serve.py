@@ -45,6 +45,8 @@ def serve(
             temporary.write_text(json.dumps(value), "utf-8")
             temporary.replace(ready_file)
         else:
+            for id, (its_host, its_port) in addresses.feeds.items():
+                say(f"carepact: feed {id} on {its_host}:{its_port} (MLLP)")
             say(f"carepact: listening on {host}:{port}; stop with Ctrl-C")
 
     async def main() -> None:

@@ -22,6 +22,8 @@ _EXAMPLES = """Examples:
   carepact source show 3mjw2q
   carepact source replay adt --since 30d --dry-run
 
+Ids of originals may be shortened to a unique prefix.
+
 Lines of the loss ledger hold positions and reasons, never values."""
 
 app = noun("Sources: what they sent, and what became of it.", _EXAMPLES)

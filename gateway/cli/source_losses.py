@@ -8,6 +8,7 @@ import typer
 from gateway.cli.act import seconds_from_text
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_rows, say
+from gateway.cli.source_show import find_original
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _GROUPS = ("reason", "position", "day", "mapping", "intake")
 _LINES = ("position", "items", "disposition", "reason", "target", "resource")
-_INTAKES = "carepact source losses --group-by intake"
 _EMPTY = "no loss is on record for this"
 
 
@@ -42,7 +42,7 @@ def losses(
     reason: Annotated[list[str] | None, typer.Option(help="Only this reason; may be repeated.")] = None,
     position: Annotated[str, typer.Option(help="Only positions that begin so, like OBX or PID[1]-3.")] = "",
     intake: Annotated[
-        str, typer.Option(help="Only this original; without --group-by every line of it.")
+        str, typer.Option(help="Only this original (a unique prefix); without --group-by every line of it.")
     ] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -68,7 +68,7 @@ def losses(
             intake,
         )
         ids = known if source is None else [source]
-        return await node.database.read(lambda c: _sums(c, ids, group, wanted))
+        return await node.database.read(lambda c: _sums(c, node, ids, group, wanted))
 
     rows, totals = with_node(config, as_node, act)
     emit_rows(rows, ("source", group, "lines", "items"), as_json=as_json, empty=_EMPTY)
@@ -89,19 +89,20 @@ def instant_from_option(text: str | None, node: "Runtime", option: str) -> str:
 
 
 def _sums(
-    connection: "Connection", sources: list[str], group: Any, wanted: _Wanted
+    connection: "Connection", node: "Runtime", sources: list[str], group: Any, wanted: _Wanted
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     from gateway.intake.losses import sum_losses, sum_originals
 
-    when = {"since": wanted.since, "until": wanted.until, "id": wanted.intake}
+    id = find_original(connection, node, wanted.intake, "--intake").intake if wanted.intake else ""
+    when = {"since": wanted.since, "until": wanted.until, "id": id}
     rows = [
-        {"source": id, group: one.key, "lines": one.lines, "items": one.items}
-        for id in sources
+        {"source": source, group: one.key, "lines": one.lines, "items": one.items}
+        for source in sources
         for one in sum_losses(
-            connection, id, reasons=wanted.reasons, position=wanted.position, group_by=group, **when
+            connection, source, reasons=wanted.reasons, position=wanted.position, group_by=group, **when
         )
     ]
-    totals = [{"source": id} | dict(sum_originals(connection, id, **when)) for id in sources]
+    totals = [{"source": one} | dict(sum_originals(connection, one, **when)) for one in sources]
     return rows, [row for row in totals if row["originals"]]
 
 
@@ -115,12 +116,10 @@ def _tell_lines(intake: str, as_json: bool, run: Any) -> None:
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         from gateway.intake.losses import losses_of
-        from gateway.intake.sql import Originals
 
         def look(connection: "Connection") -> list[dict[str, Any]]:
-            if Originals(connection, node.node.room(connection).vault).get(intake) is None:
-                raise Problem("not_found", expression="--intake", hint=_INTAKES)
-            return [asdict(line) for line in losses_of(connection, intake)]
+            kept = find_original(connection, node, intake, "--intake")
+            return [asdict(line) for line in losses_of(connection, kept.intake)]
 
         return await node.database.read(look)
 

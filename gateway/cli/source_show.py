@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def show(
-    intake: Annotated[str, typer.Argument(help="Id of an original, as meta.source and losses name it.")],
+    intake: Annotated[
+        str,
+        typer.Argument(help="Id of an original, as meta.source and losses name it; a unique prefix will do."),
+    ],
     raw: Annotated[bool, typer.Option("--raw", help="The bytes as they came, on stdout.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -47,14 +50,25 @@ def _look_and_log(connection: "Connection", node: "Runtime", id: str, raw: bool)
     from gateway.intake.sql import Originals
 
     vault = node.node.room(connection).vault
-    store = Originals(connection, vault)
-    kept = store.get(id)
-    if kept is None:
-        raise Problem("not_found", expression="INTAKE", hint="carepact source losses --group-by intake")
-    detail = {"view": "original", "intake": id, "source": kept.source, "raw": raw, "by": operator()}
+    kept = find_original(connection, node, id, "INTAKE")
+    detail = {"view": "original", "intake": kept.intake, "source": kept.source, "raw": raw, "by": operator()}
     entry = Entry("report", int(node.clock().timestamp()), person=kept.person, detail=detail)
     ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)
-    return kept, store.body(id) if raw else b""
+    return kept, Originals(connection, vault).body(kept.intake) if raw else b""
+
+
+def find_original(connection: "Connection", node: "Runtime", prefix: str, expression: str) -> "Kept":
+    """The original of an id or a unique prefix of one. Raises `not_found`, `conflict`."""
+    from gateway.audit.interface import Ambiguous
+    from gateway.intake.sql import Originals
+
+    try:
+        kept = Originals(connection, node.node.room(connection).vault).find(prefix)
+    except Ambiguous:
+        raise Problem("conflict", expression=expression, hint="several begin so: give more of it") from None
+    if kept is None:
+        raise Problem("not_found", expression=expression, hint="carepact source losses --group-by intake")
+    return kept
 
 
 def _row(kept: "Kept") -> dict[str, Any]:

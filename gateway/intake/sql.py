@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from adapters.losses import Losses
+from gateway.audit.interface import Ambiguous
 from gateway.intake.interface import Kept
 from gateway.intake.tables import intake
 from gateway.records.vault import Vault
@@ -74,6 +75,14 @@ class Originals:
         query = _SELECT.where(intake.c.id == id)
         row = self._connection.execute(query.with_for_update() if lock else query).first()
         return _kept(row) if row else None
+
+    def find(self, prefix: str) -> Kept | None:
+        """One original by its id or a unique prefix of it. Raises `Ambiguous`."""
+        where = intake.c.id.startswith(prefix, autoescape=True)
+        rows = self._connection.execute(_SELECT.where(where).order_by(intake.c.id).limit(2)).all()
+        if len(rows) > 1 and rows[0].id != prefix:
+            raise Ambiguous
+        return _kept(rows[0]) if rows else None
 
     def body(self, id: str) -> bytes:
         """The very bytes. Raises `SealBroken`, `KeyErased`; `LookupError` if there is no such original."""

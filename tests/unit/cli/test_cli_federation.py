@@ -265,3 +265,21 @@ def test_keys_are_renewed_in_a_federation_and_a_half_revoked_pair_shows(joined):
     row = next(row for row in north("directory", "list", "--json").rows if row["id"] == "south.example")
     if not any(one.startswith("-h") for one in kids):
         assert not [text for text in row["keys"] if text.startswith("sig")]
+
+
+def _members_check(home):
+    rows = {row["check"]: row for row in home("doctor", "--json").rows}
+    return rows["members"]
+
+
+def test_the_doctor_of_a_federation_names_who_can_help(north, south, make_keys):
+    """A list of some hours is no defect when it is new; who is not admitted yet is led to the publisher."""
+    assert _members_check(north)["state"] == "ok"
+    make_keys(south)
+    mirror = str(north.folder / "state" / "federation" / "repository")
+    said = south("directory", "join", mirror, "--root-sha256", _pin(north), "--out",
+                 str(south.folder / "join.json"), *WHY, "--json")  # fmt: skip
+    configured(south, said.json)
+    found = _members_check(south)
+    assert found["state"] == "failed"
+    assert "carepact directory admit" in found["next"] and "directory add" not in found["next"]

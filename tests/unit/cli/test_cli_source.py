@@ -91,3 +91,14 @@ def test_a_replay_of_nothing_is_said(admitted: Any) -> None:
     assert admitted("source", "replay", "gp", "--dry-run").code == 4
     said = admitted("source", "replay", "adt", "--intake", "nothing", "--dry-run")
     assert said.code == 4 and "source losses" in said.err
+
+
+def test_an_original_by_the_beginning_of_its_id(admitted: Any) -> None:
+    """A unique prefix shows the same original and its losses; one of a pattern matches nothing."""
+    (id,) = intakes(admitted)
+    assert admitted("source", "show", id[:6], "--json").json["intake"] == id
+    whole = admitted("source", "losses", "--intake", id, "--json").rows
+    assert whole and admitted("source", "losses", "--intake", id[:6], "--json").rows == whole
+    sums = admitted("source", "losses", "--intake", id[:6], "--group-by", "intake", "--json").rows
+    assert [row["intake"] for row in sums] == [id]
+    assert admitted("source", "show", "%").code == 4
