@@ -106,6 +106,18 @@ def test_the_decision_statement_proves_every_receipt_in_order() -> None:
         receipts.read_decision(statement, lambda alg, kid: None)
 
 
+def test_exchanges_of_one_second_are_listed_by_their_places_in_the_ledger(log: Any) -> None:
+    """Newest first holds within a second too, whatever the ids; what has no leaf stands last."""
+    made = [
+        Exchange(id, NOW, "north.example/ward", "st-brides", "TREAT", "complete", None, None, None, leaf)
+        for id, leaf in (("zz", 8), ("aa", 10), ("mm", 9), ("nn", None))
+    ]
+    with log.engine.begin() as connection:
+        for one in made:
+            exchanges.record(connection, one)
+        assert [one.leaf for one in exchanges.list_exchanges(connection)] == [10, 9, 8, None]
+
+
 def test_exchanges_are_listed_and_found_by_prefix(log: Any) -> None:
     """Newest first, by time, client, state and person; a prefix must be unique; everything is kept."""
     whole = Exchange(
