@@ -97,10 +97,11 @@ class Output:
         if not self._as_json:
             sums = " ".join(f"{key}={counts[key]}" for key in ("total", "mapped", "kept", "lost"))
             line = f"{name}  {status}  resources={sum(resources.values())} {sums}"
-            line += f"  {worst}" if worst and status != "complete" else ""
         else:
             line = json.dumps(line, separators=(",", ":"))
         (warn if self._piped else say)(line)
+        if worst and status == "error" and not self._as_json:
+            warn(f"carepact: {name}: {worst} (docs/files.md)")  # the line itself is a contract
 
 
 def _unwritable() -> None:
