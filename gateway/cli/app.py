@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from gateway import __version__
 from gateway.cli.output import say, warn
 from gateway.errors import Exit, Problem, RefusedToStart
 
+_KID = re.compile(r"-[A-Za-z0-9_-]{42}").fullmatch
 _NOUNS = {
     "demo": "the tour: one real exchange, every step shown and checked",
     "sandbox": "a node with mock providers on this machine: up, status, fault, down",
@@ -113,6 +115,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _spread(arguments: Sequence[str]) -> list[str]:
     """`demo --hospital a.hl7 b.hl7`, as a shell's `*.hl7` writes it, repeats the option."""
+    if tuple(arguments[:2]) == ("directory", "revoke"):
+        return _kid_last(arguments)
     if not arguments or arguments[0] != "demo":
         return list(arguments)
     spread: list[str] = []
@@ -124,6 +128,12 @@ def _spread(arguments: Sequence[str]) -> list[str]:
             spread.append(option)
         spread.append(argument)
     return spread
+
+
+def _kid_last(arguments: Sequence[str]) -> list[str]:
+    """A key id may begin with a dash, like an option: behind `--` it is none."""
+    kids = [argument for argument in arguments if _KID(argument)]
+    return [argument for argument in arguments if not _KID(argument)] + (["--", *kids] if kids else [])
 
 
 def _foreign(error: Exception) -> int:

@@ -31,11 +31,8 @@ Exit codes: 0 done, 2 no such record, 4 no such member, 5 a key of somebody else
 
 app = noun("The members list: whose statements are believed, and until when.", _EXAMPLES)
 
-_FLAGS_MAY_BE_KIDS = {"ignore_unknown_options": True}
-"""A key id is base64url: one in 64 begins with a dash."""
-for _name in ("init", "join", "admit", "suspend", "restore", "take", "publish"):
+for _name in ("init", "join", "admit", "suspend", "restore", "take", "publish", "revoke"):
     app.command(_name)(getattr(federation, _name))
-app.command("revoke", context_settings=_FLAGS_MAY_BE_KIDS)(federation.revoke)
 for _name in ("refresh", "status", "verify", "mirror"):
     app.command(_name)(getattr(federation_checks, _name))
 

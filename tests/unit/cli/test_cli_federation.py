@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from dataclasses import replace
 
 import pytest
@@ -77,10 +76,9 @@ def make_keys():
     return make
 
 
-def test_two_nodes_know_each_other_in_seconds(north, south, make_keys):
+def test_two_nodes_know_each_other(north, south, make_keys):
     """init, join, admit, two refreshes: both believe both, under the same root, and the ledger has it all."""
     make_keys(south)
-    started = time.monotonic()
     about = north("directory", "status", "--json").json
     assert about["root"] == "version 1, 2 of 3 holders" and about["members"] == ["north.example"]
     pin = _pin(north)
@@ -97,7 +95,6 @@ def test_two_nodes_know_each_other_in_seconds(north, south, make_keys):
         assert node("directory", "status", "--json").json["members"] == ["north.example", "south.example"]
         assert "south.example" in node("directory", "list").out
         assert node("audit", "verify").code == 0
-    assert time.monotonic() - started < 60  # of work it is a second or two; this machine may be busy
     kinds = {row["id"] for row in south("directory", "list", "--json").rows}
     assert kinds == {"north.example", "south.example"}
 
@@ -147,11 +144,7 @@ def test_a_member_changes_its_own_record_and_nobody_elses(joined):
 def test_a_revoked_key_is_believed_by_nobody_any_more(joined):
     """DIR-07: after `revoke` and a refresh no key of that id verifies, whatever the date of what it signed."""
     north, south = joined
-    kid = next(
-        row["kid"]
-        for row in south("keys", "list", "--json").rows
-        if row["use"] == "sig" and row["kid"][:2] != "-h"
-    )
+    kid = next(row["kid"] for row in south("keys", "list", "--json").rows if row["use"] == "sig")
     update = south.folder / "revoke.json"
     assert south("directory", "revoke", "x" * 43, "--because", "compromised", *WHY).code == 4
     assert south("directory", "revoke", kid, "--because", "compromised", "--out", str(update), *WHY).code == 0
@@ -258,13 +251,20 @@ def test_keys_are_renewed_in_a_federation_and_a_half_revoked_pair_shows(joined):
         for row in south("keys", "list", "--json").rows
         if (row["use"], row["alg"]) == ("sig", "Ed25519")
     ]
-    for kid in (one for one in kids if not one.startswith("-h")):
+    for kid in kids:
         assert south("directory", "revoke", kid, "--because", "lost", "--out", str(update), *WHY).code == 0
         assert north("directory", "take", str(update), *WHY).code == 0
         assert south("directory", "refresh").code == 0
     row = next(row for row in north("directory", "list", "--json").rows if row["id"] == "south.example")
-    if not any(one.startswith("-h") for one in kids):
-        assert not [text for text in row["keys"] if text.startswith("sig")]
+    assert not [text for text in row["keys"] if text.startswith("sig")]
+
+
+@pytest.mark.parametrize("kid", ["-h" + "x" * 41, "--" + "h" * 41, "-F" + "h" * 41])
+def test_a_key_id_that_looks_like_an_option_is_none(joined, kid):
+    """One key id in 64 begins with a dash: it is looked for like any other, and no help is shown instead."""
+    _, south = joined
+    said = south("directory", "revoke", kid, "--because", "lost", *WHY)
+    assert said.code == 4 and "keys list" in said.err and not said.out
 
 
 def _members_check(home):
