@@ -8,13 +8,12 @@ No FHIR model is built: decimals and unknown extensions leave as the very values
 from datetime import datetime
 from hashlib import sha256
 
-from adapters import times
+from adapters.fhir_json import Unreadable, batch_from_resources, decode, refused
 from adapters.fhir_r4 import record, subject
 from adapters.fhir_r4.answer import Answer
-from adapters.fhir_r4.record import NOT_A_RECORD, Unreadable
+from adapters.fhir_r4.record import NOT_A_RECORD
 from adapters.interface import JSON, Original, Source, SourceBatch
-from adapters.losses import LossEntry, Losses, unreadable
-from adapters.provenance import provenance_from_answer
+from adapters.losses import unreadable
 from adapters.reading import Reading, scalars
 from adapters.terminology.tables import mapping_hash
 
@@ -26,13 +25,13 @@ class FHIRNormaliser:
         """Never raises on data. A record about somebody else is quarantined whole (`wrong-patient`)."""
         mapping = f"fhir-r4:{mapping_hash('systems')}"
         try:
-            root = record.decode(original.body)
+            root = decode(original.body)
         except Unreadable as why:
             return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
         try:
             return _batch(root, original, source, mapping, at)
         except Exception:  # a defect of ours must cost this input alone, and say so
-            return _refused(root, "mapping-defect", mapping, "mapping-defect")
+            return refused(root, "mapping-defect", mapping, "mapping-defect")
 
 
 def _batch(root: JSON, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
@@ -42,21 +41,11 @@ def _batch(root: JSON, original: Original, source: Source, mapping: str, at: dat
         losses = unreadable(scalars(root), "no-patient")
         return SourceBatch((), None, losses, mapping, quarantine="no-patient")
     if original.asked and not subject.patients(found):
-        return _refused(root, "no-patient", mapping, "no-patient")
+        return refused(root, "no-patient", mapping, "no-patient")
     if subject.is_somebody_else(found, original.asked):
-        return _refused(root, "wrong-patient", mapping, "wrong-patient")
+        return refused(root, "wrong-patient", mapping, "wrong-patient")
     anchor = original.intake or sha256(original.body).hexdigest()
     reading = Reading(root, str(root["resourceType"]))
     resources = Answer(reading, found, source, anchor, original.body).resources()
     occurred = record.stated_time(root)
-    losses = reading.close()
-    provenance = None
-    if resources:
-        provenance = provenance_from_answer(resources, source, anchor, mapping, at, occurred, losses)
-    return SourceBatch(tuple(resources), provenance, losses, mapping, event_time=times.utc_key(occurred))
-
-
-def _refused(root: JSON, reason: str, mapping: str, quarantine: str) -> SourceBatch:
-    items = max(scalars(root), 1)
-    line = LossEntry(str(root["resourceType"]), items, "failed", reason)
-    return SourceBatch((), None, Losses(items, 0, (line,)), mapping, quarantine=quarantine)
+    return batch_from_resources(resources, reading, source, anchor, mapping, at, occurred)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters import codec, times
+from adapters.fhir_json import is_resource
 from adapters.reading import Holder, Step, as_list
 
 JSON = dict[str, Any]
@@ -28,14 +29,6 @@ CARRIED = frozenset(
     "RelatedPerson ServiceRequest Specimen".split()
 )
 """What the network serves (http-api.md 3); of every other type the whole is kept, in a Basic."""
-
-
-class Unreadable(Exception):
-    """Not FHIR JSON; `reason` is a reason of `failed`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("not a record")
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +58,6 @@ class Deletion:
     entry: JSON
     type: str
     id: str
-
-
-def decode(body: bytes) -> JSON:
-    """The resource in these bytes. Raises `Unreadable`."""
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    if text.lstrip()[:1] == b"<":
-        raise Unreadable("format-not-supported")
-    try:
-        root = codec.decode(text, repeats_apart=True)
-    except codec.BadJSON:
-        raise Unreadable("unreadable") from None
-    if not is_resource(root):
-        raise Unreadable("unreadable")
-    made: JSON = root
-    return made
-
-
-def is_resource(value: Any) -> bool:
-    """An object with a name for a type: letters alone, as all of FHIR's are."""
-    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        return False
-    name: str = value["resourceType"]
-    return name.isascii() and name.isalpha()
 
 
 def entries(root: JSON, document: JSON | None = None) -> Iterator[Entry]:

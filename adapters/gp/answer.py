@@ -7,16 +7,15 @@ from types import TracebackType
 from adapters import identity
 from adapters.gp import record, subject
 from adapters.gp.identities import Identities
-from adapters.gp.kept import basic_from_elements, basic_from_resource
 from adapters.gp.medication import link_orders_to_plans
-from adapters.gp.reader import Reading, keys_under
 from adapters.gp.record import Entry
 from adapters.gp.stu3_to_r4.catalogue import CLINICAL, MAPS
 from adapters.gp.stu3_to_r4.resource import labels_of, map_resource
 from adapters.gp.unit import ASSUMED, Unit, UnitFailed, lose_whole
 from adapters.interface import JSON, Identifier, Source
+from adapters.kept import basic_from_elements, basic_from_resource
 from adapters.losses import Disposition
-from adapters.reading import modifies
+from adapters.reading import Reading, keys_under, modifies
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import hashlib
 from typing import Any
 
 from adapters import codec, identity
-from adapters.gp.reader import as_list
 from adapters.interface import Source
+from adapters.reading import as_list
 
 
 class Identities:

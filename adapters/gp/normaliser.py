@@ -8,14 +8,12 @@ Provenance. No FHIR model is built: what is not translated leaves as the very va
 from datetime import datetime
 from hashlib import sha256
 
-from adapters import times
+from adapters.fhir_json import Unreadable, batch_from_resources, decode, refused
 from adapters.gp import record, subject
 from adapters.gp.answer import Answer
-from adapters.gp.provenance import provenance_from_answer
-from adapters.gp.reader import Reading, scalars
-from adapters.gp.record import Unreadable
 from adapters.interface import JSON, Identifier, Original, Source, SourceBatch
-from adapters.losses import LossEntry, Losses, unreadable
+from adapters.losses import unreadable
+from adapters.reading import Reading, scalars
 from adapters.terminology.tables import mapping_hash
 
 _TABLES = ("stu3_codes", "stu3_extensions", "stu3_systems")
@@ -28,13 +26,13 @@ class GPNormaliser:
         """Never raises on data. A record about somebody else is quarantined whole (`wrong-patient`)."""
         mapping = f"gp:{mapping_hash(*_TABLES)}"
         try:
-            root = record.decode(original.body)
+            root = decode(original.body)
         except Unreadable as why:
             return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
         try:
             return _batch(root, original, source, mapping, at)
         except Exception:  # a defect of ours must cost this input alone, and say so
-            return _refused(root, "mapping-defect", mapping, "unreadable")
+            return refused(root, "mapping-defect", mapping, "unreadable")
 
 
 def stated_identifiers(body: bytes) -> tuple[tuple[Identifier, ...], ...]:
@@ -44,7 +42,7 @@ def stated_identifiers(body: bytes) -> tuple[tuple[Identifier, ...], ...]:
     number with a wrong check digit is a local identifier.
     """
     try:
-        root = record.decode(body)
+        root = decode(body)
     except Unreadable:
         return ()
     resources = [entry.resource for entry in record.entries(Reading(root, root["resourceType"]))]
@@ -62,21 +60,11 @@ def _batch(root: JSON, original: Original, source: Source, mapping: str, at: dat
         losses = unreadable(scalars(root), "no-patient")
         return SourceBatch((), None, losses, mapping, quarantine="no-patient")
     if subject.is_somebody_else(mine, original.asked):
-        return _refused(root, "wrong-patient", mapping, "wrong-patient")
+        return refused(root, "wrong-patient", mapping, "wrong-patient")
     several = len(subject.patient_references(mine)) > 1
     if original.asked and several and not subject.patients(mine):
-        return _refused(root, "no-patient", mapping, "no-patient")
+        return refused(root, "no-patient", mapping, "no-patient")
     anchor = original.intake or sha256(original.body).hexdigest()
     resources = Answer(reading, entries, original.asked, source, anchor).resources()
     occurred = record.stated_time(root)
-    losses = reading.close()
-    provenance = None
-    if resources:
-        provenance = provenance_from_answer(resources, source, anchor, mapping, at, occurred, losses)
-    return SourceBatch(tuple(resources), provenance, losses, mapping, event_time=times.utc_key(occurred))
-
-
-def _refused(root: JSON, reason: str, mapping: str, quarantine: str) -> SourceBatch:
-    items = max(scalars(root), 1)
-    line = LossEntry(root["resourceType"], items, "failed", reason)
-    return SourceBatch((), None, Losses(items, 0, (line,)), mapping, quarantine=quarantine)
+    return batch_from_resources(resources, reading, source, anchor, mapping, at, occurred)

@@ -6,9 +6,9 @@ Error codes are those of the Spine code system `Spine-ErrorOrWarningCode-1`.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.gp import record
-from adapters.gp.reader import as_list
+from adapters.fhir_json import Unreadable, decode
 from adapters.interface import Fetched, Identifier, Original
+from adapters.reading import as_list
 
 _JSON = frozenset(("application/fhir+json", "application/json+fhir", "application/json"))
 _NO_RECORD = "PATIENT_NOT_FOUND"
@@ -35,8 +35,8 @@ def _decoded(media_type: str, body: bytes) -> dict[str, Any] | None:
     if media_type.partition(";")[0].strip().lower() not in _JSON:
         return None
     try:
-        return record.decode(body)
-    except record.Unreadable:
+        return decode(body)
+    except Unreadable:
         return None
 
 

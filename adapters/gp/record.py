@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters import codec, times
+from adapters.fhir_json import is_resource
 from adapters.gp.identities import Identities
-from adapters.gp.reader import Holder, Reading, Step, as_list
 from adapters.gp.stu3_to_r4.allergy import ENDED_ALLERGIES
+from adapters.reading import Holder, Reading, Step, as_list
 
 NOT_A_RECORD = frozenset(
     "OperationOutcome Parameters CapabilityStatement StructureDefinition ValueSet CodeSystem ConceptMap "
@@ -18,15 +19,6 @@ NOT_A_RECORD = frozenset(
 """Types that are no patient's record: requests, outcomes, conformance resources."""
 
 
-class Unreadable(Exception):
-    """Not the format, or nobody's record; `reason` is a reason of `failed`."""
-
-    def __init__(self, reason: str, items: int = 1) -> None:
-        super().__init__("not a record")
-        self.reason = reason
-        self.items = items
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One resource of the answer. `parent`: the List that it was contained in."""
@@ -34,21 +26,6 @@ class Entry:
     resource: dict[str, Any]
     full_url: str | None = None
     parent: dict[str, Any] | None = None
-
-
-def decode(body: bytes) -> dict[str, Any]:
-    """The STU3 resource in these bytes. Raises `Unreadable`."""
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    if text.lstrip()[:1] == b"<":
-        raise Unreadable("format-not-supported")
-    try:
-        root = codec.decode(text, repeats_apart=True)
-    except codec.BadJSON:
-        raise Unreadable("unreadable") from None
-    if not _is_resource(root):
-        raise Unreadable("unreadable")
-    made: dict[str, Any] = root
-    return made
 
 
 def entries(reading: Reading) -> list[Entry]:
@@ -93,7 +70,7 @@ def envelope(root: dict[str, Any]) -> Iterator[tuple[Holder, Step, bool]]:
             yield listed, index, True
             continue
         for name in entry:
-            if name != "resource" or not _is_resource(entry[name]):
+            if name != "resource" or not is_resource(entry[name]):
                 yield entry, name, name == "resource"
 
 
@@ -126,18 +103,10 @@ def _top_level(root: dict[str, Any]) -> list[Entry]:
         return [Entry(root)]
     found = []
     for entry in as_list(root.get("entry")):
-        if isinstance(entry, dict) and _is_resource(entry.get("resource")):
+        if isinstance(entry, dict) and is_resource(entry.get("resource")):
             url = entry.get("fullUrl")
             found.append(Entry(entry["resource"], url if isinstance(url, str) else None))
     return found
-
-
-def _is_resource(value: Any) -> bool:
-    """An object with a name for a type: letters alone, as all of FHIR's are."""
-    if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
-        return False
-    name: str = value["resourceType"]
-    return name.isascii() and name.isalpha()
 
 
 def _trimmed(value: Any) -> Any:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from adapters.gp.identities import Identities
-from adapters.gp.reader import Holder, Key, Reading, Step, keys_under
 from adapters.interface import JSON, Source
 from adapters.losses import Disposition
+from adapters.reading import Holder, Key, Reading, Step, keys_under
 
 ASSUMED = "urn:carepact:assumed"
 INCOMPLETE = "urn:carepact:incomplete"

@@ -9,6 +9,7 @@ Every change is advanced over before a file is written, as a member would: what 
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.directory.folder import files_from_folder, write_files
@@ -80,13 +81,7 @@ class Desk:
         if status == "removed":
             self._register({id: None}, now, {})
             return
-        changed = Registered(
-            held.name,
-            held.kind,
-            held.identifiers,
-            held.admitted,
-            "active" if status == "active" else "suspended",
-        )
+        changed = replace(held, status="active" if status == "active" else "suspended")
         self._register({id: (changed, None)}, now, {})
 
     def take(self, id: str, own: Mapping[str, bytes], now: int) -> None:
@@ -99,10 +94,6 @@ class Desk:
                 raise DirectoryRefused(text) from None
             raise DirectoryRefused(f"members would refuse this: {refused}") from None
         self._add(new)
-
-    def stamp(self, now: int) -> None:
-        """Timestamp again; and the snapshot, before it expires."""
-        self._add(self._asked(lambda repository: repository.publish(self._publisher(now), now)))
 
     def registry(self) -> Registry:
         """Who is registered, as published."""

@@ -7,6 +7,7 @@ against the pinned root. No credential is sent, no redirect followed, and everyt
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from adapters.errors import SourceMalformed, SourceRefused, SourceTimedOut, SourceUnavailable
@@ -15,6 +16,7 @@ from gateway.directory.folder import MAX_FILE
 from keys.errors import TrustRefused
 from keys.federation.advance import Advanced, TrustState, Wanted, advance
 from keys.federation.metadata import LIMITS
+from keys.federation.repository import advance_by
 
 DEADLINE = 30.0
 """Seconds for one mirror."""
@@ -54,7 +56,7 @@ async def refresh(
 
 async def _from(mirror: str, state: TrustState, now: int, make: Callable[[str], Transport]) -> Advanced:
     if not mirror.startswith(("http://", "https://")):
-        return _advanced_over_folder(Path(mirror), state, now)
+        return advance_by(partial(_read, Path(mirror)), state, now)
     async with make(mirror) as transport:
         asking = advance(state, now)
         try:
@@ -64,17 +66,6 @@ async def _from(mirror: str, state: TrustState, now: int, make: Callable[[str], 
         except StopIteration as done:
             advanced: Advanced = done.value
             return advanced
-
-
-def _advanced_over_folder(folder: Path, state: TrustState, now: int) -> Advanced:
-    asking = advance(state, now)
-    try:
-        wanted = next(asking)
-        while True:
-            wanted = asking.send(_read(folder, wanted))
-    except StopIteration as done:
-        advanced: Advanced = done.value
-        return advanced
 
 
 def _read(folder: Path, wanted: Wanted) -> bytes | None:

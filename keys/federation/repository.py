@@ -4,14 +4,14 @@ Whatever is published was advanced over first, exactly as a member would: a chan
 is refused here, before anything is written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from keys.errors import TrustRefused
-from keys.federation.advance import Advanced, TrustState, advance
+from keys.federation.advance import Advanced, TrustState, Wanted, advance
 from keys.federation.author import (
     Keyring,
     Pair,
@@ -34,11 +34,16 @@ Files = Mapping[str, bytes]
 
 def advance_over(files: Files, state: TrustState, now: int | None) -> Advanced:
     """Run `advance` over files that are at hand."""
+    return advance_by(lambda wanted: files.get(wanted.path), state, now)
+
+
+def advance_by(read: Callable[[Wanted], bytes | None], state: TrustState, now: int | None) -> Advanced:
+    """Run `advance` over whatever `read` finds: None where there is no such file."""
     asking = advance(state, now)
     try:
         wanted = next(asking)
         while True:
-            wanted = asking.send(files.get(wanted.path))
+            wanted = asking.send(read(wanted))
     except StopIteration as done:
         advanced: Advanced = done.value
         return advanced

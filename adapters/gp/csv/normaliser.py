@@ -16,9 +16,9 @@ from adapters.gp.csv import people, reader
 from adapters.gp.csv.columns import ColumnMap
 from adapters.gp.csv.resources import MAPS, SUBJECT, notes
 from adapters.gp.csv.rows import Layout, Read, RowFailed, TypedRow
-from adapters.gp.provenance import provenance_from_answer
 from adapters.interface import JSON, Original, Source, SourceBatch
 from adapters.losses import LossAccount, LossEntry, Losses, unreadable
+from adapters.provenance import provenance_from_answer
 
 ASSUMED = "urn:carepact:assumed"
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.datatypes import note, simple_quantity
@@ -13,6 +12,7 @@ from adapters.gp.stu3_to_r4.references import encounter
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 
 def _finish_plan(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, period, reference
 from adapters.gp.stu3_to_r4.fields import choice, first, listed, many, one
@@ -10,6 +9,7 @@ from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _DEEPEST = 16

@@ -6,9 +6,9 @@ definition that a reader without the cross-version packages could find: it would
 
 from typing import Any
 
-from adapters.gp.kept import KEPT
 from adapters.gp.stu3_to_r4.fields import Convert, Field
 from adapters.gp.unit import Unit
+from adapters.kept import KEPT
 from adapters.reading import Holder, Step
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import (
     TYPES,
@@ -16,6 +15,7 @@ from adapters.gp.stu3_to_r4.elements import (
 )
 from adapters.gp.stu3_to_r4.fields import Convert, Fields, choice, many, one
 from adapters.gp.unit import Unit
+from adapters.reading import Holder, Step
 
 
 def _quantity(comparator: bool) -> Convert:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note, telecom
 from adapters.gp.stu3_to_r4.dosage import timing
@@ -11,6 +10,7 @@ from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, on
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 _carrier = compound(
     one("deviceIdentifier", p.string),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import attachment
 from adapters.gp.stu3_to_r4.elements import absent, codeable, coding, compound, identifier, period, reference
@@ -10,6 +9,7 @@ from adapters.gp.stu3_to_r4.fields import Field, build, listed, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import INCOMPLETE, Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 _relates = compound(
     one("code", p.enum("DocumentReference.relatesTo.code")),

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import quantity, ratio, simple_quantity
 from adapters.gp.stu3_to_r4.elements import codeable, compound, element, kinds
 from adapters.gp.stu3_to_r4.fields import Fields, build, choice, many, one
 from adapters.gp.unit import Unit
+from adapters.reading import Holder, Step
 
 _repeat = compound(
     choice("bounds", kinds("Duration", "Range", "Period")),

@@ -4,10 +4,10 @@ from functools import cache
 from typing import Any
 
 from adapters import identity, times
-from adapters.gp.reader import Holder, Step, as_list
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.fields import Convert, Fields, build, choice, many, one
 from adapters.gp.unit import ABSENT, Unit
+from adapters.reading import Holder, Step, as_list
 from adapters.terminology.tables import concept_map
 
 TYPES: dict[str, Convert] = {}

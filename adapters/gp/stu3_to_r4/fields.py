@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.unit import Unit
+from adapters.reading import Holder, Step
 
 Convert = Callable[[Unit, Holder, Step], Any]
 

@@ -6,7 +6,6 @@ Rows of Medication, MedicationStatement and MedicationRequest; how the three han
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note, quantity, ratio, simple_quantity
 from adapters.gp.stu3_to_r4.dosage import dosage
@@ -16,6 +15,7 @@ from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 _MEDICATION = kinds("CodeableConcept", "Reference")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from lxml import etree
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.unit import Unit
+from adapters.reading import Holder, Step
 
 _TAGS = frozenset(
     "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 "

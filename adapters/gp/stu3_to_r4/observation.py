@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note_from_text, quantity_range, simple_quantity
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, reference
@@ -11,6 +10,7 @@ from adapters.gp.stu3_to_r4.references import encounter
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 _VALUES = kinds(
     "Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "SampledData", "Time",

@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from adapters import codec, times
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4.fields import Convert
 from adapters.gp.unit import Unit
 from adapters.identity import is_fhir_id
+from adapters.reading import Holder, Step
 from adapters.terminology.tables import Concept, concept_map
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")

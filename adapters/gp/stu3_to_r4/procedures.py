@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note, note_from_text
 from adapters.gp.stu3_to_r4.dosage import timing
@@ -12,6 +11,7 @@ from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 
 def _not_done(unit: Unit, holder: Holder, step: Step) -> None:

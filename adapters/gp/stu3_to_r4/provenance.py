@@ -1,17 +1,17 @@
-"""The source's own Provenance: who did what, as the source says it. Ours is `adapters.gp.provenance`.
+"""The source's own Provenance: who did what, as the source says it. Ours is `adapters.provenance`.
 
 A signature is over the bytes that came: it would not hold over what they became, and so is left out.
 """
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import absent, codeable, coding, compound, identifier, period, reference
 from adapters.gp.stu3_to_r4.fields import Convert, Field, Fields, many, no_target, one
 from adapters.gp.stu3_to_r4.resource import table
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
+from adapters.reading import Holder, Step
 
 
 def _coded(unit: Unit, holder: Holder, step: Step) -> JSON | None:

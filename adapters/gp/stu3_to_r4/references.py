@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from adapters.gp.reader import Holder, Step
 from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.elements import reference
 from adapters.gp.stu3_to_r4.fields import Convert, build, one
 from adapters.gp.unit import Unit
+from adapters.reading import Holder, Step
 
 
 def _narrowed(*types: str) -> Convert:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters import identity
-from adapters.gp.reader import as_list
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import coding, element
 from adapters.gp.stu3_to_r4.fields import Field, Fields, build, many, no_target, one
 from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
+from adapters.reading import as_list
 
 _OF_R4 = re.compile(
     r"https?://(?:www\.)?hl7\.org/fhir/"
