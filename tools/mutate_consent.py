@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -79,8 +80,8 @@ def _apply(node: ast.AST, what: str) -> bool:
     return True
 
 
-def noticed(module: str, source: str) -> bool:
-    """Whether the tests fail on a copy of `consent/` with this module."""
+def noticed(module: str, source: str, patience: float = 600) -> bool:
+    """Whether the tests fail on a copy of `consent/` with this module, or hang for `patience` seconds."""
     with tempfile.TemporaryDirectory(prefix="carepact-mutant-") as folder:
         shutil.copytree(
             ROOT / "consent", Path(folder) / "consent", ignore=shutil.ignore_patterns("__pycache__")
@@ -91,7 +92,7 @@ def noticed(module: str, source: str) -> bool:
         command += [f"--deselect=tests/unit/consent/{name}" for name in SLOW] + list(TESTS)
         settings = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         try:
-            done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, timeout=120)
+            done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, timeout=patience)
         except subprocess.TimeoutExpired:
             return True
         return done.returncode != 0
@@ -111,14 +112,19 @@ def main() -> int:
     total = len(found)
     if not chosen.all:
         found = random.Random(chosen.seed).sample(found, min(chosen.sample, total))
+    began = time.monotonic()
     if noticed("tree", (ROOT / "consent" / "tree.py").read_text("utf-8")):
         print("the tests fail without any mutant: mend that first", file=sys.stderr)
         return 2
+    # a mutant that hangs is noticed, one on a busy machine is not: ten times as long as none takes
+    patience = 60 + 10 * (time.monotonic() - began)
+    outcome = []
     with ThreadPoolExecutor(chosen.jobs) as pool:
-        outcome = list(pool.map(lambda one: noticed(one[0], one[3]), found))
-    for (module, line, what, _), was in zip(found, outcome, strict=True):
-        if not was:
-            print(f"consent/{module}.py:{line}: nobody noticed the changed {what}")
+        tried = pool.map(lambda one: noticed(one[0], one[3], patience), found)
+        for (module, line, what, _), was in zip(found, tried, strict=True):
+            outcome.append(was)
+            if not was:
+                print(f"consent/{module}.py:{line}: nobody noticed the changed {what}", flush=True)
     score = 100 * sum(outcome) / max(1, len(outcome))
     print(f"{sum(outcome)} of {len(outcome)} mutants noticed ({score:.1f} %), of {total} in all")
     return 0 if score >= chosen.goal else 10
