@@ -34,14 +34,15 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 
 
 def mutants(source: str) -> Iterator[tuple[int, str, str]]:
-    """(line, what was changed, the changed source) of every mutant of a module."""
+    """(line, what it became, the changed source) of every mutant of a module."""
     tree = ast.parse(source)
     for place, node in enumerate(ast.walk(tree)):
         for what in _changes(node):
             changed = copy.deepcopy(tree)
             twin = next(n for at, n in enumerate(ast.walk(changed)) if at == place)
             if _apply(twin, what):
-                yield getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(changed))
+                whole = ast.unparse(ast.fix_missing_locations(changed))
+                yield getattr(node, "lineno", 0), f"{what}: {ast.unparse(twin).splitlines()[0]}", whole
 
 
 def _changes(node: ast.AST) -> tuple[str, ...]:
