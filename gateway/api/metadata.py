@@ -1,4 +1,4 @@
-"""`GET /fhir/metadata`: generated from the route table, so it never lists what is not there."""
+"""`GET /fhir/metadata`: generated from the rows of the route table, so it never lists what is not there."""
 
 from typing import Any
 
@@ -15,12 +15,9 @@ from gateway.fhir.json import encode
 
 async def capabilities(request: Request) -> Response:
     """The CapabilityStatement; public, cacheable."""
-    from gateway.api.routes import TABLE  # the table names this handler
-
     node = services(request)
     media = accepted_in_clear(request, query(request, {"mode"}, node.settings.limits), None)
-    rows = [(row.type, row.interaction) for row in TABLE if row.type]
-    body = encode(_statement(node, rows))
+    body = encode(_statement(node, request.app.state.interactions))
     return Response(
         body,
         media_type=f"{media}; fhirVersion=4.0",

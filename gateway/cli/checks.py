@@ -8,33 +8,17 @@ A check never changes anything, and never makes a node that is not there.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
+from gateway.cli.check import SOON, Check
 from gateway.errors import Problem, RefusedToStart
 
 if TYPE_CHECKING:
     from gateway.config import Settings
     from keys.interface import PublicKey
 
-State = Literal["ok", "warning", "failed", "skipped"]
-SOON = 30 * 86_400
-"""Seconds before the end of a key or list from which on it is named."""
 LEAST_DISK = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line. `next`: the command or change that helps; empty where nothing is to do."""
-
-    check: str
-    state: State
-    said: str
-    next: str = ""
-
-    def row(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def examine(file: Path) -> tuple[Check, ...]:

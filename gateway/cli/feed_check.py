@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from gateway.cli.checks import Check
+from gateway.cli.check import Check
 from gateway.errors import RefusedToStart
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from gateway.cli.checks import Check
+from gateway.cli.check import Check
 from gateway.cli.feed_check import check_feed
 
 if TYPE_CHECKING:

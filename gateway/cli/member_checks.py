@@ -6,7 +6,7 @@ and the others fetch that.
 
 from typing import TYPE_CHECKING
 
-from gateway.cli.checks import SOON, Check
+from gateway.cli.check import SOON, Check
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gateway.cli.checks import Check
+from gateway.cli.check import Check
 
 if TYPE_CHECKING:
     from gateway.config import Settings

@@ -21,7 +21,7 @@ from gateway.sandbox.mocks.files import (
     given_document,
     given_messages,
 )
-from gateway.sandbox.mocks.kinds import label_files
+from gateway.sandbox.mocks.labels import label_files
 
 Files = Mapping[str, Sequence[Path]]
 MOST_ROWS = 50

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 from gateway.sandbox.mocks.faults import Fault, FaultRefused, Faults
 from gateway.sandbox.mocks.files import GivenFile
 from gateway.sandbox.mocks.jsontext import decode_json, encode_json
-from gateway.sandbox.mocks.kinds import label_files
+from gateway.sandbox.mocks.labels import label_files
 from gateway.sandbox.mocks.population import Population
 from gateway.sandbox.mocks.server import LoopbackServer, Reply, Request
 
