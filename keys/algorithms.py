@@ -3,25 +3,32 @@
 | name | what | standard |
 |---|---|---|
 | `HPKE-9-KE` | X-Wing MLKEM768-X25519 (0x647a), SHAKE256, AES-256-GCM | RFC 9180, draft-ietf-jose-hpke-pq |
+| `HPKE-7-KE` | P-256, HKDF-SHA256, AES-256-GCM | RFC 9180, draft-ietf-jose-hpke |
 | `Ed25519` | pure, 64-byte signature, JOSE name of RFC 9864 | RFC 8032 |
+| `ES256` | ECDSA P-256 SHA-256, 64-byte `r ‖ s`, nonce of RFC 6979 | RFC 7518 section 3.4, FIPS 186-5 |
 | `ML-DSA-65`, `ML-DSA-44` | empty context, keys as 32-byte seeds, JOSE names of RFC 9964 | FIPS 204 |
 
 Every private key is one 32-byte seed; public keys, signatures and sealed boxes are raw bytes.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, mlkem, x25519
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa
 
+from keys import p256
 from keys.errors import KeyFault, KeyRefused
+from keys.kem import CLASSICAL_KEM as CLASSICAL_KEM
+from keys.kem import ENC as ENC
+from keys.kem import KEM as KEM
+from keys.kem import KEM_PUBLIC as KEM_PUBLIC
+from keys.kem import KEMS as KEMS
+from keys.kem import opener_from_seed as opener_from_seed
+from keys.kem import unwrap_with as unwrap_with
+from keys.kem import wrap_to as wrap_to
 
 SEED = 32
-KEM_PUBLIC = 1184 + 32
-ENC = 1120
 TAG = 16
 
 
@@ -35,18 +42,19 @@ class Suite:
     """Length of the HPKE encapsulated key, bytes."""
     signatures: tuple[str, ...]
     live: bool
+    """Whether this version computes it."""
 
 
 SUITES = {
-    # Off unless both members and the federation switch it on; this version has no way to switch it on.
-    1: Suite(1, "HPKE-7-KE", 65, ("ES256",), live=False),
-    2: Suite(2, "HPKE-9-KE", ENC, ("Ed25519",), live=True),
-    3: Suite(3, "HPKE-9-KE", ENC, ("Ed25519", "ML-DSA-65"), live=True),
+    1: Suite(1, CLASSICAL_KEM, p256.POINT, ("ES256",), live=True),
+    2: Suite(2, KEM, ENC, ("Ed25519",), live=True),
+    3: Suite(3, KEM, ENC, ("Ed25519", "ML-DSA-65"), live=True),
     4: Suite(4, "HPKE-10-KE", 1665, ("ES384", "ML-DSA-87"), live=False),
 }
-LIVE_SUITES = frozenset(number for number, suite in SUITES.items() if suite.live)
+KNOWN_SUITES = frozenset(number for number, suite in SUITES.items() if suite.live)
+LIVE_SUITES = KNOWN_SUITES - {1}
+"""What a node takes unless told otherwise: suite 1 is off until both members and their federation list it."""
 STATEMENT_SIGNATURES = ("Ed25519", "ML-DSA-65")
-KEM = "HPKE-9-KE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +112,15 @@ SIGNATURES = {
     for row in (
         SignatureAlgorithm("Ed25519", "OKP", 32, 64, _ed25519_public, _ed25519_signer, _ed25519_verify),
         SignatureAlgorithm("ML-DSA-65", "AKP", 1952, 3309, _mldsa65_public, _mldsa65_signer, _mldsa65_verify),
+        SignatureAlgorithm("ES256", "EC", p256.POINT, p256.SIGNATURE, p256.point_from_seed,
+                           p256.signer_from_seed, p256.verify),
         SignatureAlgorithm("ML-DSA-44", "AKP", 1312, 2420, _mldsa44_public, _mldsa44_signer, _mldsa44_verify),
     )
-}
+}  # fmt: skip
 
 
 def live_suite(number: int) -> Suite | None:
-    """The row of a suite that is in use, else None: reserved and unknown numbers alike."""
+    """The row of a suite that this version computes, else None: reserved and unknown numbers alike."""
     suite = SUITES.get(number)
     return suite if suite is not None and suite.live else None
 
@@ -152,58 +162,8 @@ def public_from_seed(alg: str, seed: bytes) -> bytes:
     """Raw public key of a 32-byte seed."""
     if len(seed) != SEED:
         raise KeyFault("a seed is 32 bytes")
+    row = KEMS.get(alg)
     try:
-        return _kem_public(seed) if alg == KEM else signature_algorithm(alg).public(seed)
+        return row.public(seed) if row is not None else signature_algorithm(alg).public(seed)
     except UnsupportedAlgorithm:
         raise KeyFault("a required algorithm is missing from this build") from None
-
-
-def _kem_halves(seed: bytes) -> tuple[mlkem.MLKEM768PrivateKey, x25519.X25519PrivateKey]:
-    """X-Wing: one seed, expanded by SHAKE256 to the ML-KEM seed and the X25519 scalar."""
-    expanded = hashlib.shake_256(seed).digest(96)
-    return (
-        mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64]),
-        x25519.X25519PrivateKey.from_private_bytes(expanded[64:]),
-    )
-
-
-def _kem_public(seed: bytes) -> bytes:
-    lattice, curve = _kem_halves(seed)
-    return lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
-
-
-def _hpke() -> hpke.Suite:
-    return hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.SHAKE256, hpke.AEAD.AES_256_GCM)
-
-
-def wrap_to(public: bytes, plain: bytes, info: bytes) -> bytes:
-    """HPKE base mode, single shot, empty AAD: enc ‖ ciphertext. `KeyRefused` if it cannot be."""
-    if len(public) != KEM_PUBLIC:
-        raise KeyRefused("not a key of this KEM")
-    try:
-        key = hpke.MLKEM768X25519PublicKey(
-            mlkem.MLKEM768PublicKey.from_public_bytes(public[:1184]),
-            x25519.X25519PublicKey.from_public_bytes(public[1184:]),
-        )
-        return _hpke().encrypt(plain, key, info)
-    except ValueError:
-        # The library refuses zero shares and unreduced ML-KEM keys at different moments; both end here.
-        raise KeyRefused("not a key of this KEM") from None
-
-
-def opener_from_seed(seed: bytes) -> Callable[[bytes, bytes], bytes | None]:
-    """What opens (sealed, info) with this seed, again and again: expanding it costs as much as opening."""
-    key = hpke.MLKEM768X25519PrivateKey(*_kem_halves(seed))
-
-    def opens(sealed: bytes, info: bytes) -> bytes | None:
-        try:
-            return _hpke().decrypt(sealed, key, info)
-        except (InvalidTag, ValueError):
-            return None
-
-    return opens
-
-
-def unwrap_with(seed: bytes, sealed: bytes, info: bytes) -> bytes | None:
-    """HPKE single-shot open of enc ‖ ciphertext; None if it does not open."""
-    return opener_from_seed(seed)(sealed, info)

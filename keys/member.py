@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from keys.address import is_address, is_member
-from keys.algorithms import LIVE_SUITES, verifies
+from keys.algorithms import KNOWN_SUITES, verifies
 from keys.errors import KeyRefused, UnknownKey
 from keys.interface import KeyStore, PublicKey, Use
 from keys.jwk import PublicHalf, public_from_jwk
@@ -23,6 +23,7 @@ from keys.syntax import (
 
 MAX_KEYS = 64
 MAX_ENC_KEYS = 8
+"""Of each KEM."""
 MAX_ENC_LIFE = 48 * 3600
 
 _RECORD = frozenset(("v", "id", "suites", "min_suite", "keys", "revoked"))
@@ -31,8 +32,8 @@ _KEY = frozenset(("use", "nbf", "exp", "jwk"))
 _REVOKED = frozenset(("kid", "from", "why"))
 _LOG = frozenset(("origin", "vkeys", "previous"))
 _ALGORITHMS = {
-    "sig": ("Ed25519", "ML-DSA-65"),
-    "enc": ("HPKE-9-KE",),
+    "sig": ("Ed25519", "ML-DSA-65", "ES256"),
+    "enc": ("HPKE-9-KE", "HPKE-7-KE"),
     "log": ("Ed25519", "ML-DSA-44"),
     "witness": ("ML-DSA-44",),
 }
@@ -105,7 +106,7 @@ def pop_message(federation: str, address: str, kid: str) -> bytes:
 
 def member_key_from_store(store: KeyStore, key: PublicKey, federation: str, address: str) -> MemberKey:
     """The entry of one of our own keys, with proof of possession."""
-    half = public_from_jwk(dict(key.jwk))
+    half = public_from_jwk(dict(key.jwk), use=key.use)
     pop = "" if key.use == "enc" else b64u(store.sign(key.kid, pop_message(federation, address, key.kid)))
     return MemberKey(half.kid, key.use, half.alg, half.raw, key.nbf, key.exp, pop)
 
@@ -165,7 +166,7 @@ def _member(value: object, federation: str) -> Member:
         raise SyntaxRefused
     suites = tuple(require_integer(suite) for suite in require_list(record["suites"], 1, 8))
     minimum = require_integer(record["min_suite"])
-    if not LIVE_SUITES & set(suites) or len(set(suites)) != len(suites) or minimum > max(suites):
+    if not KNOWN_SUITES & set(suites) or len(set(suites)) != len(suites) or minimum > max(suites):
         raise KeyRefused("suites that nobody can use")
     keys = tuple(_key(entry, federation, record["id"]) for entry in require_list(record["keys"], 0, MAX_KEYS))
     _require_sound_keys(keys, record["id"])
@@ -194,7 +195,7 @@ def _rest(record: dict[str, Any], log: dict[str, Any]) -> dict[str, Any]:
 def _key(entry: object, federation: str, address: str) -> MemberKey:
     members = require_members(entry, _KEY, frozenset(("pop",)))
     use: Any = require_text(members["use"], _USE)
-    half = public_from_jwk(members["jwk"])
+    half = public_from_jwk(members["jwk"], use=use)
     nbf, exp = require_integer(members["nbf"]), require_integer(members["exp"])
     if half.alg not in _ALGORITHMS[use] or nbf >= exp:
         raise KeyRefused("a key of another use, or without a life")
@@ -215,7 +216,7 @@ def _require_sound_keys(keys: tuple[MemberKey, ...], address: str) -> None:
     if len({key.kid for key in keys}) != len(keys):
         raise KeyRefused("one key twice")
     enc = [key for key in keys if key.use == "enc"]
-    if len(enc) > MAX_ENC_KEYS:
+    if any(sum(key.alg == alg for key in enc) > MAX_ENC_KEYS for alg in _ALGORITHMS["enc"]):
         raise KeyRefused("too many KEM keys")
     # A client registers its own key for longer; a node makes a new one every day (envelope.md 9, 11).
     if is_member(address) and any(key.exp - key.nbf > MAX_ENC_LIFE for key in enc):

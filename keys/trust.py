@@ -4,6 +4,8 @@ A node without a federation fills it from its own file (`trust_list_from_json`):
 
     {"v":1, "id":<federation>, "version":N, "expires":T, "members":[<member record>, …]}
 
+`suites` beside them (`[3,2,1]`) switches suite 1 on for members that list it too; without it 3 and 2 are on.
+
 A member record is `member.json` of trust-and-ledger.md 2; a registered client (address `<member>/<client>`)
 has one of the same shape. One bad record disables that member only and is named in `disabled`.
 """
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from keys.algorithms import KNOWN_SUITES, LIVE_SUITES
 from keys.errors import KeyRefused, NotReady
 from keys.interface import Use
 from keys.jwk import jwk_from_public
@@ -33,6 +36,8 @@ class TrustList:
     federation: str = "local"
     disabled: tuple[tuple[str, str], ...] = ()
     """(member id or position, what is wrong with it)."""
+    suites: frozenset[int] = LIVE_SUITES
+    """What the federation has switched on; nothing of another suite is sealed or believed."""
     _owners: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def member(self, address: str) -> Member | None:
@@ -79,6 +84,7 @@ def trust_list(
     *,
     federation: str = "local",
     disabled: Iterable[tuple[str, str]] = (),
+    suites: Iterable[int] = LIVE_SUITES,
 ) -> TrustList:
     """The value over records in the order of their admission: a key seen before disables the later member."""
     accepted: dict[str, Member] = {}
@@ -98,6 +104,7 @@ def trust_list(
         MappingProxyType(accepted),
         federation,
         tuple(refused),
+        frozenset(suites),
         MappingProxyType(owners),
     )
 
@@ -105,15 +112,26 @@ def trust_list(
 def trust_list_from_json(data: bytes) -> TrustList:
     """Read a members file; `KeyRefused` if the file as a whole is not one."""
     try:
-        document = require_members(parse_object(data, lines=True), _LIST)
+        document = require_members(parse_object(data, lines=True), _LIST, frozenset(("suites",)))
         if require_integer(document["v"]) != 1 or not isinstance(document["id"], str):
             raise SyntaxRefused
         version, expires = require_integer(document["version"]), require_integer(document["expires"])
         entries = require_list(document["members"], 0, MAX_MEMBERS)
+        suites = _suites(document.get("suites"))
     except SyntaxRefused:
         raise KeyRefused("not a members file") from None
     members, disabled = _read_members(entries, document["id"])
-    return trust_list(version, expires, members, federation=document["id"], disabled=disabled)
+    return trust_list(version, expires, members, federation=document["id"], disabled=disabled, suites=suites)
+
+
+def _suites(value: object) -> frozenset[int]:
+    """What a members file switches on."""
+    if value is None:
+        return LIVE_SUITES
+    found = frozenset(require_integer(suite) for suite in require_list(value, 1, 8))
+    if not found <= KNOWN_SUITES:
+        raise SyntaxRefused
+    return found
 
 
 def _read_members(entries: list[Any], federation: str) -> tuple[list[Member], list[tuple[str, str]]]:
@@ -130,15 +148,16 @@ def _read_members(entries: list[Any], federation: str) -> tuple[list[Member], li
 
 def trust_list_to_json(trust: TrustList) -> bytes:
     """The members file that `trust_list_from_json` reads back to an equal list."""
-    return emit(
-        {
-            "v": 1,
-            "id": trust.federation,
-            "version": trust.version,
-            "expires": trust.expires,
-            "members": [json_from_member(member) for member in trust.members.values()],
-        }
-    )
+    document = {
+        "v": 1,
+        "id": trust.federation,
+        "version": trust.version,
+        "expires": trust.expires,
+        "members": [json_from_member(member) for member in trust.members.values()],
+    }
+    if trust.suites != LIVE_SUITES:
+        document["suites"] = sorted(trust.suites, reverse=True)
+    return emit(document)
 
 
 def json_from_member(member: Member) -> dict[str, Any]:

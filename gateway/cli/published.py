@@ -44,7 +44,7 @@ def publish(node: "Runtime") -> None:
     now = node.node.directory().trust
     mine = _record(node)
     members = [mine if one.id == mine.id else one for one in now.members.values()]
-    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
+    new = trust_list(now.version + 1, now.expires, members, federation=now.federation, suites=now.suites)
     replace_file(node, trust_list_to_json(new))
 
 

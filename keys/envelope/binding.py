@@ -64,7 +64,8 @@ class Opening:
     expect: Expectation
     replay: ReplayView
     now: int
-    suites: frozenset[int] = LIVE_SUITES
+    suites: frozenset[int] | None = None
+    """What I take; None: what my own record and the federation list."""
     max_life: int = MAX_LIFE
     max_content: int = MAX_CONTENT
     max_envelope: int = MAX_ENVELOPE
@@ -72,6 +73,13 @@ class Opening:
     """More than one only where federation notices are expected, never patient data (section 7, rule 2)."""
     acknowledged: bool = True
     """Whether `env` is wanted, for an acknowledgement: a second hash over every byte."""
+
+    def taken(self) -> frozenset[int]:
+        """The suites that this opening takes."""
+        if self.suites is not None:
+            return self.suites
+        own = self.trust.member(self.me)
+        return self.trust.suites & (LIVE_SUITES if own is None else frozenset(own.suites))
 
 
 def require_binding(frame: Frame, manifest: Manifest, mine: KemKey, held: Opening) -> None:
@@ -126,7 +134,7 @@ def require_time(manifest: Manifest, mine: KemKey, now: int, max_life: int) -> N
 def _require_reply_key(suite: Suite, manifest: Manifest, trust: TrustList) -> None:
     """Rule 5: well formed, of the suite's KEM, nobody's lasting key, and one encapsulation to it succeeds."""
     try:
-        key = public_from_jwk(dict(manifest.rkey or {}))
+        key = public_from_jwk(dict(manifest.rkey or {}), use="enc")
     except KeyRefused:
         raise EnvelopeRefused("binding") from None
     if key.alg != suite.kem or trust.owner(key.kid) is not None or key.kid in manifest.rcp:

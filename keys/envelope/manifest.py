@@ -48,6 +48,8 @@ _BY_KIND = {
 }
 _OF_KIND = {kind: _ALL | own for kind, own in _BY_KIND.items()}
 _CONTENT = frozenset(("typ", "enc", "len", "raw", "sha256"))
+_LATTICE_KEY = frozenset(("alg", "kty", "pub"))
+_CURVE_KEY = frozenset(("crv", "kty", "x", "y"))
 _ACK = frozenset(("md", "env", "result"))
 _KIND = re.compile("request|response|ack").fullmatch
 _ENC = re.compile("identity|zstd").fullmatch
@@ -202,7 +204,8 @@ def _content(value: object, kind: str) -> ContentClaims:
 
 def _reply_key(value: object) -> Jwk:
     """Shape only: the key itself is tried in the binding step."""
-    members = require_members(value, frozenset(("alg", "kty", "pub")))
+    curve = isinstance(value, dict) and "crv" in value
+    members = require_members(value, _CURVE_KEY if curve else _LATTICE_KEY)
     for text in members.values():
         require_text(text, str.isascii)
     return members

@@ -98,7 +98,7 @@ class Opener:
         used = self._fill(view, FIXED)
         if len(self._buffer) < FIXED:
             return used
-        end = frame_length(bytes(self._buffer[:FIXED]), self._with.suites)
+        end = frame_length(bytes(self._buffer[:FIXED]), self._with.taken())
         used += self._fill(view[used:], end)
         if len(self._buffer) == end:
             self._start(frame_from_bytes(bytes(self._buffer)))

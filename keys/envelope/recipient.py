@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from keys.algorithms import KEM, live_suite, unwrap_with
+from keys.algorithms import KEM, SUITES, live_suite, unwrap_with
 from keys.envelope.manifest import Manifest
 from keys.errors import UnknownKey
 from keys.interface import Entropy, Jwk, KeyStore
@@ -53,7 +53,7 @@ class ReplyKey:
 
     def open(self, sealed: bytes, info: bytes) -> bytes:
         """HPKE single-shot open of enc ‖ ciphertext."""
-        plain = unwrap_with(self._seed, sealed, info)
+        plain = unwrap_with(self._seed, sealed, info, self.alg)
         if plain is None:
             raise UnknownKey("does not open with this key")
         return plain
@@ -74,15 +74,15 @@ class StoredKey:
         return self._store.open(self.kid, sealed, info)
 
 
-def make_reply_key(entropy: Entropy, *, now: int, exp: int) -> ReplyKey:
-    """A fresh reply key for one request, never reused (envelope.md 9)."""
-    return reply_key_from_seed(entropy(32), now=now, exp=exp)
+def make_reply_key(entropy: Entropy, *, now: int, exp: int, suite: int = 3) -> ReplyKey:
+    """A fresh reply key for one request of this suite, never reused (envelope.md 9)."""
+    return reply_key_from_seed(entropy(32), now=now, exp=exp, alg=SUITES[suite].kem)
 
 
-def reply_key_from_seed(seed: bytes, *, now: int, exp: int) -> ReplyKey:
+def reply_key_from_seed(seed: bytes, *, now: int, exp: int, alg: str = KEM) -> ReplyKey:
     """The reply key of a seed that somebody kept: an outbox, a file."""
-    jwk = jwk_from_seed(KEM, seed)
-    return ReplyKey(kid_from_jwk(jwk), KEM, now, exp, jwk, seed)
+    jwk = jwk_from_seed(alg, seed)
+    return ReplyKey(kid_from_jwk(jwk), alg, now, exp, jwk, seed)
 
 
 def kem_keys_from_store(store: KeyStore, *, now: int) -> tuple[StoredKey, ...]:
@@ -94,9 +94,9 @@ def kem_keys_from_store(store: KeyStore, *, now: int) -> tuple[StoredKey, ...]:
     )
 
 
-def recipient_from_trust(trust: TrustList, address: str, *, at: int) -> Recipient:
-    """The newest live KEM key of an address in the list; `UnknownKey` if it has none."""
-    key = trust.kem_key(address, KEM, at)
+def recipient_from_trust(trust: TrustList, address: str, *, at: int, suite: int = 3) -> Recipient:
+    """The newest live KEM key of an address in the list for this suite; `UnknownKey` if it has none."""
+    key = trust.kem_key(address, SUITES[suite].kem, at)
     if key is None:
         raise UnknownKey("no live KEM key for this address")
     return Recipient(address, PublicHalf(key.kid, key.alg, key.raw))
@@ -104,15 +104,18 @@ def recipient_from_trust(trust: TrustList, address: str, *, at: int) -> Recipien
 
 def recipient_from_request(request: Manifest) -> Recipient:
     """The issuer of a verified request, under its reply key alone."""
-    return Recipient(request.iss, public_from_jwk(dict(request.rkey or {})))
+    return Recipient(request.iss, public_from_jwk(dict(request.rkey or {}), use="enc"))
 
 
 def choose_suite(trust: TrustList, me: str, peer: str) -> int:
-    """The highest suite that both records list; `UnknownKey` if there is none, or a record is missing."""
+    """The highest suite that both records and the federation list.
+
+    `UnknownKey` if there is none, or a record is missing.
+    """
     mine, theirs = trust.member(me), trust.member(peer)
     if mine is None or theirs is None:
         raise UnknownKey("no record of one of the two")
-    common = {number for number in mine.suites if number in theirs.suites and live_suite(number)}
+    common = {n for n in mine.suites if n in theirs.suites and n in trust.suites and live_suite(n)}
     if not common or max(common) < max(mine.min_suite, theirs.min_suite):
         raise UnknownKey("no suite in common")
     return max(common)

@@ -81,14 +81,15 @@ def finish(draft: Draft, signers: Sequence[jws.Signer]) -> Sealed:
 
 
 def signers_for_suite(store: KeyStore, suite: int, *, at: int) -> tuple[jws.Signer, ...]:
-    """The live `sig` keys that suite 2 or 3 wants, in order; `UnknownKey` if one is missing."""
+    """The live `sig` keys that this suite wants, in order; `UnknownKey` if one is missing."""
     return jws.signers_from_store(store, SUITES[suite].signatures, at=at)
 
 
 def _stanza(draft: Draft, recipient: Recipient, ph: bytes) -> bytes:
     kid = unb64u(recipient.key.kid, 32)
+    info = cek_info(draft.suite.number, kid, ph)
     try:
-        return kid + wrap_to(recipient.key.raw, draft.cek, cek_info(draft.suite.number, kid, ph))
+        return kid + wrap_to(recipient.key.raw, draft.cek, info, draft.suite.kem)
     except KeyRefused:
         raise EnvelopeRefused("key") from None
 

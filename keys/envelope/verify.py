@@ -45,7 +45,9 @@ def verify_manifest(signed: bytes, suite: Suite, trust: TrustList) -> tuple[Mani
     issuer = trust.member(manifest.iss)
     if issuer is None:
         raise EnvelopeRefused("issuer")
-    if suite.number not in issuer.suites or suite.number < issuer.min_suite:
+    if suite.number not in trust.suites or suite.number not in issuer.suites:
+        raise EnvelopeRefused("suite")
+    if suite.number < issuer.min_suite:
         raise EnvelopeRefused("suite")
     try:
         jws.require_algorithms(unchecked, suite.signatures)

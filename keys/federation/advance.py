@@ -110,6 +110,7 @@ def advance(state: TrustState, now: int | None) -> Asking:
         min(expiry(root), expiry(timestamp), expiry(snapshot), expiry(targets)),
         members,
         federation=federation.id,
+        suites=federation.suites,
         disabled=disabled,
     )
     new = TrustState(root, MappingProxyType(kept), timestamp, snapshot)

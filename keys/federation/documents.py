@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NoReturn
 
 from keys.address import is_member
-from keys.algorithms import LIVE_SUITES
+from keys.algorithms import KNOWN_SUITES
 from keys.errors import TrustRefused
 from keys.syntax import SyntaxRefused, require_integer, require_list, require_members
 
@@ -70,7 +70,7 @@ def federation_from_json(data: bytes) -> Federation:
             grace=_within(held["grace"], 0, 24 * HOUR),
             witnesses=_within(held["witnesses"], 0, 16),
         )
-        if require_integer(held["v"]) != 1 or not LIVE_SUITES & set(suites) or found.min_suite > max(suites):
+        if require_integer(held["v"]) != 1 or not KNOWN_SUITES & set(suites) or found.min_suite > max(suites):
             raise SyntaxRefused
     except SyntaxRefused:
         raise TrustRefused("format", "federation.json") from None

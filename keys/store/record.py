@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from keys.algorithms import KEM, SEED, SIGNATURES, public_from_seed
+from keys.algorithms import KEMS, SEED, SIGNATURES, public_from_seed
 from keys.errors import KeyFault
 from keys.interface import KeyWrapper, PublicKey, Use
 from keys.jwk import jwk_from_public, kid_from_jwk
@@ -39,7 +39,9 @@ class Record:
 
 def record_from_seed(use: Use, alg: str, seed: bytes, *, nbf: int, exp: int, wrapper: KeyWrapper) -> Record:
     """A new record; `KeyFault` for an algorithm that this use never has."""
-    if use not in _USES or (alg == KEM) != (use == "enc") or (alg != KEM and alg not in SIGNATURES):
+    if use not in _USES or alg not in (KEMS if use == "enc" else SIGNATURES):
+        raise KeyFault("not an algorithm for this use")
+    if alg == "ES256" and use != "sig":
         raise KeyFault("not an algorithm for this use")
     if not 0 <= nbf < exp:
         raise KeyFault("a key without a life")

@@ -75,7 +75,7 @@ class ShelfKeyStore:
             public, seed = self._private(kid)
             if public.use != "enc":
                 raise UnknownKey("does not open with this key")
-            self._openers[kid] = opener_from_seed(seed)
+            self._openers[kid] = opener_from_seed(seed, public.alg)
         plain = self._openers[kid](sealed, info)
         if plain is None:
             raise UnknownKey("does not open with this key")

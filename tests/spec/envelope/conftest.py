@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography.cobblestone import Cobblestone256Encryptor
 
-from keys.algorithms import KEM, wrap_to
+from keys.algorithms import CLASSICAL_KEM, KEM, SUITES, wrap_to
 from keys.envelope.binding import ExpectAck, ExpectRequest, ExpectResponse, Opening
 from keys.envelope.draft import Claims, Draft, draft
 from keys.envelope.events import Opened
@@ -39,12 +39,14 @@ WARD = "a.example/ward"
 
 
 def store_from_name(name: str) -> MemoryKeyStore:
-    """A store whose keys follow from its name: one signing pair, one KEM key."""
+    """A store whose keys follow from its name: a signing pair and a KEM key, and a pair of suite 1."""
     store = MemoryKeyStore(os.urandom)
     for use, alg, life in (
         ("sig", "Ed25519", 86_400 * 365),
         ("sig", "ML-DSA-65", 86_400 * 365),
         ("enc", KEM, 86_400),
+        ("sig", "ES256", 86_400 * 365),
+        ("enc", CLASSICAL_KEM, 86_400),
     ):
         seed = hashlib.sha256(f"carepact test {name} {alg}".encode()).digest()
         store.adopt(use, alg, seed, nbf=NOW - 3600, exp=NOW - 3600 + life)
@@ -77,12 +79,12 @@ class World:
     def request(
         self, content: bytes = b"{}", *, suite: int = 3, iss: str = A, to: str = B, **claims: Any
     ) -> tuple[Sealed, Draft, ReplyKey]:
-        reply = make_reply_key(os.urandom, now=self.now, exp=self.now + 300)
+        reply = make_reply_key(os.urandom, now=self.now, exp=self.now + 300, suite=suite)
         said = {"exp": self.now + 300, "pou": "TREAT", "agr": "gp-hospital@3", "rkey": reply.jwk} | claims
         made = draft(
             Claims(kind="request", iss=iss, typ="application/vnd.carepact.request+json", **said),
             content,
-            [recipient_from_trust(self.trust, to, at=self.now)],
+            [recipient_from_trust(self.trust, to, at=self.now, suite=suite)],
             suite=suite,
             now=self.now,
             entropy=os.urandom,
@@ -137,7 +139,8 @@ def forge(
 
     It has its own code for every layer, so that a mistake in `seal` cannot hide one in `open`.
     """
-    chosen = keys or [recipient_from_trust(world.trust, address, at=world.now).key for address in to]
+    kem = suite if suite in SUITES else 3
+    chosen = keys or [recipient_from_trust(world.trust, one, at=world.now, suite=kem).key for one in to]
     exp = exp or world.now + 300
     mid, blind, cek = b64u(os.urandom(16)), os.urandom(32), os.urandom(32)
     head = compact(header({"exp": exp, "mid": mid, "to": list(to)}))
@@ -151,14 +154,15 @@ def forge(
             "raw": len(content), "sha256": b64u(hashlib.sha256(blind + content).digest()),
         },
         "pou": "TREAT", "agr": "gp-hospital@3",
-        "rkey": dict(make_reply_key(os.urandom, now=world.now, exp=exp).jwk),
+        "rkey": dict(make_reply_key(os.urandom, now=world.now, exp=exp, suite=kem).jwk),
     }  # fmt: skip
     body = payload(compact(claims(said)))
     jws_bytes = signed(join(body, signers or world.signers(iss, suite)))
     rows = []
     for key in chosen:
         kid = unb64u(key.kid)
-        rows.append(kid + wrap_to(key.raw, cek, b"carepact/cek\0" + struct.pack(">H", suite) + kid + ph))
+        info = b"carepact/cek\0" + struct.pack(">H", suite) + kid + ph
+        rows.append(kid + wrap_to(key.raw, cek, info, key.alg))
     before = prefix + b"".join(stanzas(rows))
     stream = Cobblestone256Encryptor(cek, b"carepact/body\0" + hashlib.sha256(before).digest())
     inside = plain(
@@ -215,6 +219,20 @@ def _world() -> World:
 def world(_world: World) -> World:
     """A fresh federation over the same keys: nothing replayed yet."""
     return World(dict(_world.stores), _world.trust)
+
+
+def with_suite_1(stores: dict[str, MemoryKeyStore]) -> World:
+    """A federation that switched suite 1 on, of members that take it too."""
+    members = [
+        member_from_store(store, name, suites=(3, 2, 1), min_suite=1) for name, store in stores.items()
+    ]
+    return World(dict(stores), trust_list(8, NOW + 30 * 86_400, members, suites=(3, 2, 1)))
+
+
+@pytest.fixture
+def old_world(_world: World) -> World:
+    """The federation of suite 1, over the same keys."""
+    return with_suite_1(_world.stores)
 
 
 @pytest.fixture

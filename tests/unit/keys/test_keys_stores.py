@@ -5,7 +5,7 @@ import os
 import pytest
 from sqlalchemy import create_engine
 
-from keys.algorithms import KEM, verifies, wrap_to
+from keys.algorithms import CLASSICAL_KEM, KEM, verifies, wrap_to
 from keys.errors import KeyFault, UnknownKey
 from keys.jwk import public_from_jwk
 from keys.store.memory import MemoryKeyStore, MemorySecretStore
@@ -52,7 +52,14 @@ def test_one_key_has_one_use(store):
         store.sign(enc, b"")
     with pytest.raises(UnknownKey):
         store.open(sig, b"", b"")
-    for use, alg in (("sig", KEM), ("enc", "Ed25519"), ("sig", "ES256"), ("spam", "Ed25519")):
+    for use, alg in (
+        ("sig", KEM),
+        ("enc", "Ed25519"),
+        ("log", "ES256"),
+        ("enc", "ES256"),
+        ("sig", CLASSICAL_KEM),
+        ("spam", "Ed25519"),
+    ):
         with pytest.raises(KeyFault):
             store.create(use, alg, nbf=NBF, exp=EXP)
     with pytest.raises(KeyFault):

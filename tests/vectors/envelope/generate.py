@@ -13,15 +13,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from keys.algorithms import KEM
+from keys.algorithms import CLASSICAL_KEM, KEM
 from keys.envelope.encoding import zstd
 from keys.envelope.manifest import ACK
-from keys.envelope.recipient import ReplyKey, recipient_from_trust
+from keys.envelope.recipient import ReplyKey, make_reply_key, recipient_from_trust
 from keys.jwk import jwk_from_seed, kid_from_jwk, public_from_jwk
+from keys.jws import Signer
 from keys.member import member_from_store
 from keys.syntax import b64u
 from keys.trust import trust_list, trust_list_to_json
-from tests.spec.envelope.conftest import NOW, World, forge, store_from_name
+from tests.spec.envelope.conftest import NOW, World, forge, store_from_name, with_suite_1
 
 HERE = Path(__file__).parent
 NAMES = ("a.example", "b.example", "c.example", "a.example/ward")
@@ -29,16 +30,16 @@ REQUEST = hashlib.sha256(b"the request that is answered").digest()
 DIGEST = b64u(bytes(32))
 
 
-def kem_seed(name: str) -> bytes:
+def kem_seed(name: str, alg: str = KEM) -> bytes:
     """The seed of a member's KEM key, as `conftest.store_from_name` makes it."""
-    return hashlib.sha256(f"carepact test {name} {KEM}".encode()).digest()
+    return hashlib.sha256(f"carepact test {name} {alg}".encode()).digest()
 
 
-def reply_key() -> ReplyKey:
+def reply_key(alg: str = KEM) -> ReplyKey:
     """The reply key of the request that is answered."""
     seed = hashlib.sha256(b"carepact test reply").digest()
-    jwk = jwk_from_seed(KEM, seed)
-    return ReplyKey(kid_from_jwk(jwk), KEM, NOW, NOW + 300, jwk, seed)
+    jwk = jwk_from_seed(alg, seed)
+    return ReplyKey(kid_from_jwk(jwk), alg, NOW, NOW + 300, jwk, seed)
 
 
 def answer(claims: dict[str, Any]) -> dict[str, Any]:
@@ -197,21 +198,74 @@ def write(name: str, lines: dict[str, object], envelope: bytes) -> None:
 def lines_of(name: str, arguments: dict[str, Any], reason: str) -> dict[str, object]:
     """The header lines of a case."""
     me = arguments.get("to", ("b.example",))[0] if reason == "opened" else arguments.get("me", "b.example")
-    seed = reply_key()._seed if name.startswith("response") else kem_seed(me)
+    alg = CLASSICAL_KEM if arguments.get("suite") == 1 else KEM
+    answers = name.removeprefix("old-").startswith("response")
+    seed = reply_key()._seed if answers else kem_seed(me, alg)
     lines: dict[str, object] = {"expect": "opened" if reason == "opened" else "refused"}
     if reason == "opened":
         content = arguments.get("plain_content", arguments.get("content", b"{}"))
         lines["payload-sha256"] = hashlib.sha256(content).hexdigest()
     else:
         lines["reason"] = reason
-    kind = name.split("-")[0]
+    kind = name.removeprefix("old-").split("-")[0]
     kind = {"response": "response", "last": "response", "ack": "ack"}.get(kind, "request")
     if name.startswith("notice"):
         lines["notice"] = "yes"
     lines |= {"suite": arguments.get("suite", 3), "kind": kind, "me": me, "now": NOW, "kem-seed": b64u(seed)}
     if kind != "request":
         lines |= {"peer": arguments.get("iss", "a.example"), "request": b64u(REQUEST)}
+    if name.startswith("old-"):
+        lines["trust"] = "trust-1.json"
     return lines | {"comment": name.replace("-", " ")}
+
+
+def old_opened(world: World) -> dict[str, dict[str, Any]]:
+    """Suite 1, each kind; the members are those of `trust-1.json`, who all switched it on."""
+    reply = public_from_jwk(dict(reply_key(CLASSICAL_KEM).jwk), use="enc")
+    to_a = {"iss": "b.example", "to": ("a.example",), "keys": [reply], "claims": answer}
+    return {
+        "old-request": {"suite": 1, "content": b'{"v":1}'},
+        "old-response": to_a | {"suite": 1, "content": b'{"resourceType":"Bundle"}'},
+        "old-ack": {"suite": 1, "content": b"", "claims": acknowledgement},
+    }
+
+
+def old_refused(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What suite 1 alone can show: its keys, its signatures, its reply key."""
+    first, second = world.signers("a.example", 1), world.signers("a.example", 2)
+    hybrid = dict(make_reply_key(os.urandom, now=NOW, exp=NOW + 300).jwk)
+    off = dict(jwk_from_seed(CLASSICAL_KEM, bytes(32)))
+    off["y"] = off["x"]
+    return {
+        "old-signature-of-suite-2": ("signature", {"signers": second}),
+        "old-signature-doubled": ("signature", {"signers": [*first, *first]}),
+        "old-signature-without-s": ("signature", {"signers": [zero_signer(first[0])]}),
+        "old-issuer-key-of-another": ("issuer", {"signers": world.signers("c.example", 1)}),
+        "old-reply-key-of-suite-3": ("binding", bent(rkey=hybrid)),
+        "old-reply-key-off-the-curve": ("binding", bent(rkey=off)),
+        "old-stanza-altered": ("stanza", {"stanzas": lambda rows: [rows[0][:-1] + bytes((rows[0][-1] ^ 1,))]}),
+    }  # fmt: skip
+
+
+def zero_signer(signer: Signer) -> Signer:
+    """`r` of an honest signature, and an `s` of zero."""
+    return Signer(signer.alg, signer.kid, lambda data: signer.sign(data)[:32] + bytes(32))
+
+
+def write_old(stores: dict[str, Any]) -> None:
+    """The vectors of suite 1 and their members file."""
+    world = with_suite_1(stores)
+    if not (HERE / "trust-1.json").exists():
+        (HERE / "trust-1.json").write_bytes(trust_list_to_json(world.trust) + b"\n")
+    for name, arguments in old_opened(world).items():
+        write(name, lines_of(name, arguments, "opened"), forge(world, **arguments))
+    lite: dict[str, Any] = {"suite": 1, "padding": b""}
+    for name, (reason, arguments) in old_refused(world).items():
+        write(name, lines_of(name, lite | arguments, reason), forge(world, **(lite | arguments)))
+    honest = forge(world, **lite)
+    for suite, word in ((2, "framing"), (3, "framing")):
+        altered = honest[:5] + bytes((suite,)) + honest[6:1000]
+        write(f"old-as-{suite}", lines_of(f"old-as-{suite}", lite, word), altered)
 
 
 def main() -> None:
@@ -233,6 +287,7 @@ def main() -> None:
         write(name, lines_of(name, arguments | {"me": "a.example"}, reason), forge(world, **arguments))
     for name, (reason, envelope) in altered_cases(forge(world, **lite)).items():
         write(name, lines_of(name, lite, reason), envelope)
+    write_old(stores)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,17 @@ import sys
 
 from cryptography.cobblestone import Cobblestone256Decryptor
 from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives import hpke
-from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, mlkem, x25519
+from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, utils, x25519
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-SIGNATURES = {2: ["Ed25519"], 3: ["Ed25519", "ML-DSA-65"]}
-STANZA = 32 + 1120 + 48
+SIGNATURES = {1: ["ES256"], 2: ["Ed25519"], 3: ["Ed25519", "ML-DSA-65"]}
+ENC = {1: 65, 2: 1120, 3: 1120}
 COMMON = {"v", "kind", "iss", "aud", "jti", "iat", "exp", "hdr", "rcp", "log", "cnt"}
 CLAIMS = {
     "request": COMMON | {"pou", "agr", "rkey"},
@@ -96,9 +97,12 @@ def open_vector(lines, data, trust):
     # frame
     need(len(data) >= 12 and data[:4] == b"CPX1", "framing")
     suite, count, length = struct.unpack(">HHI", data[4:12])
-    need(suite in SIGNATURES, "suite")
+    need(suite in SIGNATURES and suite in trust.get("suites", [3, 2]), "suite")
+    own = next((m["suites"] for m in trust["members"] if m["id"] == me), [3, 2])
+    need(suite in own, "suite")
+    stanza = 32 + ENC[suite] + 48
     need(1 <= count <= 16 and 2 <= length <= 4096, "limit")
-    start = 12 + length + count * STANZA
+    start = 12 + length + count * stanza
     need(len(data) >= start, "framing")
     header = strict(data[12 : 12 + length], "header")
     need(set(header) == {"exp", "mid", "to"} and is_int(header["exp"]), "header")
@@ -110,12 +114,11 @@ def open_vector(lines, data, trust):
     need(me in header["to"], "recipient")
     need(now < header["exp"] + 60, "time")
     # stanza
-    rows = [data[12 + length + n * STANZA :][:STANZA] for n in range(count)]
+    rows = [data[12 + length + n * stanza :][:stanza] for n in range(count)]
     kids = [b64(row[:32]) for row in rows]
-    own, mine = private_key(unb64(lines["kem-seed"], "key"))
+    box, own, mine = (curve_key if suite == 1 else lattice_key)(unb64(lines["kem-seed"], "key"))
     need(len(set(kids)) == count and kids.count(mine) == 1, "key")
     row, ph = rows[kids.index(mine)], hashlib.sha256(data[: 12 + length]).digest()
-    box = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.SHAKE256, hpke.AEAD.AES_256_GCM)
     try:
         cek = box.decrypt(row[32:], own, b"carepact/cek\0" + struct.pack(">H", suite) + row[:32] + ph)
     except (InvalidTag, ValueError):
@@ -168,18 +171,36 @@ def content(plain, size, cnt):
     return got
 
 
-def private_key(seed):
+def curve_key(seed):
+    """DeriveKeyPair of RFC 9180 section 7.1.3, by the library's HKDF."""
+    label = b"HPKE-v1KEM\x00\x10"
+    extracted = HKDF.extract(hashes.SHA256(), None, label + b"dkp_prk" + seed)
+    scalar, counter = 0, 0
+    while not 0 < scalar < 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551:
+        info = b"\x00\x20" + label + b"candidate" + bytes((counter,))
+        scalar = int.from_bytes(HKDFExpand(hashes.SHA256(), 32, info).derive(extracted), "big")
+        counter += 1
+    private = ec.derive_private_key(scalar, ec.SECP256R1())
+    numbers = private.public_key().public_numbers()
+    x, y = (b64(number.to_bytes(32, "big")) for number in (numbers.x, numbers.y))
+    box = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+    return box, private, thumbprint({"kty": "EC", "crv": "P-256", "x": x, "y": y})
+
+
+def lattice_key(seed):
     expanded = hashlib.shake_256(seed).digest(96)
     lattice = mlkem.MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
     curve = x25519.X25519PrivateKey.from_private_bytes(expanded[64:])
     public = lattice.public_key().public_bytes_raw() + curve.public_key().public_bytes_raw()
-    return hpke.MLKEM768X25519PrivateKey(lattice, curve), thumbprint(
-        {"kty": "AKP", "alg": "HPKE-9-KE", "pub": b64(public)}
-    )
+    box = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.SHAKE256, hpke.AEAD.AES_256_GCM)
+    name = thumbprint({"kty": "AKP", "alg": "HPKE-9-KE", "pub": b64(public)})
+    return box, hpke.MLKEM768X25519PrivateKey(lattice, curve), name
 
 
 def thumbprint(jwk):
-    wanted = ("alg", "kty", "pub") if jwk["kty"] == "AKP" else ("crv", "kty", "x")
+    wanted = {"AKP": ("alg", "kty", "pub"), "OKP": ("crv", "kty", "x"), "EC": ("crv", "kty", "x", "y")}[
+        jwk["kty"]
+    ]
     text = json.dumps({name: jwk[name] for name in sorted(wanted)}, separators=(",", ":"))
     return b64(hashlib.sha256(text.encode()).digest())
 
@@ -215,12 +236,25 @@ def manifest(signed, suite, trust):
 
 def verify(jwk, signature, data):
     try:
-        if jwk["kty"] == "OKP":
+        if jwk["kty"] == "EC":
+            need(len(signature) == 64, "signature")
+            halves = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+            how = ec.ECDSA(hashes.SHA256())
+            curve_point(jwk, "issuer").verify(utils.encode_dss_signature(*halves), data, how)
+        elif jwk["kty"] == "OKP":
             ed25519.Ed25519PublicKey.from_public_bytes(unb64(jwk["x"], "issuer")).verify(signature, data)
         else:
             mldsa.MLDSA65PublicKey.from_public_bytes(unb64(jwk["pub"], "issuer")).verify(signature, data)
     except (InvalidSignature, ValueError):
         raise Refused("signature") from None
+
+
+def curve_point(jwk, word):
+    x, y = (int.from_bytes(unb64(jwk[name], word, 32), "big") for name in ("x", "y"))
+    try:
+        return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    except ValueError:
+        raise Refused(word) from None
 
 
 def check_claims(claims):
@@ -267,11 +301,13 @@ def converse(claims, lines, suite, mine, trust):
     need(claims["kind"] == lines["kind"], "conversation")
     if claims["kind"] == "request":
         rkey = claims["rkey"]
-        need(
-            isinstance(rkey, dict) and set(rkey) == {"kty", "alg", "pub"} and rkey["alg"] == "HPKE-9-KE",
-            "binding",
-        )
-        need(len(unb64(rkey["pub"], "binding")) == 1216, "binding")
+        need(isinstance(rkey, dict), "claims")
+        if suite == 1:
+            need(set(rkey) == {"kty", "crv", "x", "y"} and rkey["crv"] == "P-256", "binding")
+            curve_point(rkey, "binding")
+        else:
+            need(set(rkey) == {"kty", "alg", "pub"} and rkey["alg"] == "HPKE-9-KE", "binding")
+            need(len(unb64(rkey["pub"], "binding")) == 1216, "binding")
         known = {thumbprint(k["jwk"]) for m in trust["members"] for k in m["keys"]}
         need(thumbprint(rkey) not in known, "binding")
         return
