@@ -1,5 +1,7 @@
 """C2SP signed notes and checkpoints (c2sp.org/signed-note, c2sp.org/tlog-checkpoint), Ed25519 lines.
 
+Lines of ML-DSA-44 keys are `keys.cosignature`: what they sign is not the text, so here they are not judged.
+
 A note is a text of lines, an empty line, and signature lines `— <name> <base64(key id 4 ‖ signature)>`.
 A checkpoint is a note of exactly three lines: origin, size, base64 root; extension lines are refused.
 A line of another key is kept and ignored; a line that claims a known key and does not verify is refused.
@@ -19,6 +21,8 @@ from keys.jwk import jwk_from_public, public_from_jwk
 from keys.ledger import HASH
 
 ED25519 = 0x01
+ML_DSA_44 = 0x06
+_ALGORITHMS = {ED25519: "Ed25519", ML_DSA_44: "ML-DSA-44"}
 MAX_LINES = 16
 MAX_BYTES = 65_536
 _DASH = "— "
@@ -28,15 +32,16 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """A public note key: name and raw Ed25519 bytes; `id` is its 4-byte key id."""
+    """A public note key: name and raw bytes, of type `ED25519` or `ML_DSA_44`; `id` is its 4-byte key id."""
 
     name: str
     public: bytes
+    type: int = ED25519
 
     @property
     def id(self) -> bytes:
         """First four bytes of SHA-256(name ‖ LF ‖ type ‖ key)."""
-        typed = bytes((ED25519,)) + self.public
+        typed = bytes((self.type,)) + self.public
         return hashlib.sha256(self.name.encode("ascii") + b"\n" + typed).digest()[:4]
 
 
@@ -66,32 +71,32 @@ class Checkpoint:
     root: bytes
 
 
-def vkey_from_public(name: str, public: bytes) -> str:
-    """`name+hash+base64(type ‖ key)`, as in `log.vkeys` of a member record."""
-    key = NoteKey(_require_name(name), public)
-    return f"{name}+{key.id.hex()}+{_base64(bytes((ED25519,)) + public)}"
+def vkey_from_public(name: str, public: bytes, type: int = ED25519) -> str:
+    """`name+hash+base64(type ‖ key)`, as in `log.vkeys` and `witness.vkeys` of a member record."""
+    key = NoteKey(require_name(name), public, type)
+    return f"{name}+{key.id.hex()}+{base64_from_bytes(bytes((type,)) + public)}"
 
 
 def key_from_vkey(vkey: str) -> NoteKey:
-    """The Ed25519 key of a vkey line, guarded; `KeyRefused` otherwise."""
+    """The key of a vkey line, guarded; `KeyRefused` otherwise."""
     name, _, rest = vkey.partition("+")
     claimed, _, encoded = rest.partition("+")
     try:
-        typed = _unbase64(encoded)
-        key = NoteKey(_require_name(name), typed[1:])
+        typed = bytes_from_base64(encoded)
+        key = NoteKey(require_name(name), typed[1:], int.from_bytes(typed[:1]))
     except ProofRefused:
         raise KeyRefused("not a note key") from None
-    if typed[:1] != bytes((ED25519,)) or key.id.hex() != claimed:
+    if key.type not in _ALGORITHMS or key.id.hex() != claimed:
         raise KeyRefused("not a note key that we take")
-    public_from_jwk(jwk_from_public("Ed25519", key.public))
+    public_from_jwk(jwk_from_public(_ALGORITHMS[key.type], key.public))
     return key
 
 
 def sign_note(text: bytes, name: str, store: KeyStore, kid: str, public: bytes) -> bytes:
     """The note of this text with one Ed25519 line by a `log` key."""
     _require_text(text)
-    key = NoteKey(_require_name(name), public)
-    line = f"{_DASH}{name} {_base64(key.id + store.sign(kid, text))}\n"
+    key = NoteKey(require_name(name), public)
+    line = f"{_DASH}{name} {base64_from_bytes(key.id + store.sign(kid, text))}\n"
     return text + b"\n" + line.encode()
 
 
@@ -111,9 +116,9 @@ def parse_note(data: bytes) -> Note:
 
 
 def verify_note(data: bytes, keys: Sequence[NoteKey]) -> Note:
-    """A note with at least one line by a known key, and no bad line by one. `ProofRefused` otherwise."""
+    """A note with at least one line by a known Ed25519 key, and no bad line by one. Else `ProofRefused`."""
     note = parse_note(data)
-    known = {(key.name, key.id): key for key in keys}
+    known = {(key.name, key.id): key for key in keys if key.type == ED25519}
     held = 0
     for line in note.signatures:
         key = known.get((line.name, line.id))
@@ -131,7 +136,7 @@ def text_from_checkpoint(checkpoint: Checkpoint) -> bytes:
     """The three lines."""
     if len(checkpoint.root) != HASH or checkpoint.size < 0:
         raise ProofRefused("not a checkpoint")
-    lines = (_require_name(checkpoint.origin), str(checkpoint.size), _base64(checkpoint.root))
+    lines = (require_name(checkpoint.origin), str(checkpoint.size), base64_from_bytes(checkpoint.root))
     return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
@@ -141,7 +146,7 @@ def checkpoint_from_note(note: Note) -> Checkpoint:
         origin, size, root = note.text.decode("ascii").removesuffix("\n").split("\n")
     except (UnicodeDecodeError, ValueError):
         raise ProofRefused("not a checkpoint") from None
-    checkpoint = Checkpoint(_require_name(origin), int(size) if _SIZE(size) else -1, _unbase64(root))
+    checkpoint = Checkpoint(require_name(origin), int(size) if _SIZE(size) else -1, bytes_from_base64(root))
     if text_from_checkpoint(checkpoint) != note.text:
         raise ProofRefused("not a checkpoint")
     return checkpoint
@@ -161,10 +166,10 @@ def _signature(row: bytes) -> NoteSignature:
     except UnicodeDecodeError:
         raise ProofRefused("not a signed note") from None
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    typed = _unbase64(encoded)
+    typed = bytes_from_base64(encoded)
     if not line.startswith(_DASH) or not space or len(typed) < 5:
         raise ProofRefused("not a signed note")
-    return NoteSignature(_require_name(name), typed[:4], typed[4:])
+    return NoteSignature(require_name(name), typed[:4], typed[4:])
 
 
 def _require_text(text: bytes) -> None:
@@ -177,21 +182,24 @@ def _require_text(text: bytes) -> None:
         raise ProofRefused("not a signed note")
 
 
-def _require_name(name: str) -> str:
+def require_name(name: str) -> str:
+    """A key name or origin of visible ASCII without a plus sign. `ProofRefused` otherwise."""
     if not _NAME(name):
         raise ProofRefused("not a key name")
     return name
 
 
-def _base64(data: bytes) -> str:
+def base64_from_bytes(data: bytes) -> str:
+    """Standard base64 with padding (RFC 4648 section 4), as all of C2SP writes it."""
     return base64.b64encode(data).decode("ascii")
 
 
-def _unbase64(text: str) -> bytes:
+def bytes_from_base64(text: str) -> bytes:
+    """One spelling only. `ProofRefused` otherwise."""
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error):
         raise ProofRefused("not base64") from None
-    if _base64(data) != text:
+    if base64_from_bytes(data) != text:
         raise ProofRefused("not base64")
     return data

@@ -128,3 +128,93 @@ policy_document = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 """Packs, registers and source rules that decisions were made under, each once, as bytes."""
+
+ledger_published = Table(
+    "ledger_published",
+    metadata,
+    Column("origin", String(193), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("witnesses", SmallInteger, nullable=False),
+)
+"""Checkpoints as members fetch them: with the ML-DSA-44 line, and the lines of so many witnesses."""
+
+ledger_restart = Table(
+    "ledger_restart",
+    metadata,
+    Column("n", SmallInteger, primary_key=True, autoincrement=False),
+    Column("origin", String(193), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("lost_origin", String(193), nullable=False),
+    Column("lost_size", BigInteger, nullable=False),
+    Column("lost_root", LargeBinary(32), nullable=False),
+    Column("lost_note", LargeBinary, nullable=False),
+)
+"""The log went on under another origin from `size` on, because more had been signed than was still there."""
+
+peer_checkpoint = Table(
+    "peer_checkpoint",
+    metadata,
+    Column("origin", String(193), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), primary_key=True),
+    Column("peer", String(128), nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Index("ix_peer_checkpoint_state", "state", "at"),
+)
+"""What members' messages said of their logs. `state`: `pending`, `proven`, `unproven` or `fork`."""
+
+peer_head = Table(
+    "peer_head",
+    metadata,
+    Column("origin", String(193), primary_key=True),
+    Column("peer", String(128), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("logged", BigInteger, nullable=False),
+)
+"""The largest tree of each member's log that was proven; `logged`: when a `peer` leaf last said so."""
+
+peer_fork = Table(
+    "peer_fork",
+    metadata,
+    Column("origin", String(193), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), primary_key=True),
+    Column("peer", String(128), nullable=False),
+    Column("first", LargeBinary, nullable=False),
+    Column("second", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("leaf", BigInteger, nullable=False),
+)
+"""Two signed notes of one log over one size; never deleted. `root`: the second one's."""
+
+peer_leaf = Table(
+    "peer_leaf",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("peer", String(128), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("theirs", BigInteger, nullable=False),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+"""Their leaf that a reconciliation paired with ours at `idx`: place, bytes, inclusion proof, checkpoint."""
+
+ledger_stamp = Table(
+    "ledger_stamp",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("origin", String(193), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("token", LargeBinary, nullable=False),
+)
+"""RFC 3161 tokens over published or stored checkpoints."""

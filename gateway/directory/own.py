@@ -11,17 +11,13 @@ from pathlib import Path
 
 from keys.interface import KeyStore
 from keys.jwk import public_from_jwk
+from keys.logs import log_origin as log_origin
 from keys.member import Member, member_from_store
 from keys.note import vkey_from_public
 from keys.trust import trust_list, trust_list_to_json
 
 YEAR = 365 * 86_400
 _STATEMENTS = ("Ed25519", "ML-DSA-65")
-
-
-def log_origin(member: str) -> str:
-    """Origin line and key name of a member's ledger (C2SP signed note)."""
-    return f"{member}/ledger"
 
 
 def make_signing_keys(store: KeyStore, now: int) -> None:
