@@ -24,9 +24,7 @@ STATEMENT_ACTIONS = ("sign", "suspend", "resume", "terminate")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """What the parties exchange. `max_confidentiality` is an index into `vocabulary.LADDER`; empty means
-    any.
-    """
+    """What the parties exchange. `max_confidentiality`: place in `vocabulary.LADDER`; empty means any."""
 
     id: str
     purposes: frozenset[str]
@@ -91,7 +89,9 @@ class SharingAgreement:
         """
         parties = self.providers | self.recipients
         made = [item for item in self.statements if item.at <= at and item.org in parties]
-        signed = frozenset(item.org for item in made if item.action == "sign")
+        signed = frozenset([item.org for item in made if item.action == "sign"])
+        if len(signed) == len(made):
+            return Standing(signed, False, None)
         stops = [item.at for item in made if item.action == "suspend"]
         resumed = {item.org for item in made if stops and item.action == "resume" and item.at > max(stops)}
         ends = [max(item.at, item.effective or item.at) for item in made if item.action == "terminate"]

@@ -10,20 +10,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from consent.facts import Element, Facts
+from consent.facts import Facts
 from consent.instants import Micros, interval
 from consent.labels import labels_from_security
 from consent.references import plain_reference
-from consent.vocabulary import system_name
+from consent.survey import (
+    INLINE_LABEL,
+    OBJECT,
+    code_key,
+    codings,
+    inline_labels,
+    labelled_elements,
+    references_in,
+    survey,
+)
 
-INLINE_LABEL = "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
+__all__ = ["INLINE_LABEL", "ResourceContext", "clinical_interval", "code_key", "digest"]
 _PERIODS = ("effectivePeriod", "performedPeriod", "period", "onsetPeriod", "occurrencePeriod")
 _POINTS = (
     "effectiveDateTime performedDateTime onsetDateTime occurrenceDateTime authoredOn recordedDate date issued"
 ).split()
 _PRINCIPAL = ("code", "vaccineCode", "medicationCodeableConcept", "type")
+_NONE: frozenset[str] = frozenset()
 _AUTHORS = ("author", "performer", "recorder", "requester", "asserter")
-_DEEPEST = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +53,16 @@ class ResourceContext:
 
 def digest(resource: Mapping[str, Any], context: ResourceContext) -> Facts:
     """Facts of one FHIR R4 resource. A resource that cannot be read has no patient, so no one is given it."""
-    kind = resource.get("resourceType") if isinstance(resource, Mapping) else None
+    kind = resource.get("resourceType") if isinstance(resource, OBJECT) else None
     if not isinstance(kind, str) or not kind:
         return _unreadable(context)
-    walk = _Walk(context)
+    found = survey(resource, kind)
     meta = resource.get("meta")
-    if not walk.over(resource, kind) or (meta is not None and not isinstance(meta, Mapping)):
+    if found is None or (meta is not None and not isinstance(meta, OBJECT)):
         return _unreadable(context)
     security = meta.get("security") if meta else None
-    if walk.root_labels:
-        security = [
-            *(security if isinstance(security, list) else [security] if security else []),
-            *walk.root_labels,
-        ]
+    if "extension" in resource and (inline := inline_labels(resource)):
+        security = [*(security if isinstance(security, list) else [security] if security else []), *inline]
     dated, start, end = clinical_interval(resource)
     principal, text_only = _principal(resource)
     id_ = resource.get("id")
@@ -72,14 +78,14 @@ def digest(resource: Mapping[str, Any], context: ResourceContext) -> Facts:
         end=end,
         text_only=text_only,
         principal=principal,
-        codes=frozenset(walk.codes),
-        references=frozenset(walk.references),
+        codes=frozenset(found.codes),
+        references=frozenset(found.references),
         authors=_authors(resource, context),
-        ancestors=frozenset(plain_reference(item) for item in context.ancestors),
+        ancestors=_plain(context.ancestors),
         profiles=_profiles(meta),
         received_under=context.received_under,
-        paths=walk.paths,
-        elements=tuple(walk.elements),
+        paths=found.paths,
+        elements=tuple(labelled_elements(resource, kind, context.tags)) if found.labelled else (),
     )
 
 
@@ -88,101 +94,13 @@ def _unreadable(context: ResourceContext) -> Facts:
     return Facts("", None, context.custodian, (), labels, False, None, None, True)
 
 
-class _Walk:
-    """One pass over a resource: codes, references, paths present, elements with labels of their own."""
-
-    def __init__(self, context: ResourceContext) -> None:
-        self.tags = context.tags
-        self.codes: set[str] = set()
-        self.references: set[str] = set()
-        self.paths: dict[str, int] = {}
-        self.elements: list[Element] = []
-        self.root_labels: list[Any] = []
-
-    def over(self, resource: Mapping[str, Any], kind: str) -> bool:
-        """False if it is nested deeper than any resource is."""
-        self.root_labels = _inline_labels(resource)
-        return self._members(resource, kind, kind, 0)
-
-    def _members(self, node: Mapping[str, Any], path: str, place: str, depth: int) -> bool:
-        if depth > _DEEPEST:
-            return False
-        paths = self.paths
-        for key, value in node.items():
-            if not isinstance(key, str):
-                return False
-            name = key[1:] if key[:1] == "_" else key
-            under = f"{path}.{name}"
-            listed = isinstance(value, list)
-            many = len(value) if listed else 1
-            if paths.get(under, 0) < many or not many:
-                paths[under] = max(paths.get(under, 0), many)
-            if isinstance(value, str):  # most members: nothing is below them
-                if key == "reference":
-                    self.references.add(plain_reference(value))
-                continue
-            if name == "meta" and (depth == 0 or "resourceType" in node):
-                continue
-            if key == "coding":
-                self.codes.update(_codings(value))
-            nested = listed or isinstance(value, (dict, Mapping))
-            if nested and not self._value(value, under, f"{place}.{name}", depth + 1):
-                return False
-        return True
-
-    def _value(self, value: Any, path: str, place: str, depth: int) -> bool:
-        if not isinstance(value, list):
-            self._labelled(value, place)
-            return self._members(value, path, place, depth)
-        for index, item in enumerate(value):
-            if isinstance(item, (dict, Mapping)):
-                self._labelled(item, f"{place}[{index}]")
-                if not self._members(item, path, f"{place}[{index}]", depth):
-                    return False
-            elif isinstance(item, list):
-                return False  # FHIR JSON has no arrays of arrays
-        return True
-
-    def _labelled(self, node: Mapping[str, Any], place: str) -> None:
-        labels = _inline_labels(node) if "extension" in node else []
-        meta = node.get("meta") if "resourceType" in node else None
-        security = meta.get("security") if isinstance(meta, Mapping) else None
-        if security is not None:
-            labels = [*labels, *(security if isinstance(security, list) else [security])]
-        if labels:
-            self.elements.append(Element(place, labels_from_security(labels, tags=self.tags)))
-
-
-def _inline_labels(node: Mapping[str, Any]) -> list[Any]:
-    extensions = node.get("extension")
-    if not isinstance(extensions, list):
-        return []
-    return [
-        extension.get("valueCoding")
-        for extension in extensions
-        if isinstance(extension, Mapping) and extension.get("url") == INLINE_LABEL
-    ]
-
-
-def code_key(coding: Any) -> str | None:
-    """`system|code` with the system's one name; None without a code."""
-    if not isinstance(coding, Mapping) or not isinstance(coding.get("code"), str) or not coding["code"]:
-        return None
-    system = coding.get("system")
-    return f"{system_name(system) if isinstance(system, str) else ''}|{coding['code']}"
-
-
-def _codings(value: Any) -> list[str]:
-    return [key for item in value if (key := code_key(item))] if isinstance(value, list) else []
-
-
 def _principal(resource: Mapping[str, Any]) -> tuple[frozenset[str], bool]:
     found: set[str] = set()
     text_only = False
     for name in _PRINCIPAL:
         concept = resource.get(name)
-        if isinstance(concept, Mapping):
-            codes = _codings(concept.get("coding"))
+        if isinstance(concept, OBJECT):
+            codes = codings(concept.get("coding"))
             found.update(codes)
             text_only = text_only or not codes
     return frozenset(found), text_only
@@ -195,24 +113,27 @@ def _patients(
         return tuple(dict.fromkeys(plain_reference(item) for item in context.patients))
     for name in ("subject", "patient", "beneficiary"):
         value = resource.get(name)
-        if isinstance(value, Mapping) and isinstance(value.get("reference"), str):
+        if isinstance(value, OBJECT) and isinstance(value.get("reference"), str):
             return (plain_reference(value["reference"]),)
     return (ref,) if kind == "Patient" and ref else ()
 
 
 def _authors(resource: Mapping[str, Any], context: ResourceContext) -> frozenset[str]:
-    found = {plain_reference(item) for item in context.authors}
-    walk = _Walk(context)
+    found = set(_plain(context.authors))
     for name in _AUTHORS:
         value = resource.get(name)
-        if isinstance(value, (Mapping, list)):
-            walk._value(value, name, name, 1)
-    return frozenset(found | walk.references)
+        if value is not None:
+            found.update(references_in(value))
+    return frozenset(found)
+
+
+def _plain(references: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(plain_reference(item) for item in references) if references else _NONE
 
 
 def _profiles(meta: Any) -> frozenset[str]:
-    listed = meta.get("profile") if isinstance(meta, Mapping) else None
-    items = listed if isinstance(listed, list) else []
+    listed = meta.get("profile") if isinstance(meta, OBJECT) else None
+    items = listed if isinstance(listed, list) else ()
     return frozenset(item.partition("|")[0] for item in items if isinstance(item, str))
 
 
@@ -231,7 +152,7 @@ def clinical_interval(resource: Mapping[str, Any]) -> tuple[bool, Micros | None,
 
 
 def _from_period(value: Any) -> tuple[bool, Micros | None, Micros | None]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, OBJECT):
         return False, None, None
     ends: list[Micros | None] = []
     for name, last in (("start", 0), ("end", 1)):

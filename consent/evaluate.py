@@ -7,7 +7,6 @@ and L4 alone · 5 L2 once · 6 each patient in turn: L1, L2, L3, onward sharing,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -71,23 +70,17 @@ def decide(sides: Sequence[Side], facts: Facts) -> Decision:
     )
 
 
-def refusal_of_request(side: Side) -> str | None:
-    """Steps 1 and 3: what is wrong with the question itself, whoever it is about."""
-    if side.purpose not in side.floor.known_purposes:
-        return "purpose-missing-or-unknown"
-    emergency = side.request.emergency
-    return "btg-undeclared" if side.purpose == "BTG" and not (emergency and emergency.stated) else None
-
-
-@dataclass(slots=True)
 class _Way:
     """How far one resource (or element) came: bases in patient order, and what to answer for."""
 
-    covering: tuple[Candidate, ...] = ()
-    bases: list[tuple[Layer, str]] = field(default_factory=list)
-    obligations: set[str] = field(default_factory=set)
-    broke_glass: bool = False
-    trace: list[Mapping[str, Any]] = field(default_factory=list)
+    __slots__ = ("bases", "broke_glass", "covering", "obligations", "trace")
+
+    def __init__(self) -> None:
+        self.covering: tuple[Candidate, ...] = ()
+        self.bases: list[tuple[Layer, str]] = []
+        self.obligations: set[str] = set()
+        self.broke_glass = False
+        self.trace: list[Mapping[str, Any]] = []
 
     def deny(self, layer: Layer, reason: str, *, overridable: bool = False) -> Deny:
         return Deny(layer, reason, overridable, tuple(self.trace))
@@ -95,7 +88,7 @@ class _Way:
 
 def decide_one(side: Side, facts: Facts) -> Decision:
     """One purpose, one resource: the numbered steps."""
-    refused = refusal_of_request(side)
+    refused = side.refused
     if refused == "purpose-missing-or-unknown":  # 1
         return Deny("L0", refused)
     if side.request.subject not in facts.patients:  # 2
@@ -132,18 +125,19 @@ def _steps_4_to_7(side: Side, facts: Facts) -> _Way | Deny:
         return _held_back(side, facts, way, eligible=False)
     way.covering, stage = side.sharing.covering(facts)  # 5
     way.trace.append(sharing_entry(facts, way.covering, stage))
-    emergency = basis(way.covering, facts, emergency=True)
-    grantable = side.sharing.internal or emergency is not None
     for patient in facts.patients:  # 6
-        refused = _patient(side, facts, way, patient, stage, grantable)
+        refused = _patient(side, facts, way, patient, stage)
         if refused is not None:
             return refused
-    return _held_back(side, facts, way, eligible=side.eligible and grantable)  # 7
+    return _held_back(side, facts, way, eligible=side.eligible and _grantable(side, way))  # 7
 
 
-def _patient(
-    side: Side, facts: Facts, way: _Way, patient: str, stage: str | None, grantable: bool
-) -> Deny | None:
+def _grantable(side: Side, way: _Way) -> bool:
+    """The agreements' half of break-glass: internal use, or one that covers and allows emergencies."""
+    return side.sharing.internal or any(item.agreement.emergency for item in way.covering)
+
+
+def _patient(side: Side, facts: Facts, way: _Way, patient: str, stage: str | None) -> Deny | None:
     flags = side.directory.patient_flags.get(patient, ())
     rule, obligations = strictest(side.rules, facts.labels.tags, flags)  # a
     way.obligations |= obligations
@@ -168,10 +162,11 @@ def _patient(
     if not refused:  # d
         way.bases.append(("L3", "consent-permit") if heard.value == PERMIT else ("L1", f"implied:{code}"))
         return None
-    return _break_glass(side, facts, way, heard, grantable)  # e
+    return _break_glass(side, facts, way, heard)  # e
 
 
-def _break_glass(side: Side, facts: Facts, way: _Way, heard: Heard, grantable: bool) -> Deny | None:
+def _break_glass(side: Side, facts: Facts, way: _Way, heard: Heard) -> Deny | None:
+    grantable = _grantable(side, way)
     level = facts.labels.confidentiality
     opens = grantable and refusal_of_emergency(True, heard.value, level, side.floor) is None
     if not side.declared:
@@ -185,6 +180,8 @@ def _break_glass(side: Side, facts: Facts, way: _Way, heard: Heard, grantable: b
 
 def _held_back(side: Side, facts: Facts, way: _Way, *, eligible: bool) -> _Way | Deny:
     """L4: a hard hold denies; an overridable one too, unless the emergency lifts it."""
+    if not side.held_back:
+        return way
     matching = [rule for rule in side.held_back if rule.touches(facts)]
     hard = next((rule for rule in matching if not rule.overridable), None)
     rule = hard or next(iter(matching), None)
@@ -196,14 +193,16 @@ def _held_back(side: Side, facts: Facts, way: _Way, *, eligible: bool) -> _Way |
         return way
     way.trace.append({"layer": "L4", "value": "DENY", "rule": rule.code})
     person = side.request.person is not None
-    grantable = side.sharing.internal or basis(way.covering, facts, emergency=True) is not None
-    return way.deny("L4", rule.code, overridable=hard is None and not person and under_ceiling and grantable)
+    opens = hard is None and not person and under_ceiling and _grantable(side, way)
+    return way.deny("L4", rule.code, overridable=opens)
 
 
 def _redactions(side: Side, facts: Facts, chosen: Candidate | None, hidden: list[str]) -> tuple[str, ...]:
     listed = [path for rule in side.masked if rule.touches(facts) for path in rule.elements]
     if chosen is not None:
         listed += chosen.redacted(facts.type)
+    if not (listed or hidden):
+        return ()
     return tuple(sorted({*present(facts, listed), *outermost(hidden)}))
 
 
@@ -222,6 +221,8 @@ def _precedence(way: _Way) -> tuple[Layer, str]:
     """break-glass, consent-permit, mandate, implied; the person's own basis stands alone."""
     if way.broke_glass:
         return "L3", "break-glass"
+    if len(way.bases) == 1:
+        return way.bases[0]
     for start in ("consent-permit", "mandate:", "implied:"):
         for layer, reason in way.bases:
             if reason.startswith(start):

@@ -16,6 +16,7 @@ from consent.vocabulary import OBLIGATIONS, PURPOSE_UP, RESTRICTED, purpose_unde
 
 MODES = ("FORBID", "MANDATE", "OPT_IN", "OPT_OUT")
 """Strictest first; the strictest that matches wins."""
+_STRICT = {mode: place for place, mode in enumerate(MODES)}
 ROLES = frozenset(("ed-doctor", "paramedic", "doctor", "anaesthetist"))
 ADOLESCENT = frozenset(("SEX", "STD", "PSY", "ETH"))
 NO_LAWFUL_BASIS = "no-lawful-basis"
@@ -97,15 +98,14 @@ def strictest(
     match too,
     the first within its mode; and the obligations of all that match.
     """
-    matching = [
-        rule
-        for rule in rules
-        if (rule.tag is None or rule.tag in tags) and (rule.flag is None or rule.flag in flags)
-    ]
-    if len(matching) == 1:
-        return matching[0], set(matching[0].obligations)
-    first = min(matching, key=lambda rule: MODES.index(rule.mode), default=None)
-    return first, {code for rule in matching for code in rule.obligations}
+    first: FloorRule | None = None
+    obligations: set[str] = set()
+    for rule in rules:
+        if (rule.tag is None or rule.tag in tags) and (rule.flag is None or rule.flag in flags):
+            if first is None or _STRICT[rule.mode] < _STRICT[first.mode]:
+                first = rule
+            obligations.update(rule.obligations)
+    return first, obligations
 
 
 _PACK = (

@@ -6,23 +6,23 @@ Strength decides, never specificity: DENY! > DENY > PERMIT > LIMIT > NA. So expl
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from consent.agreement import SharingAgreement
 from consent.directory import Directory
 from consent.facts import Facts
 from consent.instants import Micros
 from consent.person import may_consent
-from consent.provision import Asked
+from consent.provision import Asked, inside
 from consent.record import DEFAULT_SCOPE, ConsentView
 from consent.sharing import may_record_consent
 from consent.tree import DENY, DENY_EMERGENCY, LIMIT, NA, PERMIT, VALUES, Node, fold, judge
 from consent.vocabulary import purpose_under
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(msgspec.Struct, frozen=True):
     """One consent that speaks, its tree folded. `node` is None if it is uncomputable; `void`: its permit
     is.
     """
@@ -34,8 +34,7 @@ class Voice:
     """It was superseded by one that was withdrawn and then called an error: its permit is not given anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """What all consents of one patient say of one resource."""
 
     value: int
@@ -56,12 +55,13 @@ def speaking(
     voices = []
     for view in _newest_by_key(counted):
         period = view.root.period
-        if view.uncomputable is None and period is not None and not _inside(asked.at, period):
+        if view.tree is not None and period is not None and not inside(asked.at, period):
             continue
         void = not _authorised(view, asked, agreements, parental_until)
-        node = fold(view.root, asked) if view.uncomputable is None else None
+        node = fold(view.tree, asked) if view.tree is not None else None
         voices.append(Voice(view, node, void, any(_supersedes(one, view) for one in disowned)))
-    return tuple(sorted(voices, key=lambda voice: (voice.view.id or "", voice.view.version)))
+    voices.sort(key=lambda voice: (voice.view.id or "", voice.view.version))
+    return tuple(voices)
 
 
 def _last_known(consents: Iterable[ConsentView], as_of: Micros) -> list[ConsentView]:
@@ -87,6 +87,8 @@ def _disowned(
 ) -> list[ConsentView]:
     """Withdrawals whose consent was called an error afterwards (ADR 6)."""
     errors = {view.id for view in last if view.status == "entered-in-error" and view.id is not None}
+    if not errors:
+        return []
     return [
         view
         for view in consents
@@ -128,13 +130,12 @@ def _newest_by_key(views: Iterable[ConsentView]) -> list[ConsentView]:
         by_key.setdefault(_key(view), []).append(view)
     kept = []
     for held in by_key.values():
+        if len(held) == 1:
+            kept += held
+            continue
         latest = max((view.given for view in held if view.given is not None), default=None)
         kept += [v for v in held if v.given_until is None or latest is None or v.given_until >= latest]
     return [view for view in kept if view.status == "active"]
-
-
-def _inside(at: Micros, period: tuple[Micros | None, Micros | None]) -> bool:
-    return (period[0] is None or period[0] <= at) and (period[1] is None or at <= period[1])
 
 
 def _authorised(
@@ -200,6 +201,6 @@ def _entry(value: int, voice: Voice | None, node: Node | None, facts: Facts) -> 
     if fault is not None:
         entry["path"] = fault.path
     elif node is not None:
-        entry["path"] = node.rule.path
-        entry["matched"] = list(node.stated)
+        entry["path"] = node.of.rule.path
+        entry["matched"] = list(node.of.stated)
     return entry

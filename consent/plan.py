@@ -1,19 +1,20 @@
 """The request side folded once per bundle; what stays is data-side checks per resource (consent.md 8).
 
-Law: `plan(...).decide(facts)` equals `evaluate(...)`, trace included. A plan is good for one request and
-for the
-epochs of patient, agreements, directory and floor that it was made under; the release rechecks those.
+Law: `plan(...).decide(facts)` equals `evaluate(...)`, trace included. A plan is good for one request and for
+the epochs of patient, agreements, directory and floor that it was made under; the release rechecks those.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from consent.agreement import SharingAgreement
 from consent.decision import Decision, Deny
 from consent.directory import Directory
-from consent.evaluate import decide, refusal_of_request
+from consent.evaluate import decide
 from consent.facts import Facts
 from consent.floor import NO_LAWFUL_BASIS, FloorPack
+from consent.reads import key_of_facts
 from consent.record import ConsentView
 from consent.request import AccessRequest
 from consent.side import Side, fold_side
@@ -31,11 +32,20 @@ class Plan:
     agreements: tuple[SharingAgreement, ...]
     consents: tuple[ConsentView, ...]
     source_rules: tuple[SourceRule, ...]
+    _key: Callable[[Facts], Any] | None
+    """What resources have in common that get one decision."""
     _sides: dict[str, tuple[Side, ...]] = field(default_factory=dict)
+    _decided: dict[Any, Decision] = field(default_factory=dict)
 
     def decide(self, facts: Facts) -> Decision:
-        """Never raises on data."""
-        return decide(self._sides_at(facts.custodian), facts)
+        """Never raises on data. Resources that no rule can tell apart share one decision."""
+        if self._key is None or facts.elements:
+            return decide(self._sides_at(facts.custodian), facts)
+        key = self._key(facts)
+        found = self._decided.get(key)
+        if found is None:
+            found = self._decided[key] = decide(self._sides_at(facts.custodian), facts)
+        return found
 
     def refusal(self, custodian: str) -> Deny | None:
         """What request, directory and agreements alone already refuse at this custodian: the same for every
@@ -76,15 +86,15 @@ def plan(
     consents: Sequence[ConsentView], source_rules: Sequence[SourceRule] = (),
 ) -> Plan:  # fmt: skip
     """Arguments as of `evaluate`."""
+    key = key_of_facts(agreements, consents, source_rules)
     return Plan(
-        request, directory, floor, tuple(agreements), tuple(consents), tuple(source_rules)
+        request, directory, floor, tuple(agreements), tuple(consents), tuple(source_rules), key
     )  # fmt: skip
 
 
 def _refusal(side: Side) -> Deny | None:
-    code = refusal_of_request(side)
-    if code:
-        return Deny("L0", code)
+    if side.refused:
+        return Deny("L0", side.refused)
     if side.request.person is not None:
         return None
     always = any(rule.code == NO_LAWFUL_BASIS and not rule.tag and not rule.flag for rule in side.rules)

@@ -108,35 +108,36 @@ class Asked:
 
 
 def request_side(rule: Provision, asked: Asked) -> int:
+    """The least of what its elements say: the first that is false settles it."""
+    if rule.period is not None and not inside(asked.at, rule.period):
+        return F
     answer = T
-    if rule.period is not None:
-        answer = min(answer, T if _inside(asked.at, rule.period) else F)
-    if rule.actors is not None:
-        answer = min(answer, actors_match(rule.actors, asked))
-    if rule.actions is not None:
-        named = asked.action in rule.actions.codes or (
-            asked.action == "disclose" and "access" in rule.actions.codes
-        )
-        answer = min(answer, T if named else U if rule.actions.unknown else F)
-    if rule.purposes is not None:
-        covered = purpose_under(asked.purpose, rule.purposes.codes)
-        answer = min(answer, T if covered else U if rule.purposes.unknown else F)
-    return answer
+    if rule.purposes is not None and not purpose_under(asked.purpose, rule.purposes.codes):
+        if not rule.purposes.unknown:
+            return F
+        answer = U
+    if rule.actions is not None and not _acts(asked.action, rule.actions.codes):
+        if not rule.actions.unknown:
+            return F
+        answer = U
+    return answer if rule.actors is None else min(answer, actors_match(rule.actors, asked))
 
 
-def _inside(at: Micros, period: Period) -> bool:
+def _acts(action: str, listed: frozenset[str]) -> bool:
+    return action in listed or (action == "disclose" and "access" in listed)
+
+
+def inside(at: Micros, period: Period) -> bool:
+    """Both ends belong to it; None is unbounded."""
     return (period[0] is None or period[0] <= at) and (period[1] is None or at <= period[1])
 
 
 def actors_match(actors: tuple[Actor, ...], asked: Asked) -> int:
-    """Recipients, custodians and other roles are elements of their own: each kind that is listed must
-    match.
-    """
-    answer = T
-    for kind in dict.fromkeys(actor.kind for actor in actors):
-        listed = [actor.reference for actor in actors if actor.kind == kind]
-        answer = min(answer, max(_actor(kind, reference, asked) for reference in listed))
-    return answer
+    """Recipients, custodians and other roles are elements of their own: each kind listed must match."""
+    best: dict[str, int] = {}
+    for actor in actors:
+        best[actor.kind] = max(best.get(actor.kind, F), _actor(actor.kind, actor.reference, asked))
+    return min(best.values(), default=T)
 
 
 def _actor(kind: str, reference: str | None, asked: Asked) -> int:

@@ -4,7 +4,7 @@ record.
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from consent.instants import Micros, interval, micros
@@ -12,6 +12,7 @@ from consent.interface import StoredConsent
 from consent.notes import Fault, Notes
 from consent.provision import Provision
 from consent.reading import names_emergency, provision_from_json
+from consent.tree import Settled, settle
 from consent.vocabulary import ACT_CODE
 
 ALWAYS: Micros = -(2**62)
@@ -52,9 +53,16 @@ class ConsentView:
     emergency: bool = False
     """Some purpose of it names an emergency: decides how strongly an uncomputable one denies."""
 
-    @property
-    def uncomputable(self) -> Fault | None:
-        return next((fault for fault in self.faults if fault.breaks), None)
+    uncomputable: Fault | None = field(init=False, compare=False, repr=False)
+    """The first fault that breaks."""
+    tree: Settled | None = field(init=False, compare=False, repr=False)
+    """The root as decisions read it; None if it is uncomputable."""
+
+    def __post_init__(self) -> None:
+        """What follows from root and faults alone is made once, not for each question."""
+        fault = next((fault for fault in self.faults if fault.breaks), None)
+        object.__setattr__(self, "uncomputable", fault)
+        object.__setattr__(self, "tree", settle(self.root) if fault is None else None)
 
     @property
     def ref(self) -> str:

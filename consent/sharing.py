@@ -1,7 +1,8 @@
 """L2 asked of one request: which terms of which agreements cover, else how far the best of them came."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from consent.agreement import SharingAgreement, Term, counting
 from consent.directory import Directory
@@ -12,8 +13,7 @@ from consent.request import AccessRequest
 from consent.vocabulary import STAGES, purpose_under, sensitivity_under
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A term that covers, with its agreement."""
 
     agreement: SharingAgreement
@@ -21,11 +21,12 @@ class Candidate:
 
     def redacted(self, kind: str) -> tuple[str, ...]:
         """The elements of this resource type that the term keeps back."""
+        if not self.term.elements_redacted:
+            return ()
         return tuple(path for path in self.term.elements_redacted if path.startswith(f"{kind}."))
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(msgspec.Struct, frozen=True):
     """The agreements as far as the request alone decides (stages 0-9); `open` is left to the resource."""
 
     internal: bool
@@ -75,7 +76,7 @@ def basis(candidates: Sequence[Candidate], facts: Facts, *, emergency: bool = Fa
     that the
     resource really has keeps the law that another agreement never narrows.
     """
-    usable = [item for item in candidates if item.agreement.emergency or not emergency]
+    usable = [item for item in candidates if item.agreement.emergency] if emergency else candidates
     if len(usable) < 2:
         return usable[0] if usable else None
 
@@ -99,13 +100,18 @@ def sharing_entry(facts: Facts, covering: Sequence[Candidate], stage: str | None
     return entry | ({"sha256": agreement.sha256} if agreement.sha256 else {})
 
 
+_PURPOSE = STAGES.index("dsa-purpose")
+
+
 def fold_sharing(
-    request: AccessRequest, purpose: str, at: Micros, custodian: str,
-    directory: Directory, agreements: Sequence[SharingAgreement],
+    request: AccessRequest, purpose: str, at: Micros, holders: Sequence[str], askers: Sequence[str],
+    agreements: Sequence[SharingAgreement],
 ) -> Sharing:  # fmt: skip
-    """Test what the request alone decides. `agreements`: every version known at `as_of`."""
+    """Test what the request alone decides. `agreements`: every version known at `as_of`.
+
+    `holders`, `askers`: chains of the custodian and of the requester, nearest first.
+    """
     current = counting(agreements, at)
-    holders, askers = directory.chain(custodian), directory.chain(request.org)
     found: list[Candidate] = []
     furthest = 0
     for agreement in current:
@@ -113,7 +119,7 @@ def fold_sharing(
         if stage is not None:
             furthest = max(furthest, stage)
             continue
-        furthest = max(furthest, STAGES.index("dsa-purpose"))
+        furthest = max(furthest, _PURPOSE)
         for term in agreement.terms:
             asked = asked_stage(term, purpose, request.roles, request.action)
             if asked is None:
@@ -121,7 +127,7 @@ def fold_sharing(
             else:
                 furthest = max(furthest, asked)
     return Sharing(
-        internal=custodian in askers,
+        internal=holders[0] in askers,
         open=tuple(found),
         furthest=furthest,
         agreements=current,
@@ -144,15 +150,17 @@ def standing_stage(
     if provider is None or recipient is None:
         return 0
     now = agreement.standing(at)
-    tests = (
-        provider not in now.signed or recipient not in now.signed,
-        now.suspended,
-        now.terminated is not None and now.terminated <= at,
-        at < agreement.start,
-        agreement.expired(at),
-        agreement.overdue(at),
-    )
-    return next((stage for stage, failed in enumerate(tests, 1) if failed), None)
+    if provider not in now.signed or recipient not in now.signed:
+        return 1
+    if now.suspended:
+        return 2
+    if now.terminated is not None and now.terminated <= at:
+        return 3
+    if at < agreement.start:
+        return 4
+    if agreement.expired(at):
+        return 5
+    return 6 if agreement.overdue(at) else None
 
 
 def asked_stage(term: Term, purpose: str, roles: Sequence[str], action: str) -> int | None:

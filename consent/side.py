@@ -37,6 +37,8 @@ class Side:
     as_of: Micros
     consents: tuple[ConsentView, ...]
     agreements: tuple[SharingAgreement, ...]
+    refused: str | None
+    """Steps 1 and 3 of `evaluate`: what is wrong with the question itself, whoever it is about."""
     voices: dict[str, tuple[Voice, ...]] = field(default_factory=dict)
 
     def voices_of(self, patient: str) -> tuple[Voice, ...]:
@@ -56,6 +58,8 @@ def fold_side(
 ) -> Side:  # fmt: skip
     """Fold one purpose at one custodian."""
     at = micros(request.at)
+    as_of = at if request.as_of is None else micros(request.as_of)
+    chain, custodian_chain = directory.chain(request.org), directory.chain(custodian)
     in_effect = floor.rules if floor.in_effect(at) else ()
     asked_rules = tuple(rule for rule in source_rules if rule.asked(purpose, request.roles, custodian))
     return Side(
@@ -65,7 +69,7 @@ def fold_side(
         directory=directory,
         floor=floor,
         rules=tuple(rule for rule in in_effect if rule.asked(purpose, request.mandate)),
-        sharing=fold_sharing(request, purpose, at, custodian, directory, agreements),
+        sharing=fold_sharing(request, purpose, at, custodian_chain, chain, agreements),
         held_back=tuple(rule for rule in asked_rules if rule.effect == "deny"),
         masked=tuple(rule for rule in asked_rules if rule.effect == "redact"),
         declared=declared(request),
@@ -75,13 +79,21 @@ def fold_side(
             purpose=purpose,
             action=request.action,
             org=request.org,
-            chain=directory.chain(request.org),
-            custodian_chain=directory.chain(custodian),
+            chain=chain,
+            custodian_chain=custodian_chain,
             practitioner=request.practitioner,
             roles=request.roles,
             directory=directory,
         ),
-        as_of=micros(request.known_at),
+        as_of=as_of,
         consents=tuple(consents),
         agreements=tuple(agreements),
+        refused=_refused(request, purpose, floor),
     )
+
+
+def _refused(request: AccessRequest, purpose: str, floor: FloorPack) -> str | None:
+    if purpose not in floor.known_purposes:
+        return "purpose-missing-or-unknown"
+    emergency = request.emergency
+    return "btg-undeclared" if purpose == "BTG" and not (emergency and emergency.stated) else None

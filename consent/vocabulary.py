@@ -110,13 +110,13 @@ SENSITIVITY_UP = _closure(SENSITIVITY_PARENTS)
 def purpose_under(purpose: str, listed: Collection[str]) -> bool:
     """`purpose` is one of `listed` or a descendant; a purpose outside the vocabulary is only itself."""
     up = PURPOSE_UP.get(purpose)
-    return purpose in listed if up is None else any(code in listed for code in up)
+    return purpose in listed if up is None else not up.isdisjoint(listed)
 
 
 def sensitivity_under(sensitivity: str, listed: Collection[str]) -> bool:
     """`sensitivity` is one of `listed` or a descendant; an unknown one has no parents."""
     up = SENSITIVITY_UP.get(sensitivity)
-    return sensitivity in listed if up is None else any(code in listed for code in up)
+    return sensitivity in listed if up is None else not up.isdisjoint(listed)
 
 
 TAGS = frozenset(("42CFRPart2", "HIPAASelfPay", "HIPAAPsyNotes", "Title38Section7332"))
