@@ -28,7 +28,8 @@ from consent.survey import (
 __all__ = ["INLINE_LABEL", "ResourceContext", "clinical_interval", "code_key", "digest"]
 _PERIODS = ("effectivePeriod", "performedPeriod", "period", "onsetPeriod", "occurrencePeriod")
 _POINTS = (
-    "effectiveDateTime performedDateTime onsetDateTime occurrenceDateTime authoredOn recordedDate date issued"
+    "effectiveDateTime performedDateTime onsetDateTime occurrenceDateTime whenHandedOver "
+    "whenPrepared authoredOn recordedDate date issued"
 ).split()
 _PRINCIPAL = ("code", "vaccineCode", "medicationCodeableConcept", "type")
 _NONE: frozenset[str] = frozenset()

@@ -69,6 +69,9 @@ PRIO = "http://hl7.org/fhir/request-priority"
 MAS = "http://terminology.hl7.org/CodeSystem/medication-admin-status"
 DUS = "http://hl7.org/fhir/device-statement-status"
 FMH = "http://hl7.org/fhir/history-status"
+MDS = "http://terminology.hl7.org/CodeSystem/medicationdispense-status"
+LOINC = "http://loinc.org"
+US_CORE = "own: the guide's target is a code system of US Core, not of R4"
 MOOD = "http://terminology.hl7.org/CodeSystem/v3-ActMood"
 URGENCY = "http://terminology.hl7.org/CodeSystem/v3-ActPriority"
 
@@ -97,11 +100,21 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
         "nullified=entered-in-error new=intended obsolete=stopped",
         "v3 meaning; the guide has no devices",
     ),
-    "cda_family_status": own(
+    "cda_dispense_status": own(
         ACT,
-        FMH,
-        "completed=completed active=partial nullified=entered-in-error",
-        "v3 meaning; the guide has no family history",
+        MDS,
+        "completed=completed active=in-progress aborted=stopped cancelled=cancelled held=on-hold "
+        "suspended=on-hold nullified=entered-in-error obsolete=stopped",
+        "v3 meaning; the guide has no dispenses",
+    ),
+    "cda_medication_course": own(
+        SCT,
+        MED,
+        "55561003=active 421139008=on-hold 392521001=completed 73425007=stopped",
+        "status observation of C32",
+    ),
+    "cda_family_status": own(
+        ACT, FMH, "completed=completed active=partial nullified=entered-in-error", "v3 meaning; no guide"
     ),
     "cda_medication_intent": own(MOOD, MRI, "RQO=order PRP=proposal PRMS=plan", "v3 meaning"),
     "cda_request_status": own(
@@ -124,14 +137,9 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
     "cda_result_status": own(ACT, OBS, "nullified=entered-in-error new=registered", "v3 meaning"),
     "cda_report_status": own(ACT, DRS, "nullified=entered-in-error new=registered", "v3 meaning"),
     "cda_procedure_status": own(
-        ACT,
-        EVT,
-        "nullified=entered-in-error new=preparation held=on-hold suspended=on-hold",
-        "v3 meaning",
+        ACT, EVT, "nullified=entered-in-error new=preparation held=on-hold suspended=on-hold", "v3 meaning"
     ),
-    "cda_immunization_status": [
-        (ACT, "active", "", "", "", "none", "own: given or not cannot be told"),
-    ],
+    "cda_immunization_status": [(ACT, "active", "", "", "", "none", "own: given or not cannot be told")],
     "cda_severity": [
         (SCT, "371923003", SEV, "moderate", "Moderate", "wider", "own: mild to moderate, the higher of two"),
         (SCT, "371924009", SEV, "severe", "Severe", "wider", "own: moderate to severe, the higher of two"),
@@ -141,7 +149,7 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
         (USE, "P", "http://hl7.org/fhir/name-use", "anonymous", "Anonymous", "wider", "own: pseudonym"),
     ],
     "cda_problem_category": [
-        ("http://loinc.org", code, CAT, target, display, "equivalent", "own: the section says which list")
+        (LOINC, code, CAT, target, display, "equivalent", "own: the section says which list")
         for code, target, display in (
             ("11348-0", "problem-list-item", "Problem List Item"),
             ("46241-6", "encounter-diagnosis", "Encounter Diagnosis"),
@@ -149,17 +157,7 @@ OWN: dict[str, list[tuple[str, str, str, str, str, str, str]]] = {
             ("29308-4", "encounter-diagnosis", "Encounter Diagnosis"),
         )
     ]
-    + [
-        (
-            "http://loinc.org",
-            "75310-3",
-            "http://loinc.org",
-            "75310-3",
-            "Health concerns Document",
-            "equivalent",
-            "own: the guide's target is a code system of US Core, not of R4",
-        )
-    ],
+    + [(LOINC, "75310-3", LOINC, "75310-3", "Health concerns Document", "equivalent", US_CORE)],
     "cda_no_known_allergy": [
         (SCT, code, SCT, target, display, "wider", "own: section 4 of the mapping rules, by type")
         for code, target, display in (

@@ -21,11 +21,12 @@ from adapters.times import offset_of, utc_key
 
 _TABLES = (
     "systems cda_address_use cda_administration_status cda_allergy_category cda_allergy_status "
-    "cda_allergy_type cda_concern_status cda_criticality cda_device_status cda_encounter_status "
+    "cda_allergy_type cda_concern_status cda_criticality cda_device_status cda_dispense_status "
+    "cda_encounter_status cda_medication_course "
     "cda_family_status cda_gender cda_immunization_status cda_medication_intent cda_medication_status "
     "cda_name_use cda_no_known_allergy cda_no_known_substance cda_null_flavor cda_problem_category "
     "cda_problem_status cda_procedure_status cda_report_status cda_request_intent cda_request_priority "
-    "cda_request_status cda_result_status cda_severity cda_telecom_use"
+    "cda_request_status cda_result_status cda_severity cda_telecom_use ucum_units v2_units"
 ).split()
 
 

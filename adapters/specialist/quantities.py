@@ -7,15 +7,16 @@ from typing import Any
 from adapters.specialist.markup import Element, find, peek
 from adapters.specialist.record import Record
 from adapters.specialist.values import present
+from adapters.terminology.ucum import UCUM, ucum_code
 from adapters.times import parse_compact, utc_key
 
 JSON = dict[str, Any]
-UCUM = "http://unitsofmeasure.org"
 _DIGITS = 30
 """More before or after the point are no measure, and more than a reader's floating point holds."""
 _NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
 _PADDED = re.compile(r"[+-]?0\d")
-_UNIT = re.compile("[!-~]+")
+_AGES = frozenset("a mo wk d h min".split())
+"""What an Age counts in (age-1)."""
 
 
 def number(record: Record, element: Element | None, name: str = "value") -> Decimal | None:
@@ -48,13 +49,25 @@ def integer(record: Record, element: Element | None) -> int | None:
 
 
 def quantity(record: Record, element: Element | None) -> JSON | None:
-    """PQ to Quantity. CDA defines `unit` as UCUM; one that cannot be is kept as the written unit alone."""
+    """PQ to Quantity. CDA defines `unit` as UCUM; what is none is a remark, and coded only if it is exact."""
     value = number(record, element)
     if value is None or element is None:
         return None
     unit = record.doc.get(element, "unit")
-    coded = bool(unit) and _UNIT.fullmatch(unit) is not None
-    return present(value=value, unit=unit) | (present(system=UCUM, code=unit) if coded else {})
+    code = ucum_code(unit)
+    if code != unit:
+        record.doc.remark(element, "altered", "namespace")
+    return present(value=value, unit=unit) | (present(system=UCUM, code=code) if code else {})
+
+
+def aged(record: Record, element: Element | None, prefix: str) -> JSON:
+    """An age to `<prefix>Age`; of no unit of time `<prefix>String`, with the words that are there (age-1)."""
+    found = quantity(record, element)
+    if found is None:
+        return {}
+    if found.get("code") in _AGES:
+        return {f"{prefix}Age": found}
+    return {f"{prefix}String": f"{found['value']} {found.get('unit', '')}".rstrip()}
 
 
 def ranged(record: Record, element: Element | None) -> JSON | None:

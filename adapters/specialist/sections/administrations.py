@@ -28,7 +28,7 @@ def administrations(record: Record, act: Element, place: Place) -> list[JSON] | 
         note=notes(record, act),
         dosage=_given(dosage(record, act)),
     )
-    content |= medicine(record, act, owner) | _moment(record, act)
+    content |= medicine(record, find(act, "consumable/manufacturedProduct"), owner) | _moment(record, act)
     return [record.add(owner | content, record.key(act, place.code, place.ordinal))]
 
 

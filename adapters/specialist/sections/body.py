@@ -20,7 +20,9 @@ from adapters.specialist.sections.acts import (
     section_labels,
 )
 from adapters.specialist.sections.catalogue import GOAL, mapping_of
+from adapters.specialist.sections.families import families
 from adapters.specialist.sections.kept import keep
+from adapters.specialist.strays import names_relative
 from adapters.specialist.values import concept, present, string
 
 JSON = dict[str, Any]
@@ -88,12 +90,18 @@ def act_resources(record: Record, act: Element, place: Place) -> list[JSON]:
         record.begin()
         found = mapping(record, act, place)
         if found is not None:
-            found += [keep(record, stray, place) for stray in record.strays_in(act)]
+            found += [one for stray in record.strays_in(act) for one in _stray(record, stray, place)]
             record.commit()
             return found
         record.rollback()
     carried = "type-not-carried" if peek(act, "moodCode") == GOAL else "unknown-template"
     return [keep(record, act, place, carried)]
+
+
+def _stray(record: Record, stray: Element, place: Place) -> list[JSON]:
+    """A statement inside of another that is no fact about the patient: a relative's condition, else kept."""
+    told = families(record, stray, place) if names_relative(stray) else None
+    return told or [keep(record, stray, place)]
 
 
 def _where(error: Exception) -> str:

@@ -14,6 +14,7 @@ from adapters.specialist.sections.acts import Place
 from adapters.specialist.sections.administrations import administrations
 from adapters.specialist.sections.allergies import allergies
 from adapters.specialist.sections.assessments import assessments
+from adapters.specialist.sections.dispenses import dispenses
 from adapters.specialist.sections.encounters import encounters
 from adapters.specialist.sections.equipment import equipment
 from adapters.specialist.sections.families import families
@@ -41,6 +42,7 @@ _BY_TEMPLATE: Table[str, Mapping] = {
         problems: "3 4 33 34 51 65 80 132",
         allergies: "7 30",
         medications: "16 35 36",
+        dispenses: "18",
         results: "1 2",
         vitals: "26 27",
         immunizations: "52",
@@ -98,4 +100,4 @@ def mapping_of(act: Element, place: Place) -> Mapping | None:
     if by_section is administrations and substance and not names_relative(act):
         return administrations  # it bears the template of any medication activity
     mapping = found[min(found)] if found else by_section
-    return None if names_relative(act) and mapping is not families else mapping
+    return families if names_relative(act) else mapping

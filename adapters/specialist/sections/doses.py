@@ -13,9 +13,8 @@ JSON = dict[str, Any]
 _SIG = "2.16.840.1.113883.10.20.22.4.147"
 
 
-def medicine(record: Record, act: Element, owner: JSON) -> JSON:
-    """The product; with a batch or a maker it is a contained Medication."""
-    product = find(act, "consumable/manufacturedProduct")
+def medicine(record: Record, product: Element | None, owner: JSON) -> JSON:
+    """A manufactured product; with a batch or a maker it is a contained Medication."""
     material = find(product, "manufacturedMaterial")
     code = material_concept(record, material) or absent(record, find(material, "code"))
     maker = string(record, find(product, "manufacturerOrganization/name"))

@@ -6,6 +6,7 @@ from adapters.specialist.markup import Element, find, local, peek, templates
 from adapters.specialist.quantities import integer, quantity
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
+    SCT,
     Place,
     authorship,
     encounter_of,
@@ -13,8 +14,10 @@ from adapters.specialist.sections.acts import (
     is_negated,
     notes,
     reasons,
+    related,
     relations,
 )
+from adapters.specialist.sections.dispenses import dispenses, dispenses_of
 from adapters.specialist.sections.doses import dosage, medicine
 from adapters.specialist.values import ACT_STATUS, mapped, present
 from adapters.terminology.tables import concept_map
@@ -23,20 +26,26 @@ from adapters.times import utc_key
 JSON = dict[str, Any]
 MOOD = "http://terminology.hl7.org/CodeSystem/v3-ActMood"
 _SUPPLY = "2.16.840.1.113883.10.20.22.4.17"
+_COURSE = "2.16.840.1.113883.10.20.1.47"
+_OPEN = frozenset({"active", "completed"})
 
 
 def medications(record: Record, act: Element, place: Place) -> list[JSON] | None:
-    """A substance administration of mood EVN (taken, so a plan) or INT (ordered), or an act around such."""
-    if local(act) == "act":
-        return [_medication(record, inner, place) for _, inner in relations(act) if _is_dose(inner)] or None
-    return [_medication(record, act, place)] if _is_dose(act) else None
+    """A substance administration of mood EVN (taken, so a plan) or INT (ordered), or an act around such.
+
+    With each what was handed out of it; a supply alone is a dispense.
+    """
+    if local(act) == "supply":
+        return dispenses(record, act, place)
+    doses = [inner for _, inner in relations(act) if _is_dose(inner)] if local(act) == "act" else [act]
+    return [one for dose in doses if _is_dose(dose) for one in _medication(record, dose, place)] or None
 
 
 def _is_dose(act: Element) -> bool:
     return local(act) == "substanceAdministration"
 
 
-def _medication(record: Record, act: Element, place: Place) -> JSON:
+def _medication(record: Record, act: Element, place: Place) -> list[JSON]:
     owner = frame(record, "MedicationRequest", act)
     requester, authored = authorship(record, place, owner, act)
     taken = dosage(record, act)
@@ -51,10 +60,11 @@ def _medication(record: Record, act: Element, place: Place) -> JSON:
         reasonCode=reasons(record, act),
         note=notes(record, act),
         dosageInstruction=[taken] if taken else None,
-        dispenseRequest=_dispense(record, act),
+        dispenseRequest=_dispense_request(record, act),
     )
-    content = owner | medicine(record, act, owner) | members
-    return record.add(content, record.key(act, place.code, place.ordinal))
+    content = owner | medicine(record, find(act, "consumable/manufacturedProduct"), owner) | members
+    request = record.add(content, record.key(act, place.code, place.ordinal))
+    return [request, *dispenses_of(record, act, place, request)]
 
 
 def _intent(record: Record, act: Element) -> str:
@@ -67,8 +77,17 @@ def _intent(record: Record, act: Element) -> str:
 
 
 def _status(record: Record, act: Element, taken: JSON) -> str:
-    """By table; completed with an end after the document's own time is still active."""
+    """By table; completed with an end after the document's own time is still active.
+
+    A status observation says more than a completed or active act: documents before C-CDA have it, and an
+    act that is always completed. What was called off or entered in error stays so.
+    """
     target = mapped(record, "cda_medication_status", ACT_STATUS, find(act, "statusCode"))
+    if target is None or target.code in _OPEN:
+        course = find(related(act, template=_COURSE, code="33999-4"), "value")
+        own = mapped(record, "cda_medication_course", SCT, course, closed=False)
+        if own:
+            return own.code
     if target is None:
         record.assume(act, "status")
         return "unknown"
@@ -79,7 +98,7 @@ def _status(record: Record, act: Element, taken: JSON) -> str:
     return target.code
 
 
-def _dispense(record: Record, act: Element) -> JSON:
+def _dispense_request(record: Record, act: Element) -> JSON:
     """The supply order: repeats (CDA counts the first fill, FHIR does not) and quantity."""
     for _, inner in relations(act):
         if local(inner) != "supply" or (_SUPPLY not in templates(inner) and peek(inner, "moodCode") != "INT"):

@@ -53,11 +53,14 @@ def alone(record: Record, act: Element, place: Place, category: JSON | None) -> 
     return None if is_denied(act) else [observation(record, act, place, category)]
 
 
-def observation(record: Record, act: Element, place: Place, category: JSON | None) -> JSON:
-    """Reference to the Observation of one observation act."""
+def observation(
+    record: Record, act: Element, place: Place, category: JSON | None, focus: list[JSON] | None = None
+) -> JSON:
+    """Reference to the Observation of one observation act. `focus`: what it is about, beside the patient."""
     owner = frame(record, "Observation", act)
     content = head(record, act, category) | present(
         code=required_concept(record, find(act, "code")),
+        focus=focus,
         encounter=encounter_of(record, act),
         issued=issued(record, act),
         performer=performers_or_author(record, act, owner),

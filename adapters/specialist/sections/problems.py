@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.specialist.markup import Element, find, local, peek, templates
-from adapters.specialist.quantities import period, quantity, time
+from adapters.specialist.quantities import aged, period, time
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import (
     SCT,
@@ -11,6 +11,7 @@ from adapters.specialist.sections.acts import (
     authorship,
     encounter_of,
     frame,
+    is_denied,
     is_negated,
     is_nullified,
     is_twice_negated,
@@ -20,6 +21,7 @@ from adapters.specialist.sections.acts import (
     relations,
 )
 from adapters.specialist.sections.observations import concepts
+from adapters.specialist.sections.observations import observation as finding
 from adapters.specialist.values import (
     ACT_STATUS,
     absent,
@@ -38,6 +40,7 @@ _OBSERVATION = "2.16.840.1.113883.10.20.22.4.4"
 _STATUS = "2.16.840.1.113883.10.20.22.4.6"
 _SEVERITY = "2.16.840.1.113883.10.20.22.4.8"
 _AGE = "2.16.840.1.113883.10.20.22.4.31"
+_HEALTH = "2.16.840.1.113883.10.20.22.4.5"
 _DIAGNOSED = "2.16.840.1.113883.10.20.22.4.502"
 _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _ENDED = frozenset({"inactive", "resolved", "remission"})
@@ -45,19 +48,29 @@ _NO_PROBLEM = {"system": SCT, "code": "160245001", "display": "No current proble
 
 
 def problems(record: Record, act: Element, place: Place) -> list[JSON] | None:
-    """A concern or diagnosis act with its observations, or an observation alone."""
+    """A concern or diagnosis act with its observations, or one alone; each with its health status."""
     if local(act) == "observation":
-        return [_condition(record, act, None, place)] if find(act, "value") is not None else None
+        return _stated(record, act, None, place) if find(act, "value") is not None else None
     found = [inner for kind, inner in relations(act) if _is_problem(kind, inner)]
     if any(is_twice_negated(inner, act) for inner in found):
         return None
-    return [_condition(record, inner, act, place) for inner in found] or None
+    return [one for inner in found for one in _stated(record, inner, act, place)] or None
 
 
 def _is_problem(kind: str, inner: Element) -> bool:
     if local(inner) != "observation":
         return False
     return _OBSERVATION in templates(inner) or (kind == "SUBJ" and find(inner, "value") is not None)
+
+
+def _stated(record: Record, act: Element, concern: Element | None, place: Place) -> list[JSON]:
+    """A Condition, and how the patient is in respect of it as an Observation that points at it."""
+    condition = _condition(record, act, concern, place)
+    health = related(act, template=_HEALTH, code="11323-3")
+    told = health is not None and find(health, "value") is not None and not is_denied(health)
+    if health is None or not told or is_denied(act) or is_nullified(act, concern):
+        return [condition]
+    return [condition, finding(record, health, place, None, [condition])]
 
 
 def _condition(record: Record, observation: Element, concern: Element | None, place: Place) -> JSON:
@@ -116,9 +129,8 @@ def _course(record: Record, observation: Element) -> tuple[JSON, JSON]:
     span = period(record, effective) or {}
     start = span.get("start") or time(record, effective)
     onset = {"onsetDateTime": start} if start else {}
-    age = quantity(record, find(related(observation, template=_AGE, code="445518008"), "value"))
-    if age and not onset:
-        onset = {"onsetAge": age}
+    age = aged(record, find(related(observation, template=_AGE, code="445518008"), "value"), "onset")
+    onset = onset or age
     high = find(effective, "high")
     if span.get("end"):
         return onset, {"abatementDateTime": span["end"]}

@@ -55,3 +55,26 @@ def test_a_number_beyond_all_measure_is_rejected(text, document, section, normal
     """It would be infinite, or nothing, to whoever reads it with floating point."""
     batch = normalise(document(section("30954-2", reading(f'<value xsi:type="REAL" value="{text}"/>'))))
     assert "valueQuantity" not in one(batch, "Observation") and rejected(batch) == ["bad-number"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [
+        ("mg/dL", "mg/dL"),
+        ("{tbl}", "{tbl}"),
+        ("mcg", "ug"),
+        ("IU", "[IU]"),
+        ("x10E3/uL", "10*3/uL"),
+        ("tablet", None),
+        ("MG", None),
+        ("mg/3ml", None),
+    ],
+)
+def test_a_unit_is_coded_only_if_it_is_exact(unit, code, document, section, normalise, one):
+    """The words stay; UCUM is named for its own codes and exact synonyms, and any other spelling is a remark."""
+    act = reading(f'<value xsi:type="PQ" value="2" unit="{unit}"/>')
+    batch = normalise(document(section("30954-2", act)))
+    told = one(batch, "Observation")["valueQuantity"]
+    assert (told["unit"], told.get("code"), "system" in told) == (unit, code, code is not None)
+    remarks = [e.reason for e in batch.losses.entries if e.disposition == "altered"]
+    assert remarks == ([] if unit == code else ["namespace"])

@@ -46,6 +46,28 @@ def test_what_a_relative_did_not_have_is_kept_not_told(document, section, normal
     assert "195967001" in str(one(batch, "Basic"))
 
 
+def test_a_condition_of_a_relative_needs_no_organizer(document, section, normalise, one):
+    """An observation that names the relative itself is a history of one condition."""
+    mother = '<subject><relatedSubject><code code="MTH" codeSystem="2.16.840.1.113883.5.111"/></relatedSubject></subject>'
+    family = one(
+        normalise(document(section("10157-6", finding("44054006", more=mother)))), "FamilyMemberHistory"
+    )
+    assert family["relationship"]["coding"][0]["code"] == "MTH"
+    assert [c["code"]["coding"][0]["code"] for c in family["condition"]] == ["44054006"]
+
+
+def test_what_was_measured_of_a_relative_is_no_condition(document, section, normalise, one):
+    """A number is kept beside the conditions; an age that is no time is words (age-1)."""
+    age = f"""<entryRelationship typeCode="SUBJ"><observation classCode="OBS" moodCode="EVN">
+      <templateId root="2.16.840.1.113883.10.20.22.4.31"/><code code="445518008" {SCT}/>
+      <value {XSI} xsi:type="PQ" value="50" unit="{{decade}}"/></observation></entryRelationship>"""
+    level = f'<observation classCode="OBS" moodCode="EVN"><value {XSI} xsi:type="PQ" value="7" unit="mmol/L"/></observation>'
+    parts = f"<component>{finding('44054006', more=age)}</component><component>{level}</component>"
+    batch = normalise(document(section("10157-6", RELATIVE.format(parts=parts))))
+    assert [c["onsetString"] for c in one(batch, "FamilyMemberHistory")["condition"]] == ["50 {decade}"]
+    assert "mmol/L" in str(one(batch, "Basic"))
+
+
 DEVICE = """<participant typeCode="PRD"><participantRole classCode="MANU">
   <templateId root="2.16.840.1.113883.10.20.22.4.37"/>
   <id root="2.16.840.1.113883.3.3719" extension="(01)00000000000017(21)S77"/>

@@ -98,7 +98,6 @@ def test_a_risk_is_no_condition(mood, document, section, normalise, one):
     ("code", "act"),
     [
         ("11450-4", concern(diagnosis(subject=MOTHER))),
-        ("11450-4", diagnosis(subject=MOTHER)),
         ("30954-2", reading(subject=MOTHER)),
         ("30954-2", organizer(reading(subject=MOTHER))),
         ("30954-2", organizer(reading(), more=MOTHER)),
@@ -113,6 +112,18 @@ def test_what_a_relative_has_is_not_the_patients(code, act, document, section, n
     told = {"Condition", "Observation", "DiagnosticReport", "Procedure", "ServiceRequest"}
     assert not told & set(kinds(batch))
     assert "Basic" in kinds(batch) and is_kept(batch)
+
+
+def test_a_problem_of_a_relative_is_family_history(document, section, normalise, one):
+    """A coded problem whose subject is the mother, alone or beside the patient's own: hers, and no Condition."""
+    alone = normalise(document(section("11450-4", diagnosis(subject=MOTHER))))
+    assert "Condition" not in kinds(alone)
+    history = one(alone, "FamilyMemberHistory")
+    assert history["relationship"]["coding"][0]["code"] == "MTH" and len(history["condition"]) == 1
+    act = concern(diagnosis(), diagnosis(subject=MOTHER, extension="q"))
+    both = normalise(document(section("11450-4", act)))
+    assert one(both, "Condition")["identifier"][0]["value"] == "p"
+    assert one(both, "FamilyMemberHistory")["identifier"][0]["value"] == "q"
 
 
 def test_a_section_about_a_relative_tells_nothing_of_the_patient(document, section, normalise):
