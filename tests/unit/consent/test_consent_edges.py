@@ -1,5 +1,6 @@
 """Edges that only a changed sign or connective shows: the very first moment, one signature, an empty code."""
 
+from dataclasses import replace
 from typing import Any
 
 from consent.agreement import SharingAgreement, Statement, agreement_from_json, counting
@@ -81,3 +82,79 @@ def test_a_refusal_of_data_that_nobody_names_touches_everything() -> None:
         }  # fmt: skip
         heard = hear(speaking([consent_from_json(document)], "Patient/p", asked, at, (), 11), facts)
         assert heard.value == value
+
+
+DENY = {"type": "deny"}
+NOW = "2026-03-01T09:30:00Z"
+
+
+def said(world: Any, *consents: Any, **parts: Any) -> str:
+    return str(world.scene.but(consents=consents, **parts).decide().reason)
+
+
+def test_a_consent_holds_in_its_first_and_last_moment(world: Any) -> None:
+    """Both ends of a period belong to it (FHIR Period); a microsecond outside it is silent."""
+    for period in ({"start": NOW}, {"end": NOW}, {"start": NOW, "end": NOW}):
+        assert said(world, world.consent({"type": "permit", "period": period})) == "consent-permit", period
+    for period in ({"start": "2026-03-01T09:30:00.000001Z"}, {"end": "2026-03-01T09:29:59.999999Z"}):
+        assert said(world, world.consent({"type": "permit", "period": period})) == "no-consent", period
+
+
+def test_what_a_consent_refuses_inside_ends_with_it(world: Any) -> None:
+    """A consent that is over, or not yet valid, is silent as a whole: its inner refusal too."""
+    inside = {"type": "permit", "provision": [DENY]}
+    assert said(world, world.consent(inside), pack="opt-out") == "consent-deny"
+    for period in ({"end": "2026-02-28"}, {"start": "2026-03-02"}):
+        over = world.consent({**inside, "period": period})
+        assert said(world, over, pack="opt-out").startswith("implied:"), period
+
+
+def test_the_right_of_a_parent_ends_on_the_birthday(world: Any) -> None:
+    """On the day of the age named by the pack it is gone, on the day before it is not."""
+    born = world.scene.directory
+    asking = {
+        "person": "RelatedPerson/mother",
+        "purpose": ("FAMRQT",),
+        "subject": world.child,
+        "practitioner": None,
+    }
+    resource = {**world.observation(), "subject": {"reference": world.child}}
+    limit = min(world.scene.floor.parental_until, 16)
+    for birth, want in (
+        (f"{2026 - limit}-03-01", "proxy-suspended-age"),
+        (f"{2026 - limit}-03-02", "proxy-access"),
+    ):
+        register = replace(born, births={**born.births, world.child: birth})
+        assert said(world, asking=asking, resource=resource, directory=register) == want, birth
+
+
+def test_a_review_is_overdue_after_thirty_days_of_grace_unless_it_says_otherwise(world: Any) -> None:
+    """`review_grace_days` is 30 where it is left out (consent.md 5)."""
+    due = agreement_from_json(world.agreement(), ()).review_grace_days
+    assert due == 30
+
+
+def test_instants_at_the_edge_of_what_is_a_time() -> None:
+    """The widest offset is fourteen hours; what is finer than a microsecond is cut."""
+    assert interval("2026-01-01T00:00:00+14:00") == interval("2025-12-31T10:00:00Z")
+    assert interval("2026-01-01T00:00:00+15:00") is None
+    assert interval("2026-01-01T00:00:00.1234567Z") == interval("2026-01-01T00:00:00.123456Z")
+
+
+def test_an_open_end_is_within_no_period_that_ends(world: Any) -> None:
+    """A resource that goes on is covered by a permit without an end of its data, not by one with an end."""
+    resource = world.observation(effectivePeriod={"start": "2024-05-02"})
+    del resource["effectiveDateTime"]
+    for period, want in (
+        ({"start": "2024"}, "consent-permit"),
+        ({"start": "2024", "end": "2030"}, "outside-permitted-data"),
+    ):
+        consent = world.consent({"type": "permit", "dataPeriod": period})
+        assert said(world, consent, resource=resource) == want, period
+
+
+def test_a_level_is_one_of_its_own_code_system(world: Any) -> None:
+    """`R` as an act code is no confidentiality, nor are two letters of the ladder one level."""
+    for system, code in (("ActCode", "R"), ("Confidentiality", "NR"), ("Confidentiality", "X")):
+        one = world.consent({"type": "permit", "securityLabel": [world.coding(system, code)]})
+        assert said(world, one) != "consent-permit", (system, code)
