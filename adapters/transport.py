@@ -15,8 +15,10 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
+from adapters.addresses import JudgedBackend, Reach
 from adapters.errors import SourceMalformed, SourceRefused, SourceTimedOut, SourceUnavailable
 
 for _name in ("httpx", "httpcore"):
@@ -42,8 +44,12 @@ class Transport:
         max_bytes: int = 64 * 1024 * 1024,
         tls: ssl.SSLContext | None = None,
         allow_plain: bool = False,
+        reach: Reach | None = None,
     ) -> None:
-        """`allow_plain`: HTTP without TLS to somewhere else than loopback (noisy, for closed networks)."""
+        """`allow_plain`: HTTP without TLS to somewhere else than loopback (noisy, for closed networks).
+
+        `reach`: judges every address at connect; for a `base_url` that somebody else named.
+        """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("a source address must be an http or https URL")
@@ -55,13 +61,12 @@ class Transport:
         self._max_bytes = max_bytes
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            verify=tls if tls is not None else True,
             trust_env=False,
             follow_redirects=False,
             timeout=None,  # noqa: S113 - the deadline is total, set around every call
             headers={"Accept-Encoding": "gzip"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one patient's call tells no other
-            limits=httpx.Limits(max_connections=16, max_keepalive_connections=8),
+            transport=_transport(tls, reach),
         )
 
     async def __aenter__(self) -> "Transport":
@@ -94,8 +99,11 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        max_bytes: int | None = None,
     ) -> Response:
         """One call within `deadline` seconds, body included. Any HTTP status is returned, none raises.
+
+        `max_bytes`: of this answer, where it is worth less than the cap of all.
 
         Raises `SourceTimedOut`, `SourceUnavailable`, `SourceMalformed` (not HTTP, or over the cap),
         `SourceRefused` (a redirect, or an address outside the source's origin: credentials stay at home).
@@ -106,7 +114,8 @@ class Transport:
             raise SourceRefused("named an address that is not its own")
         try:
             async with asyncio.timeout(deadline):
-                return await self._exchange(method, path, headers, params, content)
+                most = self._max_bytes if max_bytes is None else min(max_bytes, self._max_bytes)
+                return await self._exchange(method, path, headers, params, content, most)
         except TimeoutError:
             raise SourceTimedOut("no complete answer within the deadline") from None
         except httpx.RemoteProtocolError as error:
@@ -126,31 +135,47 @@ class Transport:
         headers: Mapping[str, str] | None,
         params: Mapping[str, str] | None,
         content: bytes | None,
+        most: int,
     ) -> Response:
         async with self._client.stream(
             method, path, headers=headers, params=params, content=content
         ) as reply:
             if reply.is_redirect:
                 raise SourceRefused("answered with a redirect")
-            return Response(reply.status_code, dict(reply.headers), await self._body(reply))
+            return Response(reply.status_code, dict(reply.headers), await _body(reply, most))
 
-    async def _body(self, reply: httpx.Response) -> bytes:
-        """The body, inflated within the limit: a small answer must not become a large one in memory."""
-        declared = reply.headers.get("content-length", "0")
-        if declared.isdigit() and int(declared[:20]) > self._max_bytes:
+
+def _transport(tls: ssl.SSLContext | None, reach: Reach | None) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(max_connections=16, max_keepalive_connections=8)
+    made = httpx.AsyncHTTPTransport(verify=tls if tls is not None else True, trust_env=False, limits=limits)
+    if reach is not None:
+        # httpx has no way of its own to say who dials; the pool is the one that it would have made.
+        made._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls if tls is not None else httpx.create_ssl_context(trust_env=False),
+            max_connections=limits.max_connections,
+            max_keepalive_connections=limits.max_keepalive_connections,
+            network_backend=JudgedBackend(reach),
+        )
+    return made
+
+
+async def _body(reply: httpx.Response, most: int) -> bytes:
+    """The body, inflated within the limit: a small answer must not become a large one in memory."""
+    declared = reply.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared[:20]) > most:
+        raise SourceMalformed("answer larger than the limit")
+    encoding = reply.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise SourceMalformed("answer in an encoding that was not asked for")
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
+    body = bytearray()
+    async for piece in reply.aiter_raw():
+        body += inflate.decompress(piece, most + 1 - len(body)) if inflate else piece
+        if len(body) > most:
             raise SourceMalformed("answer larger than the limit")
-        encoding = reply.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("identity", "gzip"):
-            raise SourceMalformed("answer in an encoding that was not asked for")
-        inflate = zlib.decompressobj(zlib.MAX_WBITS | 16) if encoding == "gzip" else None
-        body = bytearray()
-        async for piece in reply.aiter_raw():
-            body += inflate.decompress(piece, self._max_bytes + 1 - len(body)) if inflate else piece
-            if len(body) > self._max_bytes:
-                raise SourceMalformed("answer larger than the limit")
-        if inflate and not inflate.eof and body:
-            raise SourceMalformed("compressed answer broke off")
-        return bytes(body)
+    if inflate and not inflate.eof and body:
+        raise SourceMalformed("compressed answer broke off")
+    return bytes(body)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

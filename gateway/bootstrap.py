@@ -30,12 +30,14 @@ from gateway.db.engine import open_database
 from gateway.directory.folder import FederationFolder
 from gateway.directory.interface import Directory, DirectoryRefused
 from gateway.directory.members import MembersFile
-from gateway.directory.opening import open_members
+from gateway.directory.membership import Membership, Own
+from gateway.directory.opening import open_members, reach_of
 from gateway.directory.own import found_member
 from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
+from gateway.exchange.member_changes import log_peer
 from gateway.exchange.node import Node
 from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRulesRefused, no_source_rules
 from gateway.files import require_unshared
@@ -70,6 +72,7 @@ class Runtime:
     consents: Consents
     services: Services
     members: MembersFile | FederationFolder
+    membership: Membership
     clock: Clock
     entropy: Entropy
 
@@ -88,7 +91,8 @@ async def open_node(
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found and settings.directory.members is not None:
-            found_member(keys, settings.directory.members, settings.node.id, int(clock().timestamp()))
+            at, url = int(clock().timestamp()), settings.node.public_url
+            found_member(keys, settings.directory.members, settings.node.id, at, url)
         members = open_members(settings)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:
@@ -129,9 +133,10 @@ async def open_node(
             source_rules=source_rules,
         )
         consents = Consents(node)
+        membership = Membership(own_place(settings, node, wrapper), members)
         yield Runtime(  # 8
-            settings, database, keys, wrapper, node, consents, _services(settings, node, consents), members,
-            clock, entropy,
+            settings, database, keys, wrapper, node, consents,
+            _services(settings, node, consents, membership), members, membership, clock, entropy,
         )  # fmt: skip
 
 
@@ -194,7 +199,16 @@ def _digest(resource: JSON, *, custodian: str, patients: tuple[str, ...]) -> byt
     return facts_to_bytes(digest(resource, ResourceContext(custodian=custodian, patients=patients)))
 
 
-def _services(settings: Settings, node: Node, consents: Consents) -> Services:
+def own_place(settings: Settings, node: Node, wrapper: KeyWrapper) -> Own:
+    """What this node brings into a federation."""
+    named = settings.directory
+    return Own(
+        settings.node.id, settings.node.public_url, settings.node.state, named.mirrors, named.root_sha256,
+        reach_of(settings), node.keys, wrapper, node.entropy, lambda detail, at: log_peer(node, detail, at),
+    )  # fmt: skip
+
+
+def _services(settings: Settings, node: Node, consents: Consents, membership: Membership) -> Services:
     issuer = settings.node.public_url.rstrip("/")
     limits = TokenLimits(
         assertion_bytes=settings.limits.assertion_bytes,
@@ -207,6 +221,7 @@ def _services(settings: Settings, node: Node, consents: Consents) -> Services:
         exchange=lambda ask: exchange(node, ask),
         consents=consents,
         endpoint=Endpoint(f"{issuer}/oauth/token", issuer, limits),
+        membership=membership,
         is_under=lambda org, ancestor: node.directory().register.is_under(org, ancestor),
         clock=node.clock,
         entropy=node.entropy,

@@ -15,6 +15,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.directory_settings import DirectorySettings
 from gateway.errors import RefusedToStart
 from gateway.files import require_unshared
 from gateway.source_settings import SourceSettings, require_distinct
@@ -59,26 +60,6 @@ class KeySettings(_Frozen):
     """`kek`: `file:PATH`, `env:NAME` or `passphrase:ENVNAME`; the default is a file made with the node."""
 
     kek: str = ""
-
-
-class DirectorySettings(_Frozen):
-    """Who is believed, and the register of organisations and people.
-
-    Either `members`, the node's own file, or a federation: its root, pinned by fingerprint, and where to look
-    for news of it (URLs or folders). There is no first-use trust and no default.
-    """
-
-    members: Path | None = None
-    root: Path | None = None
-    root_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
-    mirrors: tuple[str, ...] = ()
-    register_file: Path | None = Field(default=None, alias="register")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> "DirectorySettings":
-        if (self.members is None) == (not self.root_sha256) or (self.root is None) == bool(self.root_sha256):
-            raise ValueError("either members, or root and root_sha256")
-        return self
 
 
 class FloorSettings(_Frozen):

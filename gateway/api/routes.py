@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import consent, metadata, patient, smart, token
+from gateway.api import consent, directory, metadata, patient, smart, token
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -32,6 +32,9 @@ TABLE = (
     Row("GET", "/fhir/.well-known/smart-configuration", smart.configuration),
     Row("GET", "/.well-known/smart-configuration", smart.configuration),
     Row("POST", "/oauth/token", token.issue),
+    Row("GET", "/directory/metadata/{name}", directory.read),
+    Row("GET", "/directory/targets/{path:path}", directory.read),
+    Row("PUT", "/directory/members/{id}", directory.put_member),
     Row("GET", "/fhir/Patient", patient.search, "search-type", "Patient", "Patient.s"),
     Row("POST", "/fhir/Patient/_search", patient.search, "search-type", "Patient", "Patient.s"),
     Row("GET", "/fhir/Patient/{id}/$everything", patient.everything, "$everything", "Patient", "Patient.r"),

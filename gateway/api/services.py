@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from gateway.authn.tokens import Endpoint, IsUnder
 from gateway.config import Settings
+from gateway.directory.membership import Membership
 from gateway.exchange.consents import Consents
 from gateway.exchange.request import Answer, Ask
 from gateway.records.interface import Database
@@ -23,6 +24,8 @@ class Services:
     exchange: Callable[[Ask], Awaitable[Answer]]
     consents: Consents
     endpoint: Endpoint
+    membership: Membership
+    """This node in its federation: what `/directory` serves and takes."""
     is_under: IsUnder
     clock: Callable[[], datetime]
     entropy: Entropy

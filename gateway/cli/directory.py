@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import federation, federation_checks
+from gateway.cli import federation, federation_checks, federation_own
 from gateway.cli.act import act_now, instant_from_seconds, read_file
 from gateway.cli.directory_register import register
 from gateway.cli.noun import noun
@@ -31,8 +31,10 @@ Exit codes: 0 done, 2 no such record, 4 no such member, 5 a key of somebody else
 
 app = noun("The members list: whose statements are believed, and until when.", _EXAMPLES)
 
-for _name in ("init", "join", "admit", "suspend", "restore", "take", "publish", "revoke"):
+for _name in ("init", "join", "admit", "suspend", "restore", "take"):
     app.command(_name)(getattr(federation, _name))
+for _name in ("publish", "revoke"):
+    app.command(_name)(getattr(federation_own, _name))
 for _name in ("refresh", "status", "verify", "mirror"):
     app.command(_name)(getattr(federation_checks, _name))
 

@@ -102,7 +102,7 @@ def admit(
         return joining.id
 
     id = with_node(config, as_node, act)
-    _done({"id": id, "done": "admitted"}, as_json, f"{id} is admitted: members see it at their next refresh")
+    done({"id": id, "done": "admitted"}, as_json, f"{id} is admitted: members see it at their next refresh")
 
 
 def take(
@@ -123,53 +123,7 @@ def take(
         return joining.id
 
     id = with_node(config, as_node, act)
-    _done({"id": id, "done": "published"}, as_json, f"{id}: its update is published")
-
-
-def publish(
-    reason: ReasonOption,
-    out: Annotated[Path, typer.Option(help="Where no publisher runs here: the update goes here.")] = Path(
-        "-"
-    ),
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-    as_node: AsOption = None,
-) -> None:
-    """This node's record as it is now, under the next version of its role. Daily, and after new keys."""
-    _publish({}, reason, out, as_json, config, as_node)
-
-
-def revoke(
-    kid: str,
-    because: Annotated[str, typer.Option(help="compromised, superseded, …: other members read it.")],
-    reason: ReasonOption,
-    out: Annotated[Path, typer.Option(help="Where no publisher runs here: the update goes here.")] = Path(
-        "-"
-    ),
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-    as_node: AsOption = None,
-) -> None:
-    """Revoke one of this node's keys. Nothing signed by it is believed any more, whatever its date."""
-    _publish({kid: because}, reason, out, as_json, config, as_node)
-
-
-def _publish(
-    revoked: dict[str, str], reason: str, out: Path, as_json: bool, config: Path | None, as_node: str | None
-) -> None:
-    async def act(node: "Runtime") -> "bytes | None":
-        from gateway.cli.federation_acts import publish_own
-
-        if not revoked.keys() <= {key.kid for key in node.keys.public()}:
-            raise Problem("not_found", expression="KID", hint="carepact keys list")
-        return await publish_own(node, revoked, act_now(node, reason))
-
-    data = with_node(config, as_node, act)
-    if data is not None:
-        write_file(out, data, "--out")
-    said = "published" if data is None else f"written: at the publisher, carepact directory take {out}"
-    if data is None or str(out) != "-":
-        _done({"done": "published" if data is None else "written"}, as_json, said)
+    done({"id": id, "done": "published"}, as_json, f"{id}: its update is published")
 
 
 def suspend(
@@ -203,7 +157,7 @@ def _set_status(
         await change_status(node, id, status, act_now(node, reason))
 
     with_node(config, as_node, act)
-    _done({"id": id, "done": status}, as_json, f"{id} is {status}: members see it at their next refresh")
+    done({"id": id, "done": status}, as_json, f"{id} is {status}: members see it at their next refresh")
 
 
 def _identifiers(texts: list[str]) -> tuple[tuple[str, str], ...]:
@@ -222,7 +176,7 @@ def _told(pinned: "Pinned", as_json: bool, **about: str) -> None:
     say(f'root = "{pinned.root}"\nroot_sha256 = "{pinned.sha256}"\nmirrors = ["{pinned.mirror}"]\n')
 
 
-def _done(row: dict[str, Any], as_json: bool, said: str) -> None:
+def done(row: dict[str, Any], as_json: bool, said: str) -> None:
     if as_json:
         emit_json(row)
     else:

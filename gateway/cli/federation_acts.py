@@ -3,19 +3,20 @@
 Each is one act on an open node. The ledger's leaf (`peer`) comes first: nothing that was published lacks it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gateway.directory.desk import Desk, make_pair
 from gateway.directory.folder import FederationFolder, pinned_root, store_files
 from gateway.directory.interface import DirectoryRefused
 from gateway.directory.joining import Joining, joining_from_bytes, joining_to_bytes, own_files
-from gateway.directory.own import own_record
-from gateway.directory.refresh import Tried, refresh
+from gateway.directory.own import endpoints_at, own_record
+from gateway.directory.publishing import Published, next_version, publish_own, take
+from gateway.directory.refresh import Mirror, Tried, refresh
 from gateway.errors import Problem
-from keys.federation.advance import Advanced, TrustState
+from keys.federation.advance import Advanced
 from keys.federation.documents import Federation, Registered
 from keys.federation.signer import pair_from_store
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.exchange.consents import Act
     from keys.member import Member
 
+T = TypeVar("T")
 ROOT = "metadata/1.root.json"
 
 
@@ -38,7 +40,7 @@ class Pinned:
 
 def desk_of(node: "Runtime") -> Desk:
     """The desk of this node, whether or not a federation was founded there."""
-    return Desk(node.settings.node.state / "federation", node.wrapper, node.entropy)
+    return node.membership.desk
 
 
 def refused_as_problem(act: Callable[[], Any]) -> Any:
@@ -51,16 +53,7 @@ def refused_as_problem(act: Callable[[], Any]) -> Any:
 
 async def log_change(node: "Runtime", act: "Act", **detail: Any) -> None:
     """The leaf of a change of the member list."""
-    from gateway.audit import ledger
-    from gateway.audit.interface import Entry
-
-    def unit(connection: Any) -> None:
-        about = {"by": act.by, "reason": act.reason, **detail}
-        entry = Entry("peer", int(act.at.timestamp()), detail=about)
-        vault = node.node.room(connection).vault
-        ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)
-
-    await node.database.write(unit)
+    await node.membership.own.log({"by": act.by, "reason": act.reason, **detail}, int(act.at.timestamp()))
 
 
 async def found_federation(
@@ -74,7 +67,7 @@ async def found_federation(
     wanted = holders // 2 + 1
     sha256 = refused_as_problem(lambda: desk.found(Federation(name, title), holders, wanted, at))
     make_pair(node.keys, at)
-    member, pair = _member(node, name, at), pair_from_store(node.keys, at=at)
+    member, pair = _first_record(node, name, at), pair_from_store(node.keys, at=at)
     registered = Registered(title, _kind(kind), (), at)
     public = (pair[0].public_key, pair[1].public_key)
     refused_as_problem(
@@ -82,6 +75,12 @@ async def found_federation(
     )
     first = (desk.repository_folder / ROOT).read_bytes()
     return await _pin(node, first, sha256, str(desk.repository_folder), at)
+
+
+def _first_record(node: "Runtime", federation: str, at: int) -> "Member":
+    """Our record for a federation that is not there yet."""
+    endpoints = endpoints_at(node.settings.node.public_url)
+    return own_record(node.keys, node.node.member, federation=federation, at=at, endpoints=endpoints)
 
 
 async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act") -> tuple[Pinned, bytes]:
@@ -93,17 +92,19 @@ async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act")
     if first is None:
         raise Problem("unavailable", expression="MIRROR", hint="no metadata/1.root.json is served there")
     pinned = await _pin(node, first, sha256, mirror, at)
-    held = _held(node, pinned.root, sha256)
+    held: Advanced = refused_as_problem(
+        lambda: FederationFolder(pinned.root.parent, pinned.root, sha256)
+    ).advanced
     make_pair(node.keys, at)
-    member, pair = _member(node, held.federation.id, at), pair_from_store(node.keys, at=at)
+    member, pair = node.membership.record(held, at), pair_from_store(node.keys, at=at)
     from gateway.cli.own_keys import statement_signers
 
     signers = statement_signers(node.keys, at)
     await log_change(node, act, action="join", federation=held.federation.id, root=sha256)
+    files = own_files(member, next_version(held, member.id), at, pair)
     data = joining_to_bytes(
-        member, own_files(member, 1, at, pair), pair, federation=held.federation.id, root=sha256, now=at,
-        signers=signers,
-    )  # fmt: skip
+        member, files, pair, federation=held.federation.id, root=sha256, now=at, signers=signers
+    )
     return pinned, data
 
 
@@ -114,7 +115,7 @@ async def _pin(node: "Runtime", first: bytes, sha256: str, mirror: str, at: int)
     root = folder / "root.json"
     root.write_bytes(first)
     state = refused_as_problem(lambda: pinned_root(root, sha256))
-    advanced, tried = await refresh(state, (mirror,), at)
+    advanced, tried = await refresh(state, (Mirror(mirror),), at)
     if advanced is None:
         raise Problem("refused", hint=f"the member list there: {tried[0].ended}")
     store_files(folder, advanced.state.files, node.entropy(8))
@@ -168,72 +169,35 @@ async def change_status(node: "Runtime", id: str, status: str, act: "Act") -> No
 
 async def take_update(node: "Runtime", joining: Joining, act: "Act") -> None:
     """Publish a member's newer role and record."""
-    await log_change(node, act, action="take", member=joining.id)
-    refused_as_problem(lambda: desk_of(node).take(joining.id, joining.files, int(act.at.timestamp())))
-    await refresh_own(node, act.at)
+    about = {"by": act.by, "reason": act.reason}
+    await awaited(take(node.membership, joining, about, int(act.at.timestamp())))
 
 
-async def publish_own(node: "Runtime", revoked: Mapping[str, str], act: "Act") -> bytes | None:
-    """This node's record as it is now, under its role's next version.
+async def publish(
+    node: "Runtime", revoked: Mapping[str, tuple[int, str]], act: "Act", *, by_hand: bool
+) -> Published:
+    """This node's record as it is now, under its role's next version, at a publisher or as a file."""
+    about, at = {"by": act.by, "reason": act.reason}, int(act.at.timestamp())
+    return await awaited(publish_own(node.membership, about, at, revoked=revoked, by_hand=by_hand))
 
-    Where this node publishes, it is published; else the file for the publisher is returned.
-    """
-    held, at = federation_of(node), int(act.at.timestamp())
-    member, pair = _member(node, held.federation.id, at, revoked), pair_from_store(node.keys, at=at)
-    snapshot = held.state.snapshot
-    known = snapshot.signed.meta.get(f"{member.id}.json") if snapshot is not None else None
-    files = own_files(member, known.version + 1 if known is not None else 1, at, pair)
-    await log_change(node, act, action="publish", member=member.id, kids=[key.kid for key in member.keys],
-                     revoked=sorted(revoked))  # fmt: skip
-    desk = desk_of(node)
-    if desk.exists():
-        refused_as_problem(lambda: desk.take(member.id, files, at))
-        await refresh_own(node, act.at)
-        return None
-    root = node.settings.directory.root_sha256
-    return joining_to_bytes(member, files, pair, federation=held.federation.id, root=root, now=at)
+
+async def awaited(doing: Awaitable[T]) -> T:
+    """What the directory refuses while something is done, as the command tells it."""
+    try:
+        return await doing
+    except DirectoryRefused as refused:
+        raise Problem("conflict", hint=str(refused)) from None
 
 
 async def refresh_own(node: "Runtime", at: Any, mirrors: tuple[str, ...] = ()) -> tuple[Tried, ...]:
     """Look for news at the mirrors and keep what verified; how each of them ended."""
-    if not isinstance(node.members, FederationFolder):
-        return ()  # founded just now: the configuration still names the node's own file
-    state: TrustState = node.members.advanced.state
-    found, tried = await refresh(state, mirrors or node.settings.directory.mirrors, int(at.timestamp()))
-    if found is not None:
-        store_files(node.settings.node.state / "directory", found.state.files, node.entropy(8))
-        node.members.reload()
-    return tried
+    return await awaited(node.membership.refresh(int(at.timestamp()), mirrors))
 
 
 def federation_of(node: "Runtime") -> Advanced:
     """What this node last verified. Raises `conflict` where it is in no federation."""
-    if isinstance(node.members, FederationFolder):
-        return node.members.advanced
-    root = node.settings.node.state / "directory" / "root.json"
-    if not root.exists():
-        raise Problem("conflict", hint="this node is in no federation: carepact directory init, or join")
-    import hashlib
-
-    return _held(node, root, hashlib.sha256(root.read_bytes()).hexdigest())
-
-
-def _held(node: "Runtime", root: Path, sha256: str) -> Advanced:
-    folder = node.settings.node.state / "directory"
-    held: Advanced = refused_as_problem(lambda: FederationFolder(folder, root, sha256)).advanced
+    held: Advanced = refused_as_problem(node.membership.held)
     return held
-
-
-def _member(node: "Runtime", federation: str, at: int, revoked: Mapping[str, str] | None = None) -> "Member":
-    """Our record for this federation: proofs of possession are bound to its name."""
-    trust = node.members.current.trust
-    held = trust.member(node.node.member) if trust.federation == federation else None
-    mine = own_record(node.keys, node.node.member, federation=federation, previous=held, at=at)
-    if not revoked:
-        return mine
-    why = dict(mine.rest.get("why") or {}) | dict(revoked)
-    since = dict(mine.revoked) | {kid: at for kid in revoked if kid not in mine.revoked}
-    return replace(mine, revoked=since, rest=dict(mine.rest) | {"why": why})
 
 
 def _kind(kind: str) -> Any:

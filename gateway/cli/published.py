@@ -58,6 +58,7 @@ def own_record(node: "Runtime") -> dict[str, Any]:
 
 def _record(node: "Runtime") -> "Member":
     """Our record with every usable key, and with what the one before said of us."""
+    from gateway.directory.own import endpoints_at
     from keys.member import member_from_store
 
     now = node.node.directory().trust
@@ -68,7 +69,7 @@ def _record(node: "Runtime") -> "Member":
         federation=now.federation,
         suites=old.suites if old else (3, 2),
         min_suite=old.min_suite if old else 3,
-        endpoints=old.endpoints if old else None,
+        endpoints=endpoints_at(node.settings.node.public_url),
         log_vkeys=_log_vkeys(node, old.log_vkeys if old else ()),
         previous=old,
     )

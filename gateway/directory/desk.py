@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway.directory.folder import files_from_folder, write_files
-from gateway.directory.interface import DirectoryRefused
+from gateway.directory.interface import DirectoryRefused, DirectoryStale
 from keys.errors import TrustRefused
 from keys.federation.advance import begin
-from keys.federation.author import Keyring, Pair
+from keys.federation.author import SNAPSHOT_LIFE, Keyring, Pair
 from keys.federation.documents import Federation, Registered, Registry
-from keys.federation.repository import Repository, found
+from keys.federation.repository import Repository, advance_over, found
 from keys.federation.signer import PAIR, StoreSigner, online_from_store, pair_from_store
 from keys.interface import Entropy, KeyStore, KeyWrapper
 from keys.store.file import FileKeyStore
@@ -35,6 +35,11 @@ class Desk:
         self._folder = folder
         self._wrapper = wrapper
         self._entropy = entropy
+
+    @property
+    def folder(self) -> Path:
+        """Where the desk stands."""
+        return self._folder
 
     @property
     def repository_folder(self) -> Path:
@@ -84,16 +89,37 @@ class Desk:
         changed = replace(held, status="active" if status == "active" else "suspended")
         self._register({id: (changed, None)}, now, {})
 
-    def take(self, id: str, own: Mapping[str, bytes], now: int) -> None:
-        """A member's newer role and record."""
+    def taken(self, id: str, own: Mapping[str, bytes], now: int) -> dict[str, bytes]:
+        """What a member's newer role and record add to the repository. Raises `DirectoryStale` too."""
+        repository = self._repository()
         try:
-            new = self._repository().put_member(id, own, self._publisher(now), now)
+            new = repository.put_member(id, own, self._publisher(now), now)
         except TrustRefused as refused:
             if refused.reason == "version":
                 text = "a newer one of theirs is published: let them refresh, and make it anew"
-                raise DirectoryRefused(text) from None
+                raise DirectoryStale(text) from None
             raise DirectoryRefused(f"members would refuse this: {refused}") from None
-        self._add(new)
+        self._require_believed(repository, new, id, now)
+        return new
+
+    def stamped(self, now: int) -> dict[str, bytes]:
+        """The timestamp again; with a new snapshot where half of the old one's life has gone."""
+        repository, publisher = self._repository(), self._publisher(now)
+        fading = repository.snapshot_expiry() - now < SNAPSHOT_LIFE // 2
+        change = repository.publish if fading else repository.stamp
+        return self._asked(lambda _: change(publisher, now))
+
+    def add(self, files: Mapping[str, bytes]) -> None:
+        """Put files into the repository, the timestamp last."""
+        self._add(files)
+
+    def _require_believed(self, repository: Repository, new: Mapping[str, bytes], id: str, now: int) -> None:
+        """A bad record disables its member alone: here it is not published at all."""
+        state = replace(repository.state, timestamp=None, snapshot=None)
+        trust = advance_over({**repository.files, **new}, state, now).trust
+        why = dict(trust.disabled).get(id, "suspended")
+        if why != "suspended":
+            raise DirectoryRefused(f"members would refuse this: {why}")
 
     def registry(self) -> Registry:
         """Who is registered, as published."""
@@ -103,9 +129,13 @@ class Desk:
         self, changes: Mapping[str, tuple[Registered, Pair | None] | None], now: int, own: Mapping[str, bytes]
     ) -> None:
         operator, publisher = self._operator(now), self._publisher(now)
-        self._add(
-            self._asked(lambda repository: repository.register(changes, operator, publisher, now, added=own))
+        new = self._asked(
+            lambda repository: repository.register(changes, operator, publisher, now, added=own)
         )
+        for id, change in changes.items():
+            if change is not None and change[1] is not None:  # somebody comes, with keys of its own
+                self._require_believed(self._repository(), new, id, now)
+        self._add(new)
 
     def _asked(self, change: Callable[[Repository], dict[str, bytes]]) -> dict[str, bytes]:
         try:

@@ -36,6 +36,7 @@ class FederationFolder:
         """Why the last reload was not taken, or None. A constant text."""
         self._generation = ""
         self._held = self._read()
+        self._before = self._held
         self._members = _members(self._held)
 
     @property
@@ -46,6 +47,20 @@ class FederationFolder:
     def advanced(self) -> Advanced:
         """What it was read from: state, federation and registry."""
         return self._held
+
+    def file(self, path: str) -> bytes | None:
+        """A file of it by path, as mirrors serve it; of the list before too: somebody may be half through."""
+        return self._held.state.files.get(path) or self._before.state.files.get(path)
+
+    def adopt(self, generation: str, found: Advanced) -> None:
+        """Take what this very process verified and stored under that name, without reading it again."""
+        if found.trust.version >= self._held.trust.version:
+            self._generation = generation
+            self._take(found)
+
+    def _take(self, found: Advanced) -> None:
+        self._before, self._held, self._members = self._held, found, _members(found)
+        self.fault = None
 
     def reload(self) -> bool:
         """Look whether somebody named another generation; whether the list changed."""
@@ -59,7 +74,7 @@ class FederationFolder:
         if found.trust.version < self._held.trust.version:
             self.fault = "the member list went back to an older version"
             return False
-        self._held, self._members, self.fault = found, _members(found), None
+        self._take(found)
         return True
 
     def _name(self) -> str:
@@ -69,14 +84,23 @@ class FederationFolder:
             raise DirectoryRefused("no member list yet: carepact directory refresh") from None
 
     def _read(self) -> Advanced:
-        name = self._name()
-        files = files_from_folder(self._folder / name)
+        name, files = self._stored()
         try:
             advanced = advance_over(files, self._first, None)
         except TrustRefused as refused:
             raise DirectoryRefused(f"the stored member list: {refused}") from None
         self._generation = name
         return advanced
+
+    def _stored(self) -> tuple[str, dict[str, bytes]]:
+        """The current generation; if it was replaced while it was read, the next one."""
+        while True:
+            name = self._name()
+            try:
+                return name, files_from_folder(self._folder / name)
+            except DirectoryRefused:
+                if self._name() == name:
+                    raise
 
 
 def _members(held: Advanced) -> Members:
@@ -106,21 +130,26 @@ def files_from_folder(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def store_files(folder: Path, files: Mapping[str, bytes], entropy: bytes) -> None:
-    """Make these files the current generation (1). Raises `DirectoryRefused`."""
+def store_files(folder: Path, files: Mapping[str, bytes], entropy: bytes) -> str:
+    """Make these files the current generation (1) and return its name. Raises `DirectoryRefused`.
+
+    The generation before stays, for whoever is reading it.
+    """
     generation = f"g-{entropy.hex()}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = os.readlink(folder / _CURRENT) if (folder / _CURRENT).is_symlink() else ""
         write_files(folder / generation, files)
         link = folder / f".{generation}"
         link.symlink_to(generation)
         link.replace(folder / _CURRENT)
         _sync(folder)
         for old in folder.glob("g-*"):
-            if old.name != generation:
+            if old.name not in (generation, before):
                 shutil.rmtree(old, ignore_errors=True)
     except OSError:
         raise DirectoryRefused("the member list cannot be written") from None
+    return generation
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:

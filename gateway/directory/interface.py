@@ -16,6 +16,14 @@ class DirectoryRefused(ValueError):
     """A members or register file is not usable. The message names the rule, never a value."""
 
 
+class DirectoryStale(DirectoryRefused):
+    """A newer version of the same is published already."""
+
+
+class DirectoryBusy(DirectoryRefused):
+    """Somebody else changes the member list right now, and did not end in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Register:
     """The node's own register. `sha256`: hex digest of the bytes it was read from."""

@@ -1,5 +1,8 @@
 """Where a node's member list comes from, by its settings."""
 
+from urllib.parse import urlsplit
+
+from adapters.addresses import Reach, reach_from_text
 from gateway.config import Settings
 from gateway.directory.folder import FederationFolder
 from gateway.directory.interface import DirectoryRefused
@@ -16,3 +19,10 @@ def open_members(settings: Settings) -> MembersFile | FederationFolder:
     if named.root is None:
         raise DirectoryRefused("neither members nor root")
     return FederationFolder(settings.node.state / "directory", named.root, named.root_sha256)
+
+
+def reach_of(settings: Settings) -> Reach:
+    """Which addresses the endpoints of members may lead to. A node on loopback knows others there alone."""
+    own = urlsplit(settings.node.public_url).hostname or ""
+    beside = ("127.0.0.0/8", "::1/128") if own in ("localhost", "127.0.0.1", "::1") else ()
+    return reach_from_text((*settings.directory.networks, *beside))

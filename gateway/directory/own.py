@@ -5,7 +5,7 @@ federation's. A key is never made beside others, so a state folder whose keys ar
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,18 +31,31 @@ def make_log_key(store: KeyStore, now: int) -> None:
     store.create("log", "Ed25519", nbf=now - 60, exp=now + YEAR)
 
 
+def endpoints_at(public_url: str) -> dict[str, str]:
+    """Where a member is reached, by the URL that its settings say."""
+    base = public_url.rstrip("/")
+    return {name: f"{base}/{name}" for name in ("exchange", "ledger", "directory")}
+
+
 def own_record(
-    store: KeyStore, member: str, *, federation: str, previous: Member | None = None, at: int | None = None
+    store: KeyStore,
+    member: str,
+    *,
+    federation: str,
+    previous: Member | None = None,
+    at: int | None = None,
+    endpoints: Mapping[str, str] | None = None,
 ) -> Member:
     """What a member publishes of itself: every usable key, and the name of its log if it has one.
 
-    `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out.
+    `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out;
+    `endpoints`: else those of `previous`.
     """
     logs = [key for key in store.public() if key.use == "log"]
     vkeys = [vkey_from_public(log_origin(member), public_from_jwk(dict(key.jwk)).raw) for key in logs]
     made = member_from_store(
         store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
-        endpoints=previous.endpoints if previous else None,
+        endpoints=endpoints or (previous.endpoints if previous else None),
     )  # fmt: skip
     return made if previous is None else replace(made, rest=previous.rest)
 
@@ -57,10 +70,12 @@ def write_first_list(path: Path, members: Sequence[Member], now: int, *, federat
         os.fsync(file.fileno())
 
 
-def found_member(store: KeyStore, path: Path, member: str, now: int) -> None:
+def found_member(store: KeyStore, path: Path, member: str, now: int, public_url: str = "") -> None:
     """Keys for a store that has none, and a members file that has this node alone where there is none."""
     if not store.public():
         make_signing_keys(store, now)
         make_log_key(store, now)
     if not path.exists():
-        write_first_list(path, [own_record(store, member, federation="local")], now, federation="local")
+        endpoints = endpoints_at(public_url) if public_url else None
+        record = own_record(store, member, federation="local", endpoints=endpoints)
+        write_first_list(path, [record], now, federation="local")

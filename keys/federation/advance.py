@@ -101,10 +101,10 @@ def advance(state: TrustState, now: int | None) -> Asking:
     _require_life(timestamp, federation)
 
     def get(path: str, limit: int) -> _Files:
-        return (yield from _get(path, limit, files, kept))
+        return (yield from _get(path, limit, files, {}))
 
     listed = Listed(targets.signed, snapshot.signed, federation, registry)
-    members, disabled = yield from read_members(get, listed, now)  # 6
+    members, disabled = yield from read_members(get, kept.__setitem__, listed, now)  # 6
     trust = trust_list(
         timestamp.signed.version,
         min(expiry(root), expiry(timestamp), expiry(snapshot), expiry(targets)),

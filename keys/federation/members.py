@@ -27,6 +27,8 @@ from keys.syntax import SyntaxRefused, parse
 
 Get = Callable[[str, int], Generator[Any, Any, bytes]]
 """(path, limit) -> a generator that ends with the bytes of the file."""
+Keep = Callable[[str, bytes], None]
+"""A file has verified: it need not be asked for again."""
 Members = tuple[list[Member], list[tuple[str, str]]]
 
 
@@ -45,7 +47,7 @@ class Listed:
         return delegations is not None and id in (delegations.roles or {})
 
 
-def read_members(get: Get, listed: Listed, now: int | None) -> Generator[Any, Any, Members]:
+def read_members(get: Get, keep: Keep, listed: Listed, now: int | None) -> Generator[Any, Any, Members]:
     """Records in the order of admission, and (member id, why not) of the disabled ones."""
     members: list[Member] = []
     disabled: list[tuple[str, str]] = []
@@ -54,28 +56,32 @@ def read_members(get: Get, listed: Listed, now: int | None) -> Generator[Any, An
             disabled.append((id, registered.status))
             continue
         try:
-            members.append((yield from _member(get, listed, id, now)))
+            members.append((yield from _member(get, keep, listed, id, now)))
         except (TrustRefused, KeyRefused) as refused:
             disabled.append((id, str(refused)))
     return members, disabled
 
 
-def _member(get: Get, listed: Listed, id: str, now: int | None) -> Generator[Any, Any, Member]:
+def _member(get: Get, keep: Keep, listed: Listed, id: str, now: int | None) -> Generator[Any, Any, Member]:
     meta = listed.snapshot.meta.get(f"{id}.json")
     if meta is None or not listed.delegated(id):
         raise TrustRefused("missing", "delegation")
-    data = yield from get(f"metadata/{meta.version}.{id}.json", MEMBER_LIMIT)
+    name = f"metadata/{meta.version}.{id}.json"
+    data = yield from get(name, MEMBER_LIMIT)
     require_listed(data, meta, "member metadata")
     role = metadata_from_bytes(data, Targets, "member metadata", MEMBER_LIMIT)
     require_signed(listed.targets, id, role)
     if role.signed.version != meta.version:
         raise TrustRefused("version", "member metadata")
     require_member_shape(role.signed, id)
+    # Only now: a mirror's garbage, once kept, would never be asked for again.
+    keep(name, data)
     require_fresh(role, "member metadata", now)
     path = f"members/{id}/member.json"
     target = role.signed.targets[path]
     record = yield from get(target_path(path, target), min(target.length, MEMBER_LIMIT))
     require_listed(record, target, "member record")
+    keep(target_path(path, target), record)
     return replace(member_from_record(record, id, listed.federation), until=expiry(role))
 
 

@@ -25,7 +25,7 @@ from keys.federation.author import (
     timestamp_file,
 )
 from keys.federation.documents import Federation, Registered, json_from_federation, json_from_registry
-from keys.federation.metadata import LIMITS, MEMBER_LIMIT, metadata_from_bytes, require_signed
+from keys.federation.metadata import LIMITS, MEMBER_LIMIT, expiry, metadata_from_bytes, require_signed
 from keys.federation.shape import require_member_shape
 from keys.federation.signer import StoreSigner
 
@@ -126,6 +126,10 @@ class Repository:
         data = held.state.files[f"metadata/{version}.snapshot.json"]
         life = held.federation.timestamp_life
         return timestamp_file(version, data, now, publisher, life=life, second=self._second(now))
+
+    def snapshot_expiry(self) -> int:
+        """POSIX seconds at which the newest snapshot ends."""
+        return expiry(self._snapshot())
 
     def _published(self, new: Files, publisher: StoreSigner, now: int) -> dict[str, bytes]:
         files = dict(self.files) | dict(new)

@@ -1,10 +1,14 @@
 """A node of its own for every test that asks for one: real files, keys, database; the command line in process."""
 
 import asyncio
+import concurrent.futures
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from gateway.bootstrap import open_kek, open_node, system_clock
 from gateway.cli.app import run
 from gateway.config import load
 from gateway.directory.agreements import sign_statement
-from gateway.directory.own import own_record
+from gateway.directory.own import found_member, own_record
 from gateway.exchange.cycle import exchange
 from gateway.exchange.request import Ask
 from gateway.exchange.types import CLINICAL
@@ -239,3 +243,161 @@ def _asked(home: Home, id: str) -> None:
 def ask(admitted: Home) -> Callable[[str], None]:
     """`ask(id)`: the same on the node that knows her."""
     return lambda id: _asked(admitted, id)
+
+
+WHY = ("--reason", "met on 12 May")
+
+
+def _configured(home: Home, told: dict[str, str], **more: Any) -> None:
+    """The node's configuration as `init` or `join` said it should be."""
+    said = {"root": told["root"], "root_sha256": told["root_sha256"], "mirrors": [told["mirror"]]} | more
+    section = "".join(f"{name} = {json.dumps(value)}\n" for name, value in said.items())
+    text = re.sub(r"(?s)\[directory\]\n.*?\n\n", f"[directory]\n{section}\n", home.config.read_text())
+    home.config.write_text(text)
+
+
+def _pin_of(home: Home) -> str:
+    found = re.search('root_sha256 = "([0-9a-f]{64})"', home.config.read_text())
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture(name="configured")
+def configured_fixture() -> Callable[..., None]:
+    """`configured(home, told, **more)`: what `init` or `join` printed goes into the configuration."""
+    return _configured
+
+
+@pytest.fixture(name="pin_of")
+def pin_of_fixture() -> Callable[[Home], str]:
+    """`pin_of(home)`: the fingerprint that a node's configuration pins."""
+    return _pin_of
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _placed(home: Home) -> Home:
+    """The node on loopback, at a port that is free now."""
+    port = _free_port()
+    text = home.config.read_text().replace(f"https://{home.me}", f"http://127.0.0.1:{port}")
+    home.config.write_text(f"{text}\n[serve]\nport = {port}\n")
+    return home
+
+
+@pytest.fixture
+def north(home: Home) -> Home:
+    """The node that founds, two of three holders: its federation is configured."""
+    _placed(home)
+    words = ("--name", "North", "--kind", "gp", "--holders", "3")
+    said = home("directory", "init", "test.federation", *words, *WHY, "--json")
+    assert said.code == 0, said.err
+    _configured(home, said.json)
+    return home
+
+
+@pytest.fixture
+def south(home: Home, tmp_path: Path) -> Home:
+    """A second node with keys of its own, in no federation yet."""
+    return _neighbour(home, tmp_path, "south")
+
+
+@pytest.fixture
+def neighbour(home: Home, tmp_path: Path) -> Callable[[str], Home]:
+    """`neighbour(name)`: one more node `<name>.example`, with keys, in no federation yet."""
+    return lambda name: _neighbour(home, tmp_path, name)
+
+
+def _neighbour(home: Home, place: Path, name: str) -> Home:
+    folder = place / name
+    folder.mkdir()
+    node = replace(home, folder=folder, me=f"{name}.example")
+    text = CONFIG.replace("north.example", node.me)
+    node.config.write_text(text)
+    settings = load(_placed(node).config)
+    store = FileKeyStore(settings.node.state / "keys", open_kek(settings, os.urandom), os.urandom)
+    found_member(store, folder / "members.json", node.me, int(system_clock().timestamp()))
+    return node
+
+
+@pytest.fixture
+def join() -> Callable[..., None]:
+    """`join(node, operator, mirror)`: into the operator's federation, admitted and refreshed."""
+    return _join
+
+
+def _join(node: Home, operator: Home, mirror: str = "") -> None:
+    place = mirror or str(operator.folder / "state" / "federation" / "repository")
+    file = node.folder / "join.json"
+    pinned = ("--root-sha256", _pin_of(operator))
+    said = node("directory", "join", place, *pinned, "--out", str(file), *WHY, "--json")
+    assert said.code == 0, said.err
+    _configured(node, said.json)
+    told = ("--fingerprint", said.json["fingerprint"])
+    admitted = operator("directory", "admit", str(file), "--kind", "hospital", "--name", node.me, *WHY, *told)
+    assert admitted.code == 0, admitted.err
+    assert node("directory", "refresh").code == 0
+
+
+@pytest.fixture
+def joined(north: Home, south: Home) -> tuple[Home, Home]:
+    """Both nodes in the federation; the mirror is a folder."""
+    _join(south, north)
+    return north, south
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Home], str]]:
+    """`serve(home)`: `carepact serve` of that node in a thread of this process; its URL. Ended by the test's end.
+
+    `serve.end(home)` ends it before.
+    """
+    running = Running()
+    yield running
+    running.close()
+
+
+class Running:
+    """Nodes that serve, each in a thread with a loop of its own."""
+
+    def __init__(self) -> None:
+        self._threads: dict[str, tuple[threading.Thread, Any, Any]] = {}
+
+    def __call__(self, home: Home, clock: Any = system_clock) -> str:
+        ready: Any = concurrent.futures.Future()
+        thread = threading.Thread(target=lambda: asyncio.run(self._run(home, clock, ready)), daemon=True)
+        thread.start()
+        loop, task, url = ready.result(timeout=60)
+        self._threads[home.me] = thread, loop, task
+        return str(url)
+
+    async def _run(self, home: Home, clock: Any, ready: Any) -> None:
+        from gateway.service import serve as run_service
+
+        task = asyncio.current_task()
+
+        def started(addresses: Any) -> None:
+            host, port = addresses.http
+            ready.set_result((asyncio.get_running_loop(), task, f"http://{host}:{port}"))
+
+        try:
+            async with open_node(load(home.config), clock=clock) as node:
+                await run_service(node, started)
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:
+            ready.done() or ready.set_exception(error)
+
+    def end(self, home: Home) -> None:
+        thread, loop, task = self._threads.pop(home.me)
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(30)
+
+    def close(self) -> None:
+        for thread, loop, task in self._threads.values():
+            loop.call_soon_threadsafe(task.cancel)
+            thread.join(30)

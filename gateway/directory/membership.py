@@ -1,0 +1,131 @@
+"""This node in its federation: what it verified, serves to others, and asks others for.
+
+What verified is kept in the state folder and in memory; whoever changes it holds the folder's lock, so that
+the server and a command never write over each other. A failed refresh loosens nothing.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.addresses import Reach
+from gateway.directory.desk import Desk
+from gateway.directory.folder import FederationFolder, store_files
+from gateway.directory.interface import DirectoryRefused
+from gateway.directory.locked import locked
+from gateway.directory.members import MembersFile
+from gateway.directory.own import endpoints_at, own_record
+from gateway.directory.refresh import Mirror, Tried, refresh
+from keys.federation.advance import Advanced
+from keys.interface import Entropy, KeyStore, KeyWrapper
+from keys.member import Member
+
+PEERS = 3
+"""Members that are asked beside the configured mirrors, others each time."""
+
+LogChange = Callable[[Mapping[str, Any], int], Awaitable[None]]
+"""(detail, POSIX seconds): writes the ledger's leaf (`peer`) of a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What a membership needs of its node. `reach`: the addresses that members' endpoints may lead to."""
+
+    member: str
+    public_url: str
+    state: Path
+    mirrors: tuple[str, ...]
+    root_sha256: str
+    reach: Reach
+    keys: KeyStore
+    wrapper: KeyWrapper
+    entropy: Entropy
+    log: LogChange
+
+
+class Membership:
+    """`members`: the list that the node works with; its own file, as long as it is in no federation."""
+
+    def __init__(self, own: Own, members: MembersFile | FederationFolder) -> None:
+        self.own = own
+        self.members = members
+
+    @property
+    def folder(self) -> Path:
+        """Where the verified list is kept."""
+        return self.own.state / "directory"
+
+    @property
+    def desk(self) -> Desk:
+        """The operator's desk, whether or not a federation was founded here."""
+        return Desk(self.own.state / "federation", self.own.wrapper, self.own.entropy)
+
+    def held(self) -> Advanced:
+        """What this node last verified. Raises `DirectoryRefused` where it is in no federation."""
+        if isinstance(self.members, FederationFolder):
+            return self.members.advanced
+        root = self.folder / "root.json"
+        if not root.exists():
+            raise DirectoryRefused("this node is in no federation: carepact directory init, or join")
+        return FederationFolder(self.folder, root, hashlib.sha256(root.read_bytes()).hexdigest()).advanced
+
+    def file(self, path: str) -> bytes | None:
+        """What `GET /directory/<path>` answers: a file that verified here, or None."""
+        if not isinstance(self.members, FederationFolder):
+            return None
+        self.members.reload()
+        return self.members.file(path)
+
+    def mirrors(self) -> tuple[Mirror, ...]:
+        """Where news may be: our own desk, the configured URLs, some peers, the configured folders."""
+        named = [Mirror(place) for place in self.own.mirrors]
+        own = [Mirror(str(self.desk.repository_folder))] if self.desk.exists() else []
+        remote, folders = [one for one in named if one.remote], [one for one in named if not one.remote]
+        return tuple(dict.fromkeys((*own, *remote, *self._some_peers(), *folders)))
+
+    def peers(self) -> tuple[Mirror, ...]:
+        """`endpoints.directory` of every other member that is believed."""
+        if not isinstance(self.members, FederationFolder):
+            return ()
+        others = (one for one in self.members.current.trust.members.values() if one.id != self.own.member)
+        places = (one.endpoints.get("directory", "") for one in others)
+        return tuple(Mirror(place, self.own.reach) for place in places if place)
+
+    def _some_peers(self) -> tuple[Mirror, ...]:
+        drawn = {peer: self.own.entropy(8) for peer in self.peers()}
+        return tuple(sorted(drawn, key=drawn.__getitem__)[:PEERS])
+
+    async def refresh(self, now: int, given: Iterable[str] = ()) -> tuple[Tried, ...]:
+        """Look for news, at `given` or everywhere, and keep what verified; how each mirror ended.
+
+        Raises `DirectoryRefused` where the folder cannot be written or is held by somebody else.
+        """
+        if not isinstance(self.members, FederationFolder):
+            return ()  # founded just now: the configuration still names the node's own file
+        async with locked(self.folder):
+            await asyncio.to_thread(self.members.reload)
+            mirrors = tuple(map(Mirror, given)) or self.mirrors()
+            found, tried = await refresh(self.members.advanced.state, mirrors, now)
+            if found is not None:
+                await self._keep(found)
+            return tried
+
+    async def _keep(self, found: Advanced) -> None:
+        assert isinstance(self.members, FederationFolder)
+        if found.state.files == self.members.advanced.state.files:
+            return
+        generation = await asyncio.to_thread(store_files, self.folder, found.state.files, self.own.entropy(8))
+        self.members.adopt(generation, found)
+
+    def record(self, held: Advanced, at: int) -> Member:
+        """Our own record for that federation: proofs of possession are bound to its name."""
+        trust = self.members.current.trust
+        federation = held.federation.id
+        previous = trust.member(self.own.member) if trust.federation == federation else None
+        return own_record(
+            self.own.keys, self.own.member, federation=federation, previous=previous, at=at,
+            endpoints=endpoints_at(self.own.public_url),
+        )  # fmt: skip
