@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from adapters.boundary.mend import Line, Mended, Steps, mend
+from adapters.boundary.sieve import passes
 from adapters.interface import JSON, Normaliser, Original, Source, SourceBatch
 from adapters.losses import REASONS, LossEntry, Losses
 
@@ -38,6 +39,8 @@ class CheckedNormaliser:
 def checked(batch: SourceBatch, lacking: Lacking = "mapping-defect") -> SourceBatch:
     """The batch as it may go on: the very same if every resource is valid R4."""
     held = [*batch.resources, *([batch.provenance] if batch.provenance else [])]
+    if all(map(passes, held)):
+        return batch
     results = [mend(resource) for resource in held]
     if all(result.resource is resource for resource, result in zip(held, results, strict=True)):
         return batch

@@ -13,6 +13,7 @@ from adapters.times import utc_key
 Rule = Callable[[dict[str, Any]], Found]
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/"
+_VALUE = ("value", "_value")
 _CLOSED = frozenset({"inactive", "resolved", "remission"})
 
 
@@ -45,8 +46,9 @@ def _retracted(holder: dict[str, Any]) -> bool:
 
 
 def _observation(holder: dict[str, Any]) -> Found:
-    values = _has(holder, "value")
-    if not values:
+    if "dataAbsentReason" not in holder and "component" not in holder:
+        return None
+    if not _has(holder, "value"):
         return None
     if "dataAbsentReason" in holder:
         return [Defect("obs-6", "bad-code", "dataAbsentReason")]
@@ -122,7 +124,10 @@ def _period(holder: dict[str, Any]) -> Found:
 
 
 def _extension(holder: dict[str, Any]) -> Found:
-    values = any(name.startswith(("value", "_value")) for name in holder)
+    values = False
+    for name in holder:  # no generator: there is hardly anything that there is more of
+        if name.startswith(_VALUE):
+            values = True
     return [Defect("ext-1", "too-many")] if values == ("extension" in holder) else None
 
 

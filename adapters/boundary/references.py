@@ -13,7 +13,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 def relative_type(words: str) -> str | None:
     """The type of a plain `Type/id`, as most references are; None for any other form."""
     kind, _, id = words.partition("/")
-    return kind if _ID.match(id) and kind in resource_types() else None
+    return kind if kind in resource_types() and _ID.match(id) else None
 
 
 def reference_defect(words: str, targets: frozenset[str] | None, ids: Contained) -> Found:

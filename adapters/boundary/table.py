@@ -46,6 +46,19 @@ def elements(path: str) -> tuple[Element, ...]:
     return shared + tuple(_element(name, words) for name, words in row.items() if name != "^")
 
 
+def spellings(element: Element) -> list[tuple[str, str]]:
+    """(JSON member, type): of a choice one for each type, of a primitive also the one with underscore."""
+    found = []
+    for words in element.types:
+        name, plain = element.name, words.partition("(")[0].partition("!")[0]
+        if element.choice:
+            name = name[:-3] + plain[0].upper() + plain[1:]
+        found.append((name, words))
+        if plain[0].islower() and plain != "attribute":
+            found.append((f"_{name}", "Element"))
+    return found
+
+
 @cache
 def pairs(value_set: str) -> frozenset[tuple[str, str]]:
     """(system, code) of a value set of a required binding."""
