@@ -48,6 +48,44 @@ def messages(count: int) -> list[bytes]:
     return [laboratory_message(number) for number in range(count)]
 
 
+def radiology_messages(count: int) -> list[bytes]:
+    """A department's feed: in turn a registration, an order, a preliminary and a final report in words."""
+    return [_radiology_message(number) for number in range(count)]
+
+
+def _radiology_message(number: int) -> bytes:
+    person, kind = divmod(number, 4)
+    event = ("ADT^A04^ADT_A01", "ORM^O01^ORM_O01", "ORU^R01^ORU_R01", "ORU^R01^ORU_R01")[kind]
+    at = f"20260601{8 + kind:02d}{person % 60:02d}00-0500"
+    doctor, reader = "D7^Consult^Clara^^^Dr^^^SYNTH", "D9&Reader&Rudi&&&&&&SYNTH"
+    order = f"P{person}^HIS|F{person}^RIS"
+    lines = [
+        rf"MSH|^~\&|RIS|SYNTH|GW|RYY|{at}||{event}|R{number}|P|2.5.1||||||UNICODE UTF-8",
+        f"PID|1||M{person}^^^SYNTH_HOSP^MR||Picture^Pia{person % 13}||19700102|F|||"
+        "1 Test Street^^Testham^TX^78000^USA^H||^PRN^PH^^1^210^5550100",
+        f"PV1|1|O|RAD^CT1^01^SYNTH_HOSP||||{doctor}||||||||||||V{person}^^^SYNTH_HOSP^VN",
+    ]
+    if kind == 0:
+        return "\r".join([lines[0], f"EVN|A04|{at}", *lines[1:]]).encode() + b"\r"
+    service = "71250^CT CHEST W/O CONTRAST^C4"
+    if kind == 1:
+        lines += [
+            f"ORC|NW|{order}||||^^^^^R||{at}|||{doctor}",
+            f"OBR|1|{order}|{service}" + "|" * 12 + doctor,
+        ]
+        return "\r".join(lines).encode() + b"\r"
+    status = "P" if kind == 2 else "F"
+    behind = f"||||||{status}"
+    lines += [
+        f"ORC|RE|{order}||CM",
+        f"OBR|1|{order}|{service}|||{at}" + "|" * 9 + f"{doctor}||||||{at}||RAD|{status}|||||||{reader}",
+        f"OBX|1|TX|71250&GDT^Findings||A nodule of {4 + person % 5} mm in the right upper lobe.{behind}",
+        f"OBX|2|TX|71250&GDT^Findings||No consolidation, no effusion. Heart of usual size.{behind}",
+        f"OBX|3|TX|71250&IMP^Impression||Small nodule; see again in {6 + person % 6} months.{behind}",
+    ]
+    return "\r".join(lines).encode() + b"\r"
+
+
 def documents(facts: int) -> list[bytes]:
     """The letters of a person with `facts` facts, as C-CDA consultation notes."""
     patient = _patient(facts)

@@ -1,6 +1,6 @@
 """Runs in the peers' own environment: one converter over a folder of inputs, as often as asked.
 
-usage: python normalise_peers.py {hl7v2-fhir-bridge|python-fhir-converter|ccda-to-fhir} FOLDER ROUNDS
+usage: python normalise_peers.py CONVERTER FOLDER ROUNDS, CONVERTER one of those at the end of this file
 Prints one JSON object: seconds of each round (imports and templates loaded before), resources, Observations.
 """
 
@@ -22,6 +22,26 @@ def bridge():
     return lambda body: convert(parse_bytes(body), config).bundle
 
 
+def bridge_checked():
+    """With its own check of the bundle, which it never sends one without."""
+    from v2fhir.validate import validate_bundle
+
+    convert = bridge()
+
+    def run(body):
+        made = convert(body)
+        validate_bundle(made)
+        return made
+
+    return run
+
+
+def bright():
+    from brightohir import v2_to_r5
+
+    return lambda body: v2_to_r5(body.decode())
+
+
 def liquid():
     from fhir_converter.renderers import CcdaRenderer
 
@@ -40,7 +60,13 @@ def ccda():
     return run
 
 
-CONVERTERS = {"hl7v2-fhir-bridge": bridge, "python-fhir-converter": liquid, "ccda-to-fhir": ccda}
+CONVERTERS = {
+    "hl7v2-fhir-bridge": bridge,
+    "hl7v2-fhir-bridge, checked": bridge_checked,
+    "brightohir": bright,
+    "python-fhir-converter": liquid,
+    "ccda-to-fhir": ccda,
+}
 
 
 def kinds_of(bundle):

@@ -125,7 +125,7 @@ def _period(holder: dict[str, Any]) -> Found:
 
 def _extension(holder: dict[str, Any]) -> Found:
     values = False
-    for name in holder:  # no generator: there is hardly anything that there is more of
+    for name in holder:  # of nothing are there more than of extensions: no generator
         if name.startswith(_VALUE):
             values = True
     return [Defect("ext-1", "too-many")] if values == ("extension" in holder) else None
