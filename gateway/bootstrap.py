@@ -37,8 +37,12 @@ from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
+from gateway.exchange.links import Links
 from gateway.exchange.member_changes import log_peer
 from gateway.exchange.node import Node
+from gateway.exchange.peer.endpoint import respond
+from gateway.exchange.peer.operations import Operations
+from gateway.exchange.query import answer_query
 from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRulesRefused, no_source_rules
 from gateway.files import require_unshared
 from gateway.intake.intake import Intake
@@ -53,6 +57,8 @@ from keys.store.file import FileKeyStore, FileSecretStore
 from keys.store.wrapper import create_kek_file, wrapper_from
 
 Clock = Callable[[], datetime]
+OPERATIONS: Operations = {"query": answer_query}
+"""What other nodes may ask, by `op`; how to add one: `gateway/exchange/peer/operations.py`."""
 
 
 def system_clock() -> datetime:
@@ -103,8 +109,7 @@ async def open_node(
     async with AsyncExitStack() as stack:
         database = await _open_database(settings, stack)  # 6
         await require_secrets(secrets, database)
-        index_key = secrets.secret("index_key")
-        own = Secrets(wrapper, entropy, index_key, settings.node.allow_test_patients)
+        own = Secrets(wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients)
 
         def room(connection: Connection) -> Room:
             return sql_room(connection, own)
@@ -131,6 +136,7 @@ async def open_node(
             answer_resources=settings.limits.answer_resources,
             organisations=settings.organisations,
             source_rules=source_rules,
+            links=_links(stack),
         )
         consents = Consents(node)
         membership = Membership(own_place(settings, node, wrapper), members)
@@ -138,6 +144,12 @@ async def open_node(
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
         )  # fmt: skip
+
+
+def _links(stack: AsyncExitStack) -> Links:
+    made = Links()
+    stack.push_async_callback(made.close)
+    return made
 
 
 def open_kek(settings: Settings, entropy: Entropy) -> KeyWrapper:
@@ -219,6 +231,7 @@ def _services(settings: Settings, node: Node, consents: Consents, membership: Me
         settings=settings,
         database=node.database,
         exchange=lambda ask: exchange(node, ask),
+        respond=lambda pieces: respond(node, OPERATIONS, pieces),
         consents=consents,
         endpoint=Endpoint(f"{issuer}/oauth/token", issuer, limits),
         membership=membership,

@@ -82,6 +82,8 @@ class Limits(_Frozen):
     deadline: float = 10.0
     deadline_max: float = 60.0
     body_bytes: int = 1024 * 1024
+    envelope_bytes: int = 4 * 1024 * 1024
+    """Of an envelope that another node sends to us: questions, never records."""
     consent_bytes: int = 256 * 1024
     uri_bytes: int = 4096
     parameters: int = 50

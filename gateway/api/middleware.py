@@ -19,6 +19,7 @@ from gateway.config import Limits
 from gateway.errors import Problem
 from gateway.logs import log
 
+EXCHANGE = "/exchange"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _BAD_PATH = re.compile(rb"//|;|%2f|%5c|%00|\\|(^|/)\.{1,2}(/|$)|%2e", re.IGNORECASE)
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?\Z")
@@ -65,7 +66,7 @@ class Guard:
         problem = self._refusal(scope)
         try:
             if problem is None:
-                await self._app(scope, self._bounded(receive), dressed)
+                await self._app(scope, self._bounded(receive, self._most(scope)), dressed)
                 return
         except TooLarge:
             problem = Problem("too_large", hint="limits.body_bytes")
@@ -92,9 +93,9 @@ class Guard:
         size = sum(len(name) + len(value) for name, value in headers)
         if size > self._limits.header_bytes or len(headers) > self._limits.header_count:
             return Problem("headers_too_large")
-        return self._body_refusal(headers)
+        return self._body_refusal(headers, self._most(scope))
 
-    def _body_refusal(self, headers: list[tuple[bytes, bytes]]) -> Problem | None:
+    def _body_refusal(self, headers: list[tuple[bytes, bytes]], most: int) -> Problem | None:
         named: dict[bytes, list[bytes]] = {}
         for name, value in headers:
             named.setdefault(name, []).append(value)
@@ -108,9 +109,14 @@ class Guard:
             return Problem("malformed", expression="Content-Length")
         if any(len(named.get(name, [])) > 1 for name in _ONCE):
             return Problem("malformed", hint="a header stands there twice")
-        return Problem("too_large") if int(declared) > self._limits.body_bytes else None
+        return Problem("too_large") if int(declared) > most else None
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _most(self, scope: Scope) -> int:
+        """Bytes of a body; an envelope is larger than anything a health system sends."""
+        limits = self._limits
+        return limits.envelope_bytes if scope["path"] == EXCHANGE else limits.body_bytes
+
+    def _bounded(self, receive: Receive, most: int) -> Receive:
         read = 0
 
         async def bounded() -> Message:
@@ -118,7 +124,7 @@ class Guard:
             message = await receive()
             if message["type"] == "http.request":
                 read += len(message.get("body", b""))
-                if read > self._limits.body_bytes:
+                if read > most:
                     raise TooLarge
             return message
 

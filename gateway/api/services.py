@@ -1,11 +1,12 @@
 """What the handlers need of the node; put together by `gateway/bootstrap.py`."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.requests import Request
 
+from gateway.api.openings import Openings
 from gateway.authn.tokens import Endpoint, IsUnder
 from gateway.config import Settings
 from gateway.directory.membership import Membership
@@ -17,11 +18,15 @@ from keys.interface import Entropy
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`clock` and `entropy` are the node's; `exchange` runs the whole cycle for one question."""
+    """`clock` and `entropy` are the node's; `exchange` runs the whole cycle for one question.
+
+    `respond`: the sealed answer to another node's envelope, which comes in pieces.
+    """
 
     settings: Settings
     database: Database
     exchange: Callable[[Ask], Awaitable[Answer]]
+    respond: Callable[[AsyncIterator[bytes]], Awaitable[bytes]]
     consents: Consents
     endpoint: Endpoint
     membership: Membership
@@ -29,6 +34,7 @@ class Services:
     is_under: IsUnder
     clock: Callable[[], datetime]
     entropy: Entropy
+    openings: Openings = field(default_factory=Openings)
 
     def new_id(self) -> str:
         """128 random bits, as hex: exchange and request ids."""

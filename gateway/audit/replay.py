@@ -46,6 +46,11 @@ class SQLReplay:
         done = self._connection.execute(insert_once(replay).values(row).on_conflict_do_nothing())
         return Unseen() if done.rowcount == 1 else self.seen(iss, jti, md)
 
+    def settle(self, iss: str, jti: str, md: bytes, outcome: bytes) -> None:
+        """Keep the answer of a message that was spent, once it is sealed: a copy of it gets the same."""
+        where = (replay.c.iss == iss) & (replay.c.jti == jti) & (replay.c.md == md)
+        self._connection.execute(update(replay).where(where).values(outcome=outcome))
+
     def purge(self, *, now: int) -> int:
         """Drop rows past their time and raise the watermark; how many."""
         old = replay.c.exp <= now - KEPT

@@ -6,6 +6,7 @@ import consent.store.sql
 import gateway.audit.sql
 import gateway.authn.sql
 import gateway.directory.sql
+import gateway.exchange.peer.evidence
 import gateway.intake.tables
 import gateway.records.tables
 import keys.store.sql
@@ -17,5 +18,6 @@ METADATA: tuple[MetaData, ...] = (
     gateway.directory.sql.metadata,
     gateway.authn.sql.metadata,
     gateway.audit.sql.metadata,
+    gateway.exchange.peer.evidence.metadata,
     gateway.intake.tables.metadata,
 )

@@ -1,7 +1,10 @@
 """The node's signed ledger checkpoint, as every manifest carries it (trust-and-ledger.md 10.6, 11)."""
 
+from sqlalchemy import Connection
+
 from gateway.audit.checkpoints import checkpoint
 from gateway.audit.interface import LedgerBroken
+from gateway.audit.peers import Book, take_checkpoint
 from gateway.directory.own import log_origin
 from gateway.errors import Problem
 from gateway.exchange.node import Node
@@ -9,6 +12,7 @@ from keys.errors import UnknownKey
 from keys.jwk import public_from_jwk
 from keys.lifecycle import newest
 from keys.note import sign_note
+from keys.syntax import unb64u
 
 EVERY = 1
 """Seconds from one signature to the next at least: a busy node does not sign and commit one per answer."""
@@ -39,3 +43,14 @@ async def signed_checkpoint(node: Node) -> bytes:
     except LedgerBroken:
         raise Problem("unavailable", hint="carepact audit verify") from None
     return signed.note if signed else b""
+
+
+def heed_checkpoint(connection: Connection, node: Node, issuer: str, log: str, at: int) -> None:
+    """What a verified message says of its issuer's own log, in the unit of work that records the message.
+
+    `log`: the claim of its manifest. It may log a leaf of its own.
+    """
+    member = node.directory().trust.member(issuer)
+    if member is not None:
+        book = Book(node.member, node.room(connection).vault, node.entropy)
+        take_checkpoint(connection, member, unb64u(log), at, book=book)

@@ -1,7 +1,7 @@
 """What the cycle needs of the node; put together once by `gateway/bootstrap.py`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from adapters.interface import Normaliser, Source, SourceAdapter
 from consent.floor import FloorPack
 from gateway.directory.interface import Directory
+from gateway.exchange.links import Links
 from gateway.exchange.source_rules import SourceRules, no_source_rules
 from gateway.intake.intake import Intake
 from gateway.records.interface import Database
@@ -48,3 +49,5 @@ class Node:
     """Organisations of this node: a consent that another recorded came from a member."""
     source_rules: Callable[[], SourceRules] = no_source_rules
     """What its custodians hold back, as of now; like `directory` rechecked in the release."""
+    links: Links = field(default_factory=Links, repr=False)
+    """The ways to other members' nodes."""

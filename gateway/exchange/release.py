@@ -56,12 +56,15 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
     if read_epochs(connection, node, disclosure.person, disclosure.breaker) != disclosure.policy.epochs:
         raise Outdated
     # 3. On record, all of it or nothing.
+    if ask.asked_by is not None:
+        ask.asked_by.spend(connection)
+        frontier = ledger.lock_head(connection)  # what it found of the member's log may have been logged
     vault = node.room(connection).vault
     at = int(ask.at.timestamp())
     entry = Entry(
-        kind="deliver",
+        kind="deliver" if ask.asked_by is None else "answer",
         at=at,
-        peer=f"{node.member}/{ask.caller.client}",
+        peer=f"{node.member}/{ask.caller.client}" if ask.asked_by is None else ask.asked_by.member,
         md=disclosure.md,
         req=disclosure.req,
         person=disclosure.person,

@@ -32,7 +32,8 @@ async def resolve(node: Node, ask: Ask) -> Subject:
 def _read(room: Room, ask: Ask) -> Subject:
     index = room.index
     asked = canonical(ask.subject) if isinstance(ask.subject, Identifier) else None
-    person = index.resolve([asked]).person if asked else index.person_of(f"Patient/{ask.subject}")
+    more = tuple(canonical(one) for one in ask.more)
+    person = index.resolve([asked, *more]).person if asked else index.person_of(f"Patient/{ask.subject}")
     if person is not None and room.vault.erased(person):
         person = None  # whoever was erased is nobody here any more, and looks like nobody
     if asked is None and person is None:
@@ -48,7 +49,7 @@ def _read(room: Room, ask: Ask) -> Subject:
     if emergency is not None and not is_hers(_split(emergency.patient)):
         raise Problem("not_available")
     known = index.identifiers(person) if person is not None else ()
-    identifiers = tuple(dict.fromkeys(((asked,) if asked else ()) + tuple(known)))
+    identifiers = tuple(dict.fromkeys(((asked, *more) if asked else ()) + tuple(known)))
     return Subject(person, identifiers, is_hers(_split(ask.caller.person)))
 
 

@@ -12,7 +12,6 @@ from keys.envelope.seal import finish, signers_for_suite
 from keys.errors import EnvelopeRefused, UnknownKey
 from keys.syntax import b64u
 
-SUITE = 3
 LIFE = 600
 ENVELOPE = "application/vnd.carepact.envelope"
 
@@ -40,7 +39,7 @@ def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: b
         kind="response",
         iss=node.member,
         typ=FHIR_JSON,
-        exp=at + LIFE,
+        exp=min(at + LIFE, ask.seal.exp or at + LIFE),
         log=b64u(checkpoint),
         req=b64u(ask.seal.request),
     )
@@ -49,7 +48,7 @@ def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: b
             claims,
             body,
             [ask.seal.recipient],
-            suite=SUITE,
+            suite=ask.seal.suite,
             now=at,
             entropy=node.entropy,
             encoding="zstd" if len(body) >= WORTH_COMPRESSING else "identity",
@@ -64,6 +63,10 @@ def sealed(node: Node, out: Outgoing) -> tuple[bytes, str]:
     if out.draft is None:
         return out.body, FHIR_JSON
     try:
-        return finish(out.draft, signers_for_suite(node.keys, SUITE, at=out.at)).envelope, ENVELOPE
+        return _finished(node, out.draft, out.at), ENVELOPE
     except UnknownKey:
         raise Problem("unavailable", hint="no live signing key: carepact doctor") from None
+
+
+def _finished(node: Node, made: Draft, at: int) -> bytes:
+    return finish(made, signers_for_suite(node.keys, made.suite.number, at=at)).envelope

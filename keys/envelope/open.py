@@ -30,7 +30,7 @@ def open_stream(
             return event
         verified = _keep(event, encoded) or verified
         if isinstance(event, Complete) and verified is not None:
-            return _released(verified, encoded, event, spooling)
+            return released(verified, encoded, event, spooling)
     raise EnvelopeRefused("body")
 
 
@@ -51,8 +51,8 @@ def _keep(event: Event, spool: Spool) -> ManifestVerified | None:
     return event if isinstance(event, ManifestVerified) else None
 
 
-def _released(verified: ManifestVerified, encoded: Spool, end: Complete, spooling: Spooling) -> Released:
-    """Steps 14 and 15."""
+def released(verified: ManifestVerified, encoded: Spool, end: Complete, spooling: Spooling) -> Released:
+    """Steps 14 and 15, after the last byte held. Refuses `compression`."""
     manifest, content = verified.manifest, encoded
     if manifest.cnt.enc == "zstd":
         content = spooling()

@@ -53,8 +53,9 @@ async def _bodiless(standing, row, headers):
 
 
 def test_every_route_with_patient_data_declares_its_scope():
-    """Only capability, SMART configuration and token endpoint are public (a route without a rule fails)."""
-    assert {row.path.rpartition("/")[2] for row in PUBLIC} == {"metadata", "smart-configuration", "token"}
+    """Public: capability, SMART configuration, token; the member list; sealed exchange (others need a rule)."""
+    named = {row.path.rpartition("/")[2] for row in PUBLIC if not row.path.startswith("/directory/")}
+    assert named == {"metadata", "smart-configuration", "token", "exchange"}
     assert all(row.type and row.scope.startswith(f"{row.type}.") for row in GUARDED)
 
 

@@ -1,0 +1,309 @@
+"""Two whole nodes, each with keys, database, ledger and an HTTP surface on loopback, of one members file."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+NORTH, SOUTH = "north.example", "south.example"
+NHS = "https://fhir.nhs.uk/Id/nhs-number"
+FULL = "patient_with_full_record"
+CONFIGURATION = """
+[node]
+id = "{id}"
+public_url = "http://127.0.0.1:{port}"
+state = "state"
+allow_test_patients = true
+
+[serve]
+port = {port}
+
+[directory]
+members = "{members}"
+
+[floor]
+pack = "opt-in"
+unsafe_unsigned = true
+
+[[sources]]
+id = "adt"
+kind = "hospital"
+custodian = "{id}"
+listen = "127.0.0.1:0"
+zone = "Europe/London"
+facility = "RXX"
+authorities = {{ NHS = "https://fhir.nhs.uk/Id/nhs-number", RXX = "https://{id}/id/mrn" }}
+identifier_order = ["https://fhir.nhs.uk/Id/nhs-number"]
+test_messages = "accept"
+"""
+
+
+class Ahead:
+    """The wall clock, moved by `seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
+@dataclass
+class Side:
+    """One of the two nodes. `sent`: envelopes that came to its endpoint, with what went back."""
+
+    runtime: Any
+    app: Any
+    port: int
+    clock: Ahead
+
+    @property
+    def node(self) -> Any:
+        return self.runtime.node
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/exchange"
+
+    def act(self) -> Any:
+        from gateway.exchange.consents import Act
+
+        return Act("test", "the test says so", self.clock())
+
+    async def hears(self, label: str = FULL) -> None:
+        """The hospital's messages about somebody, taken in and acknowledged."""
+        from gateway.sandbox.mocks.hospital_messages import messages_of
+
+        patient = population().find(label)
+        (bound,) = self.node.sources
+        for message in messages_of(patient, patient.hospital, population().seed):
+            ack = await self.node.intake.receive_message(
+                message.body, bound.source, bound.normaliser, self.clock()
+            )
+            assert b"MSA|AA" in ack
+
+    async def permit(self, to: str, label: str = FULL, *, id: str = "c1") -> None:
+        from gateway.exchange.consents import Grant
+
+        grant = Grant(permit=("TREAT",), to=(to,), id=id)
+        await self.runtime.consents.grant(identifier(label), grant, self.act())
+
+    async def withdraw(self, id: str = "c1") -> None:
+        await self.runtime.consents.withdraw(id, self.act())
+
+    async def agreement(self, action: str, ref: str, org: str) -> None:
+        """This node signs something about an agreement that it holds."""
+        from gateway.exchange.agreements import Agreements
+        from keys.jws import signers_from_store
+
+        signers = signers_from_store(self.runtime.keys, at=int(self.clock().timestamp()))
+        name, _, version = ref.partition("@")
+        await Agreements(self.node).state(
+            (name, int(version)), signers, self.act(), action=action, org=org, by="test"
+        )
+
+    async def leaves(self) -> list[Any]:
+        """Every leaf of the ledger, oldest first, after a whole verification."""
+        from sqlalchemy import select
+
+        from gateway.audit.sql import ledger_leaf
+        from gateway.audit.verify import verify
+        from gateway.directory.own import log_origin
+        from keys.leaf import leaf_from_bytes
+        from keys.note import key_from_vkey
+
+        member = self.runtime.members.current.trust.member(self.node.member)
+        keys = [key_from_vkey(line) for line in member.log_vkeys]
+
+        def read(connection: Any) -> list[Any]:
+            vault = self.node.room(connection).vault
+            me = self.node.member
+            report = verify(connection, me=me, origin=log_origin(me), keys=keys, vault=vault)
+            assert report.finding is None
+            rows = connection.execute(select(ledger_leaf.c.bytes).order_by(ledger_leaf.c.idx))
+            return [leaf_from_bytes(row.bytes) for row in rows]
+
+        return list(await self.runtime.database.read(read))
+
+    async def kinds(self) -> list[str]:
+        return [leaf.kind for leaf in await self.leaves() if leaf.kind in EXCHANGE]
+
+
+EXCHANGE = ("ask", "answer", "receive", "deliver")
+
+
+def population() -> Any:
+    from gateway.sandbox.mocks.population import Population
+
+    return Population(7, datetime.now(UTC).date())
+
+
+def identifier(label: str = FULL) -> Any:
+    from adapters.interface import Identifier
+
+    return Identifier(NHS, str(population().find(label).person.nhs_number))
+
+
+def _store(folder: Any) -> Any:
+    from keys.store.file import FileKeyStore
+    from keys.store.wrapper import create_kek_file, wrapper_from
+
+    folder.mkdir(mode=0o700, parents=True)
+    create_kek_file(folder / "kek", os.urandom)
+    return FileKeyStore(folder / "keys", wrapper_from(f"file:{folder / 'kek'}"))
+
+
+def _found(folder: Any, ports: dict[str, int]) -> None:
+    """Keys of both, and the one list of both with the addresses of their endpoints."""
+    from gateway.directory.own import make_log_key, make_signing_keys, own_record, write_first_list
+
+    now = int(datetime.now(UTC).timestamp())
+    members = []
+    for id, port in ports.items():
+        store = _store(folder / id / "state")
+        make_signing_keys(store, now)
+        make_log_key(store, now)
+        store.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
+        record = own_record(store, id, federation="pair")
+        members.append(replace(record, endpoints={"exchange": f"http://127.0.0.1:{port}/exchange"}))
+        text = CONFIGURATION.format(id=id, port=port, members="../members.json")
+        (folder / id / "carepact.toml").write_text(text, "utf-8")
+        (folder / id / "carepact.toml").chmod(0o600)
+    write_first_list(folder / "members.json", members, now, federation="pair")
+
+
+def document(id: str, provider: str, recipient: str, **more: Any) -> bytes:
+    import json
+
+    value = {
+        "id": id, "version": 1, "providers": [provider], "recipients": [recipient],
+        "effective": {"start": "2026-01-01"}, "emergency": True,
+        "terms": [{"id": "t1", "purposes": ["TREAT"], "roles": ["doctor"]}],
+    } | more  # fmt: skip
+    return json.dumps(value, sort_keys=True).encode()
+
+
+async def agree(sides: dict[str, Side], id: str, provider: str, recipient: str, **more: Any) -> None:
+    """Both sides store the same bytes, both sign, each hands the other what it signed."""
+    from gateway.exchange.agreements import Agreements
+    from keys.jws import signers_from_store
+
+    made = document(id, provider, recipient, **more)
+    both = list(sides.values())
+    for side in both:
+        await Agreements(side.node).add(made, side.act())
+    for side, other in (both, both[::-1]):
+        signers = signers_from_store(side.runtime.keys, at=int(side.clock().timestamp()))
+        said = await Agreements(side.node).state(
+            (id, 1), signers, side.act(), action="sign", org=side.node.member, by="test"
+        )
+        await Agreements(other.node).receive(said.jws, other.act())
+
+
+@asynccontextmanager
+async def listening(app: Any, port: int) -> AsyncIterator[None]:
+    """The app on a real socket of loopback."""
+    import uvicorn
+
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
+    server = uvicorn.Server(config)
+    server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield
+    server.should_exit = True
+    await task
+
+
+def _no_signals() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()
+
+
+@dataclass
+class Pair:
+    """North asks, south holds records; an agreement of treatment each way."""
+
+    sides: dict[str, Side]
+
+    @property
+    def north(self) -> Side:
+        return self.sides[NORTH]
+
+    @property
+    def south(self) -> Side:
+        return self.sides[SOUTH]
+
+    def query(self, label: str = FULL, **changed: Any) -> dict[str, Any]:
+        """The members of a `query`, as north frames them."""
+        about = identifier(label)
+        access = {
+            "id": os.urandom(16).hex(), "org": NORTH, "purpose": ["TREAT"], "roles": ["doctor"],
+            "action": "access", "at": self.north.clock().isoformat(),
+        }  # fmt: skip
+        access |= changed.pop("access", {})
+        subject = {"identifier": [{"system": about.system, "value": about.value}]}
+        return {"access": access, "subject": subject, "types": ["Patient", "Observation"]} | changed
+
+    async def ask(self, op: str = "query", members: Any = None, **changed: Any) -> Any:
+        """North asks south one sealed question: `Answered` or `Failed`."""
+        from gateway.exchange.peer.ask import Question, ask
+
+        said = {"purpose": "TREAT", "agreement": "d1@1", "deadline": 5.0} | changed
+        content = self.query() if members is None else members
+        return await ask(self.north.node, Question(SOUTH, op, content, **said))
+
+
+@asynccontextmanager
+async def _open(folder: Any, ports: dict[str, int]) -> AsyncIterator[dict[str, Side]]:
+    from gateway.api.app import application
+    from gateway.bootstrap import open_node
+    from gateway.config import load
+
+    sides: dict[str, Side] = {}
+    async with AsyncExitStack() as stack:
+        for id, port in ports.items():
+            clock = Ahead()
+            settings = load(folder / id / "carepact.toml")
+            runtime = await stack.enter_async_context(open_node(settings, clock=clock))
+            sides[id] = Side(runtime, application(runtime.services), port, clock)
+        yield sides
+
+
+@pytest.fixture(scope="session")
+def founded_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, int]]:
+    """Two founded nodes that nobody uses, with agreements `d1` (south to north) and `d2` (north to south)."""
+    from gateway.sandbox.federation import free_port
+
+    folder = tmp_path_factory.mktemp("pair") / "founded"
+    first = free_port()
+    ports = {NORTH: first, SOUTH: free_port(first)}
+    _found(folder, ports)
+
+    async def sign() -> None:
+        async with _open(folder, ports) as sides:
+            await agree(sides, "d1", SOUTH, NORTH)
+            await agree(sides, "d2", NORTH, SOUTH)
+
+    asyncio.run(sign())
+    return folder, ports
+
+
+@pytest.fixture
+async def pair(founded_pair: Any, tmp_path: Any) -> AsyncIterator[Pair]:
+    """The two nodes, up: a copy of the founded ones, so that no test sees another's."""
+    founded, ports = founded_pair
+    folder = tmp_path / "pair"
+    await asyncio.to_thread(shutil.copytree, founded, folder)
+    async with _open(folder, ports) as sides, AsyncExitStack() as stack:
+        for side in sides.values():
+            await stack.enter_async_context(listening(side.app, side.port))
+        yield Pair(sides)
