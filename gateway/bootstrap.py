@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -38,7 +39,7 @@ from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.links import Links
-from gateway.exchange.member_changes import log_peer
+from gateway.exchange.member_changes import log_change
 from gateway.exchange.node import Node
 from gateway.exchange.peer.endpoint import respond
 from gateway.exchange.peer.operations import Operations
@@ -216,7 +217,7 @@ def own_place(settings: Settings, node: Node, wrapper: KeyWrapper) -> Own:
     named = settings.directory
     return Own(
         settings.node.id, settings.node.public_url, settings.node.state, named.mirrors, named.root_sha256,
-        reach_of(settings), node.keys, wrapper, node.entropy, lambda detail, at: log_peer(node, detail, at),
+        reach_of(settings), node.keys, wrapper, node.entropy, partial(log_change, node),
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from gateway.drops import watch
 from gateway.errors import RefusedToStart
 from gateway.feeds import listen, manner_of
 from gateway.logs import log
+from gateway.upkeep import tend
 from keys.errors import UnknownKey
 from keys.jws import signers_from_store
 from keys.lifecycle import newest
@@ -32,9 +33,10 @@ class Addresses:
 async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
     """Serve until stopped. `ready` is called once when everything listens."""
     settings = runtime.settings
-    _require_keys(runtime)
     _say_what_is_unsafe(runtime)
     async with AsyncExitStack() as stack:
+        await tend(runtime, stack)
+        _require_keys(runtime)
         resumed = {one.source.id: (one.source, one.normaliser) for one in runtime.node.sources}
         manners = {source.id: manner_of(source) for source in settings.sources}
         await runtime.node.intake.resume(resumed, runtime.clock(), manners)
@@ -62,7 +64,7 @@ def _require_keys(runtime: Runtime) -> None:
     except UnknownKey:
         raise RefusedToStart("no live signing or log key: carepact keys list, carepact keys create") from None
     if runtime.node.directory().trust.member(runtime.node.member) is None:
-        raise RefusedToStart(f"{runtime.node.member} is not in directory.members: carepact doctor")
+        raise RefusedToStart(f"{runtime.node.member} is not in its list of members: carepact doctor")
 
 
 def _say_what_is_unsafe(runtime: Runtime) -> None:

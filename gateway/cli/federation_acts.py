@@ -15,6 +15,7 @@ from gateway.directory.joining import Joining, joining_from_bytes, joining_to_by
 from gateway.directory.own import endpoints_at, own_record
 from gateway.directory.publishing import Published, next_version, publish_own, take
 from gateway.directory.refresh import Mirror, Tried, refresh
+from gateway.directory.renewal import renew_keys
 from gateway.errors import Problem
 from keys.federation.advance import Advanced
 from keys.federation.documents import Federation, Registered
@@ -67,6 +68,7 @@ async def found_federation(
     wanted = holders // 2 + 1
     sha256 = refused_as_problem(lambda: desk.found(Federation(name, title), holders, wanted, at))
     make_pair(node.keys, at)
+    renew_keys(node.keys, at)
     member, pair = _first_record(node, name, at), pair_from_store(node.keys, at=at)
     registered = Registered(title, _kind(kind), (), at)
     public = (pair[0].public_key, pair[1].public_key)
@@ -96,6 +98,7 @@ async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act")
         lambda: FederationFolder(pinned.root.parent, pinned.root, sha256)
     ).advanced
     make_pair(node.keys, at)
+    renew_keys(node.keys, at)
     member, pair = node.membership.record(held, at), pair_from_store(node.keys, at=at)
     from gateway.cli.own_keys import statement_signers
 

@@ -168,6 +168,10 @@ class Desk:
     def _operator(self, now: int) -> tuple[StoreSigner, StoreSigner]:
         return pair_from_store(self._store("operator"), at=now)
 
+    def publisher(self, now: int) -> StoreSigner:
+        """The key that signs snapshots and timestamps here."""
+        return self._publisher(now)
+
     def _publisher(self, now: int) -> StoreSigner:
         return online_from_store(self._store("publisher"), at=now)
 

@@ -6,28 +6,34 @@ the server and a command never write over each other. A failed refresh loosens n
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from adapters.addresses import Reach
 from gateway.directory.desk import Desk
 from gateway.directory.folder import FederationFolder, store_files
 from gateway.directory.interface import DirectoryRefused
 from gateway.directory.locked import locked
+from gateway.directory.lookout import Lookout
 from gateway.directory.members import MembersFile
 from gateway.directory.own import endpoints_at, own_record
 from gateway.directory.refresh import Mirror, Tried, refresh
+from keys.errors import TrustRefused
 from keys.federation.advance import Advanced
+from keys.federation.repository import advance_over
 from keys.interface import Entropy, KeyStore, KeyWrapper
 from keys.member import Member
 
 PEERS = 3
 """Members that are asked beside the configured mirrors, others each time."""
 
-LogChange = Callable[[Mapping[str, Any], int], Awaitable[None]]
-"""(detail, POSIX seconds): writes the ledger's leaf (`peer`) of a change."""
+
+class LogChange(Protocol):
+    """Writes the ledger's leaf of a change, of kind `peer` or `key`. `at`: POSIX seconds."""
+
+    def __call__(self, detail: Mapping[str, Any], at: int, kind: str = "peer") -> Awaitable[None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Membership:
     def __init__(self, own: Own, members: MembersFile | FederationFolder) -> None:
         self.own = own
         self.members = members
+        self.lookout = Lookout(self._looked, lambda id: members.current.trust.member(id) is not None)
+        """What a message with an unknown key asks."""
 
     @property
     def folder(self) -> Path:
@@ -112,6 +120,28 @@ class Membership:
             if found is not None:
                 await self._keep(found)
             return tried
+
+    async def offer(self, files: Mapping[str, bytes], now: int) -> bool:
+        """Take a list that was made here, if it verifies and is newer; whether it was."""
+        if not isinstance(self.members, FederationFolder):
+            return False
+        async with locked(self.folder):
+            await asyncio.to_thread(self.members.reload)
+            held = self.members.advanced
+            try:
+                found = await asyncio.to_thread(advance_over, files, held.state, now)
+            except TrustRefused:
+                return False  # somebody was faster
+            await self._keep(found)
+            return found.trust.version > held.trust.version
+
+    async def _looked(self, now: int) -> bool:
+        before = self.members.current.trust.version
+        try:
+            await self.refresh(now)
+        except DirectoryRefused:
+            return False
+        return self.members.current.trust.version != before
 
     async def _keep(self, found: Advanced) -> None:
         assert isinstance(self.members, FederationFolder)

@@ -10,11 +10,14 @@ from gateway.audit.interface import Entry
 from gateway.exchange.node import Node
 
 
-async def log_peer(node: Node, detail: Mapping[str, Any], at: int) -> None:
-    """Append leaf `peer`. `detail` has at least `by`, `reason`, `action`; `at` POSIX seconds."""
+async def log_change(node: Node, detail: Mapping[str, Any], at: int, kind: str = "peer") -> None:
+    """Append leaf `peer`, or `key` of our own keys.
+
+    `detail` has at least `by`, `reason` and `action`; `at`: POSIX seconds.
+    """
 
     def unit(connection: Connection) -> None:
-        entry = Entry("peer", at, detail=dict(detail))
+        entry = Entry(kind, at, detail=dict(detail))
         vault = node.room(connection).vault
         ledger.append(connection, entry, me=node.member, vault=vault, entropy=node.entropy)
 

@@ -8,13 +8,16 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
 from adapters.interface import Identifier
+from gateway.api.app import application
 from gateway.authn import scopes
 from gateway.authn.caller import Caller
 from gateway.bootstrap import open_kek, open_node, system_clock
@@ -25,6 +28,7 @@ from gateway.directory.own import found_member, own_record
 from gateway.exchange.cycle import exchange
 from gateway.exchange.request import Ask
 from gateway.exchange.types import CLINICAL
+from gateway.upkeep import tend
 from keys.jws import signers_from_store
 from keys.member import Member, member_from_store
 from keys.store.file import FileKeyStore
@@ -362,42 +366,44 @@ def serve() -> Iterator[Callable[[Home], str]]:
 
 
 class Running:
-    """Nodes that serve, each in a thread with a loop of its own."""
+    """Nodes that serve, each in a thread with a loop of its own, and tend to their federation."""
 
     def __init__(self) -> None:
-        self._threads: dict[str, tuple[threading.Thread, Any, Any]] = {}
+        self._threads: dict[str, tuple[threading.Thread, Any]] = {}
 
     def __call__(self, home: Home, clock: Any = system_clock) -> str:
         ready: Any = concurrent.futures.Future()
         thread = threading.Thread(target=lambda: asyncio.run(self._run(home, clock, ready)), daemon=True)
         thread.start()
-        loop, task, url = ready.result(timeout=60)
-        self._threads[home.me] = thread, loop, task
+        server, url = ready.result(timeout=60)
+        self._threads[home.me] = thread, server
         return str(url)
 
     async def _run(self, home: Home, clock: Any, ready: Any) -> None:
-        from gateway.service import serve as run_service
-
-        task = asyncio.current_task()
-
-        def started(addresses: Any) -> None:
-            host, port = addresses.http
-            ready.set_result((asyncio.get_running_loop(), task, f"http://{host}:{port}"))
-
         try:
-            async with open_node(load(home.config), clock=clock) as node:
-                await run_service(node, started)
-        except asyncio.CancelledError:
-            pass
+            async with AsyncExitStack() as stack:
+                node = await stack.enter_async_context(open_node(load(home.config), clock=clock))
+                await tend(node, stack)
+                port = node.settings.serve.port
+                config = uvicorn.Config(
+                    application(node.services), port=port, log_config=None, lifespan="off"
+                )
+                server = uvicorn.Server(config)
+                serving = asyncio.create_task(server.serve())
+                while not server.started:
+                    await asyncio.sleep(0.01)
+                ready.set_result((server, f"http://127.0.0.1:{port}"))
+                await serving
         except BaseException as error:
-            ready.done() or ready.set_exception(error)
+            if not ready.done():
+                ready.set_exception(error)
 
     def end(self, home: Home) -> None:
-        thread, loop, task = self._threads.pop(home.me)
-        loop.call_soon_threadsafe(task.cancel)
+        thread, server = self._threads.pop(home.me)
+        server.should_exit = True
         thread.join(30)
 
     def close(self) -> None:
-        for thread, loop, task in self._threads.values():
-            loop.call_soon_threadsafe(task.cancel)
+        for thread, server in self._threads.values():
+            server.should_exit = True
             thread.join(30)
