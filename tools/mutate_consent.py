@@ -23,7 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODULES = """agreement breakglass decision digest directory evaluate facts floor grant instants labels patient
-    person plan provision reading record redact request sharing side source_rules tree""".split()
+    person plan provision reading reads record redact request sharing side source_rules survey tree""".split()
 TESTS = ("tests/spec/consent", "tests/unit/consent")
 SLOW = ("test_consent_registries.py", "test_consent_grants_store.py")
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
