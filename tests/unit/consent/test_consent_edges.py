@@ -5,8 +5,10 @@ from typing import Any
 
 from consent.agreement import SharingAgreement, Statement, agreement_from_json, counting
 from consent.digest import ResourceContext, digest
+from consent.directory import Proxy
 from consent.floor import FloorRule
 from consent.instants import interval
+from consent.plan import plan
 from consent.sharing import standing_stage
 
 START = "2026-01-01T00:00:00Z"
@@ -158,3 +160,69 @@ def test_a_level_is_one_of_its_own_code_system(world: Any) -> None:
     for system, code in (("ActCode", "R"), ("Confidentiality", "NR"), ("Confidentiality", "X")):
         one = world.consent({"type": "permit", "securityLabel": [world.coding(system, code)]})
         assert said(world, one) != "consent-permit", (system, code)
+
+
+def test_who_is_blocked_breaks_no_glass_named_or_not(world: Any) -> None:
+    """A review blocks a named person, or those who do not give their name: each alone, and only them."""
+    register = world.scene.directory
+    refusal = world.consent(DENY)
+    for practitioner in ("dr-ivy", None):
+        asking = {**world.emergency, "practitioner": practitioner}
+        for blocked in ("dr-ivy", ""):
+            found = said(
+                world, refusal, asking=asking, directory=replace(register, blocked=frozenset({blocked}))
+            )
+            assert (found == "break-glass") == (blocked != (practitioner or "")), (practitioner, blocked)
+
+
+def test_data_that_ends_as_a_refused_span_begins_is_touched_by_it(world: Any) -> None:
+    """Both ends belong to a dataPeriod: a common microsecond is an overlap, one apart is none."""
+    resource = world.observation(effectivePeriod={"start": "2020", "end": "2024-05-02T00:00:00Z"})
+    del resource["effectiveDateTime"]
+    for start, want in (("2024-05-02T00:00:00Z", True), ("2024-05-02T00:00:00.000001Z", False)):
+        refusal = world.consent({"type": "deny", "dataPeriod": {"start": start}})
+        assert (said(world, refusal, resource=resource, pack="opt-out") == "consent-deny") is want, start
+
+
+def test_a_leap_second_is_the_one_before_and_no_second_comes_after_it() -> None:
+    """:60 is a time (FHIR instant), :61 is none; the last second of a minute stays itself."""
+    assert interval("2016-12-31T23:59:60Z") == interval("2016-12-31T23:59:59Z")
+    assert interval("2016-12-31T23:59:59Z") != interval("2016-12-31T23:59:58Z")
+    assert interval("2016-12-31T23:59:61Z") is None
+
+
+def test_a_proxy_acts_from_the_first_to_the_last_moment_of_her_right(world: Any) -> None:
+    """The period of a right includes both its ends."""
+    at = (interval(NOW) or (0, 0))[0]
+    for start, end, want in (
+        (at, at, True),
+        (at + 1, None, False),
+        (None, at - 1, False),
+        (None, None, True),
+    ):
+        right = Proxy(
+            "RelatedPerson/r", world.patient, "delegate", frozenset({"view"}), True, start=start, end=end
+        )
+        assert right.current("view", at) is want, (start, end)
+
+
+def test_no_lawful_basis_for_some_patients_is_not_told_before_the_patient_is_known(world: Any) -> None:
+    """A ban that a patient's flag or a resource's tag brings refuses later, and reads not-available."""
+    for condition in ({"flag": "s-flag"}, {"tag": "42CFRPart2"}, {}):
+        ban = FloorRule("FORBID", "no-lawful-basis", **condition)
+        floor = replace(world.scene.floor, rules=(*world.scene.floor.rules, ban))
+        made = plan(world.scene.request, world.scene.directory, floor, world.scene.agreements, ())
+        assert (made.refusal("gp-fern") is None) == bool(condition), condition
+
+
+def test_a_complex_element_is_masked_as_itself_a_primitive_beside_itself() -> None:
+    """R4 JSON: an object takes the mark in its place, a primitive in the member with the underscore."""
+    from consent.redact import redact
+
+    made = redact(
+        {"resourceType": "Patient", "maritalStatus": {"text": "m"}, "gender": "other"},
+        ["Patient.maritalStatus", "Patient.gender"],
+    )
+    mark = {"extension": [{"url": made["maritalStatus"]["extension"][0]["url"], "valueCode": "masked"}]}
+    assert (made["maritalStatus"], made["_gender"]) == (mark, mark)
+    assert made.keys().isdisjoint({"gender", "_maritalStatus"})
