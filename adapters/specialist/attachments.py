@@ -33,14 +33,14 @@ def _referred(record: Record, element: Element, target: str) -> JSON | None:
         return _data("text/plain", words.encode("utf-8"))
     if target.startswith("#"):
         if reference is not None:
-            record.doc.lose(reference, "rejected", "bad-reference", "@value")
+            record.doc.lose(reference, "rejected", "bad-reference", "value")
         return _data("text/plain", record.doc.text(element).encode("utf-8"))
     record.doc.get(reference, "value")
     return present(contentType=record.doc.get(element, "mediaType"), url=target)
 
 
 def _decoded(record: Record, element: Element) -> JSON | None:
-    packed = "".join("".join(str(t) for t in element.itertext()).split())
+    packed = "".join("".join(element.words()).split())
     try:
         content = base64.b64decode(packed, validate=True)
     except ValueError:

@@ -5,11 +5,12 @@ Its subject is a stub that says so, its ledger has `failed`/`fragment`, and its 
 
 from typing import Any
 
-from adapters.specialist.markup import ACTS, find_all, local
+from adapters.specialist.markup import find_all, local
 from adapters.specialist.record import Record
 from adapters.specialist.sections.acts import Place, act_of
 from adapters.specialist.sections.body import act_resources, entry_resources, section
 from adapters.specialist.sections.kept import keep
+from adapters.specialist.tree import ACTS
 
 JSON = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.specialist.markup import CDA, Element, find, local, peek
+from adapters.specialist.markup import Element, find, local, peek
 from adapters.specialist.reader import Document
 
 JSON = dict[str, Any]
@@ -20,7 +20,6 @@ _REFRAIN = frozenset(
     "NOAUTH NOCOLLECT NODSCLCD NODSCLCDS NOINTEGRATE NOLIST NOMOU NOORGPOL NOPAT NOPERSISTP NORDSCLCD "
     "NORDSCLCDS NORDSCLW NORELINK NOREUSE NOVIP ORCON".split()
 )
-_ENTRY, _PERSON = f"{{{CDA}}}entry", f"{{{CDA}}}recordTarget"
 _SECURITY = frozenset(
     "SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS SECINTOBS SECINTSTOBS SECINTCONOBS SECHANDLEOBS".split()
 )
@@ -38,14 +37,14 @@ def label_from_coding(coding: JSON) -> JSON:
 def patient_labels(doc: Document) -> list[JSON]:
     """Labels of a patient of whom the source withheld something."""
     masked = (m for m in doc.marks if local(m) != "confidentialityCode")
-    return masked_labels() if any(next(m.iterancestors(_PERSON), None) is not None for m in masked) else []
+    return masked_labels() if any(any(e.step == "recordTarget" for e in m.above()) for m in masked) else []
 
 
 def marks_by_entry(doc: Document) -> dict[Element, list[Element]]:
     """Confidentiality codes, masked values and security observations by the entries that they stand in."""
     found: dict[Element, list[Element]] = {}
     for mark in (*doc.marks, *(act for act in doc.acts if is_security(act))):
-        for entry in mark.iterancestors(_ENTRY):
+        for entry in (e for e in mark.above() if e.step == "entry"):
             found.setdefault(entry, []).append(mark)
     return found
 

@@ -1,20 +1,19 @@
 """Hardened XML, and the few ways to walk it.
 
-The parser loads no DTD, resolves no entity, opens no connection and repairs nothing; any DOCTYPE, and any
+The parser resolves no entity, opens no connection and repairs nothing (`tree`); any DOCTYPE, and any
 encoding but UTF-8, UTF-16 and ISO 8859, is refused before it sees a byte. The one repair is ours: documents
 that only lack the declaration of `xsi`, `sdtc` or of CDA's own namespace get it, with a remark.
 """
 
 import re
 from collections.abc import Sequence
+from xml.parsers import expat
 
-from lxml import etree
+from adapters.specialist.tree import CDA as CDA
+from adapters.specialist.tree import SDTC as SDTC
+from adapters.specialist.tree import XSI, XSI_TYPE, Tree
+from adapters.specialist.tree import Element as Element
 
-Element = etree._Element
-
-CDA = "urn:hl7-org:v3"
-SDTC = "urn:hl7-org:sdtc"
-XSI = "http://www.w3.org/2001/XMLSchema-instance"
 MAX_BYTES = 64 * 1024 * 1024
 
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
@@ -34,60 +33,23 @@ ELEMENTS = frozenset(
 )
 
 
-ACTS = frozenset("act observation organizer substanceAdministration procedure supply encounter".split())
-"""Clinical statements."""
-
-
 class Unreadable(ValueError):
     """Not a document that we read. The text is ours and constant."""
 
 
 def local(element: Element) -> str:
     """Name without namespace."""
-    return _LOCAL[element.tag]
-
-
-class _Names(dict[str, str]):
-    """Names by tag, worked out once; a document that invents tags without end cannot fill the memory."""
-
-    def __missing__(self, tag: str) -> str:
-        if len(self) >= 4096:
-            self.clear()
-        self[tag] = name = tag.rpartition("}")[2]
-        return name
-
-
-_LOCAL = _Names()
-
-
-class _Steps(dict[str, str]):
-    """Names as paths write them, by tag: bare in CDA's namespace, `sdtc:` in that of the extensions."""
-
-    def __missing__(self, tag: str) -> str:
-        if len(self) >= 4096:
-            self.clear()
-        namespace, _, name = tag.rpartition("}")
-        prefix = _PREFIXES.get(namespace, f"{namespace}}}")
-        self[tag] = step = prefix + name
-        return step
-
-
-_PREFIXES = {f"{{{CDA}": "", f"{{{SDTC}": "sdtc:"}
-_STEPS = _Steps()
-
-
-class _Node(etree.ElementBase):
-    """An element that knows its children by name: a mapping asks an act for some twenty of them."""
-
-    named: dict[str, list[Element]] | None = None
-    """What `find` made of it; a parsed tree never changes."""
+    return element.name
 
 
 def find(element: Element | None, path: str) -> Element | None:
     """First descendant by a path of child names (`a/b`, `sdtc:c`)."""
     if element is None:
         return None
-    found = find_all(element, path) if "/" in path else _named(element).get(path)
+    named = element.named
+    found = (
+        (_name(element) if named is None else named).get(path) if "/" not in path else find_all(element, path)
+    )
     return found[0] if found else None
 
 
@@ -96,20 +58,23 @@ def find_all(element: Element | None, path: str) -> Sequence[Element]:
     if element is None:
         return ()
     if "/" not in path:
-        return _named(element).get(path, ())
+        named = element.named
+        return (_name(element) if named is None else named).get(path, ())
     found: Sequence[Element] = (element,)
     for step in path.split("/"):
-        found = [child for one in found for child in _named(one).get(step, ())]
+        found = [child for one in found for child in find_all(one, step)]
     return found
 
 
-def _named(element: Element) -> dict[str, list[Element]]:
-    """Children of an element of a parsed document by name, worked out at the first question."""
-    found: dict[str, list[Element]] | None = element.named  # type: ignore[attr-defined]
-    if found is None:
-        found = element.named = {}  # type: ignore[attr-defined]
-        for child in element:
-            found.setdefault(_STEPS[child.tag], []).append(child)
+def _name(element: Element) -> dict[str, list[Element]]:
+    """Children of an element by name, worked out at the first question: a parsed tree never changes."""
+    found: dict[str, list[Element]] = {}
+    for child in element.children:
+        if child.step in found:
+            found[child.step].append(child)
+        else:
+            found[child.step] = [child]
+    element.named = found
     return found
 
 
@@ -117,7 +82,7 @@ def peek(element: Element | None, name: str) -> str:
     """An attribute's trimmed value without taking it; empty if absent."""
     if element is None:
         return ""
-    value = element.get(name)
+    value = element.attrib.get(name)
     return value.strip() if value else ""
 
 
@@ -128,45 +93,35 @@ def templates(element: Element) -> set[str]:
 
 def type_of(element: Element) -> str:
     """`xsi:type` without prefix; empty if absent."""
-    return (element.get(f"{{{XSI}}}type") or "").rpartition(":")[2]
+    return element.attrib.get(XSI_TYPE, "").rpartition(":")[2]
+
+
+def read(body: bytes) -> tuple[Tree, str, bool]:
+    """The tree, its markup, and whether a namespace declaration had to be added. Raises `Unreadable`."""
+    text = _decode(body)
+    markup = text[_root_start(text) :]
+    tree, repaired = _tree(markup), False
+    if tree is None or tree.root.step.startswith("}"):
+        markup, repaired = _declare(markup), True
+        tree = _tree(markup)
+    if tree is None:
+        raise Unreadable("not well-formed XML")
+    if "}" in tree.root.step or (repaired and tree.root.name not in ELEMENTS):
+        raise Unreadable("not in the namespace of CDA")
+    return tree, markup, repaired
 
 
 def parse(body: bytes) -> tuple[Element, bool]:
     """The root element, and whether a namespace declaration had to be added. Raises `Unreadable`."""
-    text = _decode(body)
-    markup = text[_root_start(text) :]
-    root = _tree(markup)
-    if root is not None and etree.QName(root).namespace:
-        repaired = False
-    else:
-        root, repaired = _tree(_declare(markup)), True
-    if root is None:
-        raise Unreadable("not well-formed XML")
-    if etree.QName(root).namespace not in (CDA, SDTC) or (repaired and local(root) not in ELEMENTS):
-        raise Unreadable("not in the namespace of CDA")
-    return root, repaired
+    tree, _, repaired = read(body)
+    return tree.root, repaired
 
 
-_NODES = etree.ElementDefaultClassLookup(element=_Node)
-
-
-def _tree(markup: str) -> Element | None:
+def _tree(markup: str) -> Tree | None:
     """The tree of well-formed markup, else None."""
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        recover=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    parser.set_element_class_lookup(_NODES)
     try:
-        return etree.fromstring(markup.encode("utf-8"), parser)
-    except (etree.XMLSyntaxError, ValueError):
+        return Tree(markup.encode("utf-8"))
+    except (expat.ExpatError, UnicodeEncodeError):
         return None
 
 

@@ -33,7 +33,7 @@ def human_names(record: Record, names: Sequence[Element]) -> list[JSON]:
 
 def _name_parts(record: Record, name: Element) -> JSON:
     parts: JSON = {"family": "", "given": [], "prefix": [], "suffix": [], "maiden": [], "callme": []}
-    for part in name:
+    for part in name.children:
         kind, qualifiers = local(part), peek(part, "qualifier").split()
         if kind not in ("family", "given", "prefix", "suffix"):
             continue
@@ -67,12 +67,12 @@ def addresses(record: Record, elements: Sequence[Element]) -> list[JSON]:
     found = []
     for element in elements:
         parts: dict[str, list[str]] = {}
-        for part in element:
+        for part in element.children:
             words = record.doc.text(part) if local(part) in _ADDRESS_PARTS else ""
             if words:
                 parts.setdefault(_ADDRESS_PARTS[local(part)], []).append(words)
         members = {k: v if k == "line" else " ".join(v) for k, v in parts.items()}
-        if not members and not len(element):
+        if not members and not element.children:
             members = present(text=" ".join(record.doc.text(element).split()))
         if members:
             use = _use(record, element, "cda_address_use", ADDRESS_USE)

@@ -5,11 +5,10 @@ elements and attributes, not filtered. Links stay only to http, https or within 
 `id`, so that what pointed at a passage still does.
 """
 
+from collections.abc import Iterator
 from html import escape
 
-from lxml import etree
-
-from adapters.specialist.markup import CDA, Element, find, local
+from adapters.specialist.markup import Element, find, local
 from adapters.specialist.reader import Document
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -46,19 +45,14 @@ class Narratives:
 
     def __init__(self, doc: Document) -> None:
         self._doc = doc
-        self._passages: dict[str, Element] = {}
-        for text in doc.root.iter(f"{{{CDA}}}text"):
-            for element in text.iter():
-                name = element.get("ID")
-                if name:
-                    self._passages.setdefault(name, element)
+        self._passages = doc.tree.passages
 
     def section(self, text: Element | None) -> dict[str, str] | None:
         """Narrative of a section's `text`; None if it holds no word."""
         if text is None or not _speaks(text):
             return None
         self._doc.take_narrative(text)
-        for element in text.iter():
+        for element in text.all():
             if local(element) in _GONE:
                 self._doc.note(element, "not-mapped", "policy")
         return {"status": "additional", "div": div(_inside(text))}
@@ -100,38 +94,45 @@ def plain(text: str) -> dict[str, str]:
 
 def _speaks(element: Element) -> bool:
     """Whether there is a word in it."""
-    return any(str(words).strip() for words in element.itertext())
+    return any(words.strip() for words in element.words())
 
 
 def _words(element: Element) -> str:
     """Text of an element with white space folded; cells and lines stay apart."""
     apart = " " if _has_parts(element) else ""
-    return " ".join(apart.join(map(str, element.itertext())).split())
+    return " ".join(apart.join(element.words()).split())
 
 
 def _lines(element: Element) -> str:
     """Text with a line for each block; cells of a row stand side by side."""
-    parts: list[str] = []
-    for event, at in etree.iterwalk(element, events=("start", "end")):
-        name = local(at)
-        parts.append("\n" if name in _LINES else " " if name in ("td", "th") else "")
-        own = at.text if event == "start" else at.tail if at is not element else None
-        parts.append(" ".join(f"|{own or ''}|".split())[1:-1])
-    lines = ("".join(parts)).split("\n")
+    lines = "".join(_line_parts(element)).split("\n")
     return "\n".join(line for line in (" ".join(each.split()) for each in lines) if line)
 
 
+def _line_parts(element: Element) -> Iterator[str]:
+    name = local(element)
+    apart = "\n" if name in _LINES else " " if name in ("td", "th") else ""
+    yield apart + _folded(element.text)
+    for child in element.children:
+        yield from _line_parts(child)
+        yield _folded(child.tail)
+    yield apart
+
+
+def _folded(words: str) -> str:
+    """White space folded; at the ends one blank stays."""
+    return " ".join(f"|{words}|".split())[1:-1]
+
+
 def _has_parts(element: Element) -> bool:
-    if not len(element):
-        return local(element) in _PARTS
-    return any(local(e) in _PARTS for e in element.iter())
+    return any(local(e) in _PARTS for e in element.all())
 
 
 def _inside(element: Element) -> str:
-    parts = [escape(element.text or "", quote=False)]
-    for child in element:
+    parts = [escape(element.text, quote=False)]
+    for child in element.children:
         parts.append(_render(child))
-        parts.append(escape(child.tail or "", quote=False))
+        parts.append(escape(child.tail, quote=False))
     return "".join(parts)
 
 
@@ -144,7 +145,7 @@ def _render(element: Element) -> str:
     if name == "list":
         return _list(element)
     tag = name if name in _SAME else _RENAMED.get(name, "span")
-    if name == "paragraph" and any(local(e) in _BLOCKS for e in element.iterdescendants()):
+    if name == "paragraph" and any(local(e) in _BLOCKS for child in element.children for e in child.all()):
         tag = "div"
     opening = f"{tag}{_attributes(element, name)}"
     if tag == "a" and " href=" not in opening:
@@ -162,7 +163,7 @@ def _render(element: Element) -> str:
 
 
 def _caption(element: Element) -> str:
-    parent = element.getparent()
+    parent = element.parent
     tag = "caption" if parent is not None and local(parent) == "table" else "b"
     return f"<{tag}{_attributes(element, 'caption')}>{_inside(element)}</{tag}>"
 
@@ -172,24 +173,24 @@ def _list(element: Element) -> str:
     tag = "ol" if element.get("listType") == "ordered" else "ul"
     caption = find(element, "caption")
     before = f"<p>{_caption(caption)}</p>" if caption is not None else ""
-    items = "".join(_render(e) for e in element if local(e) == "item")
+    items = "".join(_render(e) for e in element.children if local(e) == "item")
     return f"{before}<{tag}{_attributes(element, 'list')}>{items}</{tag}>" if items else before
 
 
 def _table(element: Element) -> str:
     """XHTML wants head, foot, body in this order; CDA has the same parts."""
-    return "".join(_render(child) for child in element)
+    return "".join(_render(child) for child in element.children)
 
 
 def _row_with_header(row: Element) -> str:
-    table = next((e for e in row.iterancestors() if local(e) == "table"), None)
+    table = next((e for e in row.above() if local(e) == "table"), None)
     head = find(table, "thead")
     heading = _render(head) if head is not None else ""
     return f"<table>{heading}<tbody>{_render(row)}</tbody></table>"
 
 
 def _attributes(element: Element, name: str) -> str:
-    if not element.keys():
+    if not element.attrib:
         return ""
     kept = [("id", element.get("ID"))]
     kept += [(n, element.get(n)) for n in _ATTRIBUTES.get(name, ())]

@@ -27,7 +27,7 @@ def number(record: Record, element: Element | None, name: str = "value") -> Deci
     found = _NUMBER.match(text)
     written = found and (found.group(2) or (found.group(3) or "").strip("."))
     if not written or len(text) > 40 or abs(Decimal(text).adjusted()) > _DIGITS:
-        record.doc.lose(element, "rejected", "bad-number", f"@{name}")
+        record.doc.lose(element, "rejected", "bad-number", name)
         return None
     power = "e" in text.lower()
     if power or text[0] in "+." or text.startswith("-.") or text.endswith(".") or _PADDED.match(text):
@@ -43,7 +43,7 @@ def integer(record: Record, element: Element | None) -> int | None:
     if element is None or not text:
         return None
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
-        record.doc.lose(element, "rejected", "bad-number", "@value")
+        record.doc.lose(element, "rejected", "bad-number", "value")
         return None
     return int(record.doc.get(element, "value"))
 
@@ -83,7 +83,7 @@ def time(record: Record, element: Element | None) -> str | None:
         return None
     found = parse_compact(text, zone=record.source.zone, default_offset=record.offset)
     if found is None:
-        record.doc.lose(element, "rejected", "bad-date", "@value")
+        record.doc.lose(element, "rejected", "bad-date", "value")
         return None
     record.doc.get(element, "value")
     if found.altered:
@@ -106,7 +106,7 @@ def period(record: Record, element: Element | None) -> JSON | None:
     low, high = find(element, "low"), find(element, "high")
     start, end = time(record, low), time(record, high)
     if start and end and high is not None and _precedes(end, start):
-        record.doc.reject(high, "bad-date", "@value")
+        record.doc.reject(high, "bad-date", "value")
         end = None
     return present(start=start, end=end) or None
 

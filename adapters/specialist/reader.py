@@ -2,13 +2,16 @@
 
 from typing import Literal
 
+from lxml import etree
+
 from adapters.losses import Losses
 from adapters.specialist.account import Account
-from adapters.specialist.markup import CDA, Element, local, parse, peek
+from adapters.specialist.markup import find, peek, read
+from adapters.specialist.tree import NARRATIVE, OPEN, TAKEN, TEXT, Element
 
 _STRUCTURAL = frozenset(
-    "@classCode @moodCode @typeCode @contextConductionInd @contextControlCode @determinerCode @inversionInd "
-    "@independentInd @codeSystemName @mediaType @representation @institutionSpecified @operator".split()
+    "classCode moodCode typeCode contextConductionInd contextControlCode determinerCode inversionInd "
+    "independentInd codeSystemName mediaType representation institutionSpecified operator".split()
 )
 # Codes that only say which kind of statement a node is; the template or the place says the same.
 _FIXED = frozenset(
@@ -23,9 +26,11 @@ class Document:
     """A parsed document with its account. Items are taken through `get` and `text`."""
 
     def __init__(self, body: bytes) -> None:
-        self.root, repaired = parse(body)
-        self._account = Account(self.root)
-        self._paths: dict[Element, str] = {self.root: f"/{local(self.root)}[1]"}
+        self.tree, self._markup, repaired = read(body)
+        self.root = self.tree.root
+        self._account = Account(self.tree.nodes)
+        self._raw: etree._Element | None = None
+        self._paths: dict[Element, str] = {self.root: f"/{self.root.name}[1]"}
         self._units: dict[Element, Element] = {}
         if repaired:
             self.remark(self.root, "altered", "namespace")
@@ -37,42 +42,48 @@ class Document:
     @property
     def acts(self) -> list[Element]:
         """All clinical statements, in document order."""
-        return self._account.acts
+        return self.tree.acts
 
     @property
     def marks(self) -> list[Element]:
         """All confidentiality codes and masked elements."""
-        return self._account.marks
+        return self.tree.marks
 
     @property
     def ids(self) -> list[Element]:
         """All `id` elements."""
-        return self._account.ids
+        return self.tree.ids
 
     def get(self, element: Element | None, name: str) -> str:
         """An attribute's trimmed value, taken; empty if absent."""
-        value = element.get(name) if element is not None else None
-        if value is None or element is None:
+        if element is None:
             return ""
-        self._account.take(element, f"@{name}")
+        value = element.attrib.get(name)
+        if value is None:
+            return ""
+        items = element.items
+        if items.get(name) == OPEN:
+            items[name] = TAKEN
+            if self._account.unit is not None:
+                self._account.unit.append((element, name))
         return value.strip()
 
     def text(self, element: Element | None) -> str:
         """All text of an element, trimmed, taken (markup inside is dropped)."""
         if element is None:
             return ""
-        if not len(element):  # by far the most: a leaf
-            self._account.take(element, "text")
-            return (element.text or "").strip()
+        if not element.children:  # by far the most: a leaf
+            self._account.take(element, TEXT)
+            return element.text.strip()
         self._account.take_words(element)
-        return "".join(str(t) for t in element.itertext()).strip()
+        return "".join(element.words()).strip()
 
     def take_narrative(self, text: Element) -> None:
         """The whole narrative of a section, one item."""
-        self._account.take(text, "narrative")
+        self._account.take(text, NARRATIVE)
 
     def is_open(self, element: Element, name: str) -> bool:
-        """Whether nobody took an attribute (`@name`) yet."""
+        """Whether nobody took an attribute yet."""
         return self._account.is_open(element, name)
 
     def begin(self) -> None:
@@ -95,11 +106,11 @@ class Document:
         target: str | None = None,
         resource: str | None = None,
     ) -> None:
-        """Close an attribute (`@name`) or, without `name`, everything below an element that nobody took."""
+        """Close an attribute or, without `name`, everything below an element that nobody took."""
         account = self._account
         items = account.close_item(element, name) if name else account.close_below(element)
         if items:
-            at = self.position(element) + (f"/{name}" if name else "")
+            at = self.position(element) + (f"/@{name}" if name else "")
             account.line(element, at, items, disposition, reason, target, resource)
 
     def reject(self, element: Element, reason: str, name: str) -> None:
@@ -118,37 +129,53 @@ class Document:
         """XPath without prefixes, every step with its ordinal among equal names."""
         known = self._paths.get(element)
         if known is None:
-            parent = element.getparent()
+            parent = element.parent
             above = self.position(parent) if parent is not None else ""
             counts: dict[str, int] = {}
-            for sibling in parent if parent is not None else ():
-                name = local(sibling)
+            for sibling in parent.children if parent is not None else ():
+                name = sibling.name
                 counts[name] = counts.get(name, 0) + 1
                 self._paths[sibling] = f"{above}/{name}[{counts[name]}]"
             known = self._paths[element]
         return known
+
+    def raw(self, element: Element) -> etree._Element:
+        """The same element as XML, for what is written as it came. Parsed again: few documents need it."""
+        if self._raw is None:
+            parser = etree.XMLParser(
+                encoding="utf-8",
+                resolve_entities=False,
+                no_network=True,
+                load_dtd=False,
+                huge_tree=True,
+                remove_comments=True,
+                remove_pis=True,
+            )
+            self._raw = etree.fromstring(self._markup.encode("utf-8"), parser)
+        if element.parent is None:
+            return self._raw
+        return self.raw(element.parent)[element.parent.children.index(element)]
 
     def close(self) -> Losses:
         """The ledger, in the order of the document; XML scaffolding is one line for each entry."""
         self._drop_foreseen()
         self._drop_scaffolding()
         for element, name in self._account.open_items():
-            shown = "text()[1]" if name in ("text", "tail") else f"@{name.rpartition('}')[2].lstrip('@')}"
             items = self._account.close_item(element, name)
-            at = f"{self.position(element)}/{shown}"
+            at = f"{self.position(element)}{_step_of(name)}"
             self._account.line(element, at, items, "not-mapped", "no-target")
         return self._account.close()
 
     def _drop_foreseen(self) -> None:
         """Authors that a nearer one replaced; pointers at narrative and words for codes that are there."""
-        for element in self.root.iter(f"{{{CDA}}}author"):
-            own = element.getparent() is not self.root
+        for element in self.tree.authors:
+            own = element.parent is not self.root
             self.lose(element, "not-mapped", "superseded" if own else "administrative")
         for element, name in self._account.open_items():
-            if name == "@value" and local(element) == "reference":
+            if name == "value" and element.name == "reference":
                 if peek(element, "value").startswith("#"):
                     self.lose(element, "not-mapped", "duplicate", name)
-            elif name == "@displayName" and element.get("code") and not self.is_open(element, "@code"):
+            elif name == "displayName" and element.get("code") and not self.is_open(element, "code"):
                 self.lose(element, "not-mapped", "duplicate", name)
 
     def _drop_scaffolding(self) -> None:
@@ -165,22 +192,29 @@ class Document:
         """The entry that an element is in, else the child of the root, else the root."""
         known = self._units.get(element)
         if known is None:
-            parent = element.getparent()
-            top = parent is None or parent.getparent() is None or local(element) in ("entry", "section")
+            parent = element.parent
+            top = parent is None or parent.parent is None or element.name in ("entry", "section")
             known = element if top or parent is None else self._unit(parent)
             self._units[element] = known
         return known
 
 
+def _step_of(name: str) -> str:
+    """The last step of an item's position; a narrative is its element."""
+    if name == NARRATIVE:
+        return ""
+    return f"/@{name.rpartition('}')[2]}" if name[0] != "/" else "/text()[1]"
+
+
 def _is_scaffolding(element: Element, name: str) -> bool:
-    if name == "@nullFlavor":
+    if name == "nullFlavor":
         return peek(element, "nullFlavor") in _SAYS_NOTHING
     if name in _STRUCTURAL:
         return True
-    kind = local(element)
+    kind = element.name
     if kind == "statusCode":
-        holder = element.getparent()
-        above = holder.getparent() if holder is not None else None
-        code = peek(holder.find(f"{{{CDA}}}code"), "code") if holder is not None else ""
-        return code == "CONC" or (above is not None and local(above) == "entryRelationship")
+        holder = element.parent
+        above = holder.parent if holder is not None else None
+        code = peek(find(holder, "code"), "code")
+        return code == "CONC" or (above is not None and above.name == "entryRelationship")
     return kind == "code" and peek(element, "code") in _FIXED

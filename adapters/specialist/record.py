@@ -15,7 +15,7 @@ from lxml import etree
 from adapters.identity import meta_source, resource_id
 from adapters.interface import Source
 from adapters.specialist.marks import marks_by_entry
-from adapters.specialist.markup import SDTC, Element, find_all, local, peek
+from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.narrative import Narratives
 from adapters.specialist.reader import Document
 from adapters.specialist.strays import strays_by_act
@@ -192,7 +192,9 @@ class Record:
         telling = extension or "-" in root or self._roots[root] == 1
         if root and telling and self._ids[root, extension] == 1:
             return _id_key(root, extension)
-        content = hashlib.sha256(etree.tostring(act, method="c14n", with_tail=False)).hexdigest()
+        content = hashlib.sha256(
+            etree.tostring(self.doc.raw(act), method="c14n", with_tail=False)
+        ).hexdigest()
         return "|".join((self.document_key, section, str(ordinal), content))
 
     def referred(self, reference: str) -> str | None:
@@ -206,7 +208,7 @@ def unique(items: list[JSON]) -> list[JSON]:
 
 def is_pointer(act: Element) -> bool:
     """An act that only repeats the id of another entry (C-CDA Entry Reference, the encounter of a note)."""
-    if any(local(e) not in _BARE for e in act):
+    if any(local(e) not in _BARE for e in act.children):
         return False
     return not any(peek(c, "code") for c in find_all(act, "code"))
 
@@ -232,4 +234,4 @@ def _own_id(act: Element) -> tuple[str, str]:
 
 def sdtc(element: Element | None, name: str) -> Element | None:
     """A child in the namespace of the SDTC extensions."""
-    return element.find(f"{{{SDTC}}}{name}") if element is not None else None
+    return find(element, f"sdtc:{name}")

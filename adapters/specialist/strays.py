@@ -4,7 +4,8 @@ Each is kept as it came, and no mapping sees it: a goal must never read as a res
 as the patient's (CDA R2 4.3.6.1 moodCode, 4.3.8.4 subject).
 """
 
-from adapters.specialist.markup import ACTS, Element, find, local, peek
+from adapters.specialist.markup import Element, find, local, peek
+from adapters.specialist.tree import ACTS
 
 INTENDED = frozenset({"INT", "RQO", "PRP", "PRMS", "ARQ", "APT"})
 """Moods of what is planned, proposed or ordered."""
@@ -30,7 +31,7 @@ def names_relative(holder: Element) -> bool:
 def is_of_relative(section: Element) -> bool:
     """Whether a section, or one that holds it, is about a relative."""
     return names_relative(section) or any(
-        names_relative(above) for above in section.iterancestors() if local(above) == "section"
+        names_relative(above) for above in section.above() if local(above) == "section"
     )
 
 
@@ -41,7 +42,7 @@ def strays_by_act(acts: list[Element]) -> dict[Element, list[Element]]:
     for act in acts:
         if not is_stray(act):
             continue
-        around = [above for above in act.iterancestors() if local(above) in ACTS]
+        around = [above for above in act.above() if local(above) in ACTS]
         if around and not strays.intersection(around):
             found.setdefault(around[-1], []).append(act)
             strays.add(act)

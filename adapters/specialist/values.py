@@ -139,7 +139,7 @@ def concept(record: Record, element: Element | None) -> JSON | None:
     text = string(record, find(element, "originalText"))
     if not text and not (found and found[0].get("display")):
         text = record.doc.get(element, "displayName")
-    if len(element):
+    if element.children:
         text = _qualified(record, element, text or "", found) or text
     once = found if len(found) < 2 else [c for n, c in enumerate(found) if c not in found[:n]]
     return present(coding=once, text=text) or None
@@ -200,7 +200,7 @@ def mapped(
             record.doc.get(element, "codeSystem")
         return target
     if target is None and closed:
-        record.doc.lose(element, "rejected", "bad-code", "@code")
+        record.doc.lose(element, "rejected", "bad-code", "code")
     return None
 
 
@@ -213,8 +213,8 @@ def string(record: Record, element: Element | None) -> str | None:
         referred = record.referred(peek(reference, "value"))
         if referred:
             record.doc.get(reference, "value")
-        elif "".join(str(t) for t in element.itertext()).strip() == "":
-            record.doc.lose(reference, "rejected", "bad-reference", "@value")
+        elif not "".join(element.words()).strip():
+            record.doc.lose(reference, "rejected", "bad-reference", "value")
         if referred:
             return record.doc.text(element) or referred
     if peek(element, "representation") == "B64":

@@ -70,7 +70,7 @@ def _of_document(body: bytes) -> Iterable[tuple[str, Claim]]:
     except Unreadable:
         return
     role = find(root, "recordTarget/patientRole")
-    names = [str(text) for one in find_all(role, "patient/name")[:1] for text in one.itertext()]
+    names = [str(text) for one in find_all(role, "patient/name")[:1] for text in one.words()]
     who = (peek(find(role, "patient/birthTime"), "value")[:8], _folded("".join(names)))
     for one in (held for held in find_all(role, "id") if peek(held, "root")):
         yield f"{peek(one, 'root')}|{peek(one, 'extension')}", who

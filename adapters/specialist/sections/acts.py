@@ -7,12 +7,13 @@ from typing import Any
 
 from adapters.specialist.labels import labels_from_code
 from adapters.specialist.marks import is_security, label_from_coding, masked_labels
-from adapters.specialist.markup import ACTS, Element, find, find_all, local, peek, templates
+from adapters.specialist.markup import Element, find, find_all, local, peek, templates
 from adapters.specialist.narrative import plain
 from adapters.specialist.people import actor, author
 from adapters.specialist.quantities import time
 from adapters.specialist.record import Record
 from adapters.specialist.strays import is_stray
+from adapters.specialist.tree import ACTS
 from adapters.specialist.values import coding, concept, identifiers, present, string
 
 JSON = dict[str, Any]
@@ -34,7 +35,7 @@ class Place:
 
 def act_of(holder: Element) -> Element | None:
     """The clinical statement inside an entry, component or entryRelationship."""
-    return next((e for e in holder if local(e) in ACTS), None)
+    return next((e for e in holder.children if local(e) in ACTS), None)
 
 
 def relations(act: Element) -> Iterator[tuple[str, Element]]:
@@ -86,8 +87,8 @@ def frame(record: Record, resource_type: str, act: Element) -> JSON:
         narrative = record.narratives.passage(peek(reference, "value"))
         if narrative:
             record.doc.get(reference, "value")
-        elif not (text is not None and (text.text or "").strip()):
-            record.doc.lose(reference, "rejected", "bad-reference", "@value")
+        elif not (text is not None and text.text.strip()):
+            record.doc.lose(reference, "rejected", "bad-reference", "value")
     if narrative is None and text is not None:
         words = string(record, text)
         narrative = plain(words) if words else None

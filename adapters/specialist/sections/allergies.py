@@ -180,7 +180,7 @@ def _reaction(record: Record, reaction: Element) -> JSON:
 def _severity_note(record: Record, observation: Element) -> list[JSON]:
     """A severity of the allergy that went to no reaction has no element in R4: it is said in words."""
     value = find(related(observation, template=_SEVERITY, code="SEV"), "value")
-    if value is None or not record.doc.is_open(value, "@code"):
+    if value is None or not record.doc.is_open(value, "code"):
         return []
     stated = concept(record, value) or {}
     words = stated.get("text") or next((c.get("display") for c in stated.get("coding", [])), None)

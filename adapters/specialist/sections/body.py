@@ -66,7 +66,7 @@ def entry_resources(record: Record, entry: Element, place: Place) -> list[JSON]:
     """One entry is one unit: it becomes resources, is kept, or fails alone."""
     act = act_of(entry)
     if act is None:
-        act = next((e for e in entry if local(e) not in ("templateId", "realmCode", "typeId")), None)
+        act = next((e for e in entry.children if local(e) not in ("templateId", "realmCode", "typeId")), None)
     if act is None:
         return []
     if is_privacy_annotation(act):

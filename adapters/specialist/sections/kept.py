@@ -15,7 +15,7 @@ _LONGEST = 1_048_576  # FHIR R4 string
 
 def keep(record: Record, act: Element, place: Place, reason: str = "unknown-template") -> JSON:
     """Reference to a Basic labelled R with position and raw XML; too long a one is left in the original."""
-    raw = etree.tostring(act, encoding="unicode", with_tail=False)
+    raw = etree.tostring(record.doc.raw(act), encoding="unicode", with_tail=False)
     key = record.key(act, place.code, place.ordinal)
     reference = record.reference("Basic", key)
     if len(raw) > _LONGEST:

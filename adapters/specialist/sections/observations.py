@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.specialist.markup import CDA, Element, find, find_all, local, peek
+from adapters.specialist.markup import Element, find, find_all, local, peek
 from adapters.specialist.quantities import time, when
 from adapters.specialist.record import Record, unique
 from adapters.specialist.sections.acts import (
@@ -22,7 +22,6 @@ from adapters.specialist.values import ACT_STATUS, concept, mapped, present, rea
 
 JSON = dict[str, Any]
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-_OBSERVATION = f"{{{CDA}}}observation"
 LOINC = "http://loinc.org"
 
 
@@ -45,7 +44,7 @@ def stated(organizer: Element) -> list[Element]:
 
 def denied(record: Record, organizer: Element, place: Place) -> list[JSON]:
     """Negated observations are kept as they came: FHIR has no "not", and none may read as positive."""
-    found = [a for a in organizer.iter(_OBSERVATION) if is_denied(a)]
+    found = [a for a in organizer.all() if a.step == "observation" and is_denied(a)]
     return [keep(record, a, place) for a in found if not is_stray(a)]
 
 

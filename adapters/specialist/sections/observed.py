@@ -26,7 +26,7 @@ def kind_of(element: Element) -> str:
         return "CD"
     if "unit" in element.attrib:
         return "PQ"
-    return "ST" if local(element) == "value" and (element.text or "").strip() else ""
+    return "ST" if local(element) == "value" and element.text.strip() else ""
 
 
 def observed_value(record: Record, value: Element) -> JSON:
@@ -55,7 +55,7 @@ def _flag(record: Record, value: Element) -> JSON:
     """BL, in either spelling of XML Schema; any other is a line."""
     flag = {"true": True, "1": True, "false": False, "0": False}.get(peek(value, "value"))
     if flag is None:
-        record.doc.lose(value, "rejected", "bad-code", "@value")
+        record.doc.lose(value, "rejected", "bad-code", "value")
         return {}
     record.doc.get(value, "value")
     return {"valueBoolean": flag}

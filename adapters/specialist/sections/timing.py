@@ -61,9 +61,9 @@ def _words(record: Record, element: Element, several: bool) -> str | None:
         return None
     said = f"every {peek(span, 'value')} {peek(span, 'unit')}".rstrip()
     if peek(span, "unit") not in _UNITS:
-        record.doc.lose(span, "rejected", "bad-code", "@unit")
+        record.doc.lose(span, "rejected", "bad-code", "unit")
     elif not _is_period(span):
-        record.doc.lose(span, "rejected", "bad-number", "@value")
+        record.doc.lose(span, "rejected", "bad-number", "value")
     record.doc.get(span, "value"), record.doc.get(span, "unit")
     return said
 
