@@ -56,6 +56,12 @@ _EN = {
     "source": "The organisation that holds it keeps it back under a rule of its own.",
     "question": "The request was not in order.",
     "subject-mismatch": "It is not about you.",
+    "notice.once": "On {first} {org} opened your record here because of an emergency.",
+    "notice.often": "{org} opened your record here {count} times because of an emergency, first on {first}, "
+    "last on {last}.",
+    "notice.why": "Your life or health was at risk, so your choices were set aside. An officer reviews this.",
+    "notice.right": "You can ask {me} who it was and what was seen, and you can object.",
+    "notice.change": "You can refuse it for emergencies too.",
 }
 _DE = {
     "asked": "{org} wollte es einsehen, und zwar für {purpose}.",
@@ -109,5 +115,12 @@ _DE = {
     "source": "Die Einrichtung, bei der es liegt, hält es nach eigener Regel zurück.",
     "question": "Die Anfrage war nicht in Ordnung.",
     "subject-mismatch": "Es betrifft Sie nicht.",
+    "notice.once": "Am {first} hat {org} Ihre Akte hier wegen eines Notfalls geöffnet.",
+    "notice.often": "{org} hat Ihre Akte hier wegen eines Notfalls {count}-mal geöffnet, zuerst am {first}, "
+    "zuletzt am {last}.",
+    "notice.why": "Ihr Leben oder Ihre Gesundheit war in Gefahr, daher galten Ihre Entscheidungen nicht. "
+    "Das wird geprüft.",
+    "notice.right": "Sie können {me} fragen, wer es war und was eingesehen wurde, und dem widersprechen.",
+    "notice.change": "Sie können es auch für Notfälle verweigern.",
 }
 CATALOGUE: Mapping[str, Mapping[str, str]] = {"en": _EN, "de": _DE}

@@ -54,6 +54,8 @@ class BreakGlassTerms:
     max_hours: int = 120
     review_hours: int = 72
     overdue: str = "warn"
+    notify_hours: int = 168
+    """Within which a patient is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,9 @@ def _signed(value: Any) -> bool:
 
 def _break_glass(value: Any) -> BreakGlassTerms:
     path = "pack.break_glass"
-    found = members(value, path, ("roles", "ttl_hours", "max_hours", "review_hours", "overdue"))
+    found = members(
+        value, path, ("roles", "ttl_hours", "max_hours", "review_hours", "notify_hours", "overdue")
+    )
     overdue = found.get("overdue", "warn")
     if overdue not in ("warn", "block"):
         raise Uncomputable(f"{path}.overdue", "must be warn or block")
@@ -236,4 +240,5 @@ def _break_glass(value: Any) -> BreakGlassTerms:
         max_hours=integer(found.get("max_hours", 120), f"{path}.max_hours", 1, 8760),
         review_hours=integer(found.get("review_hours", 72), f"{path}.review_hours", 1, 8760),
         overdue=overdue,
+        notify_hours=integer(found.get("notify_hours", 168), f"{path}.notify_hours", 1, 8760),
     )

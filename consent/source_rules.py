@@ -1,4 +1,7 @@
-"""L4, the source organisation: what it holds back or masks whatever else permits (consent.md 7)."""
+"""L4, the source organisation: what it holds back or masks whatever else permits (consent.md 7).
+
+And of what left in an emergency: what the patient is not told of yet, because telling endangers someone (9).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from consent.vocabulary import LADDER, PURPOSE_UP, SENSITIVITY_UP, purpose_under
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """A deny with its code, or elements to redact; every condition stated must hold."""
+    """A deny with its code, elements to redact, or a notice put off; every condition stated must hold."""
 
     effect: str
     code: str = ""
@@ -52,6 +55,7 @@ class SourceRule:
         return any(sensitivity_under(code, listed) for code in facts.labels.sensitivities)
 
 
+EFFECTS = ("deny", "redact", "defer-notice")
 _WHEN = ("resourceType", "label", "tag", "purpose", "role_not_in")
 
 
@@ -65,9 +69,9 @@ def source_rules_from_json(value: Any, *, custodian: str | None = None) -> tuple
 def _rule(value: Any, path: str, custodian: str | None) -> SourceRule:
     found = members(value, path, ("effect", "code", "overridable", "elements", "when"), ("effect",))
     effect = found["effect"]
-    if effect not in ("deny", "redact"):
-        raise Uncomputable(f"{path}.effect", "must be deny or redact")
-    needed = "code" if effect == "deny" else "elements"
+    if effect not in EFFECTS:
+        raise Uncomputable(f"{path}.effect", "must be deny, redact or defer-notice")
+    needed = "elements" if effect == "redact" else "code"
     if needed not in found:
         raise Uncomputable(f"{path}.{needed}", "is required")
     when = members(found.get("when", {}), f"{path}.when", _WHEN)

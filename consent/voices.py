@@ -1,4 +1,7 @@
-"""A decision told to the patient: who asked, for what, what happened, which of her choices decided."""
+"""A decision told to the patient: who asked, for what, what happened, which of her choices decided.
+
+And the notice that she gets of an emergency, without what those who looked said about her.
+"""
 
 from collections.abc import Mapping
 
@@ -6,6 +9,8 @@ from consent.catalogue import CATALOGUE
 from consent.decision import Decision
 from consent.errors import Uncomputable
 from consent.explain import consent_words
+from consent.instants import Micros, datetime_from_micros
+from consent.notice import Notice
 from consent.vocabulary import STAGES
 
 _GROUPS = (
@@ -31,9 +36,7 @@ def for_patient(decision: Decision, *, org: str, purpose: str, custodian: str, l
 
     Never whom a hold of the source protects: all holds read the same.
     """
-    words = CATALOGUE.get(language.partition("-")[0].lower())
-    if words is None:
-        raise Uncomputable("language", f"is none of {', '.join(languages())}")
+    words = _words(language)
     key = sentence_key(decision)
     said = [
         words["asked"].format(org=org, purpose=_purpose(words, purpose)),
@@ -44,6 +47,31 @@ def for_patient(decision: Decision, *, org: str, purpose: str, custodian: str, l
         said.append(words["choice"].format(consent=consent))
     change = words.get(f"{key}.change")
     return "\n".join([*said, *([change] if change else []), words["ask"].format(whom=custodian)])
+
+
+def notice_to_patient(notice: Notice, *, me: str, language: str = "en") -> str:
+    """The letter of one notice: who opened her record, when and how often, why, and what she can do.
+
+    `me`: whom to ask. Days are UTC. Raises `Uncomputable` for another language.
+    """
+    words, count = _words(language), len(notice.exchanges)
+    first, last = (_day(at) for at in (notice.opened, notice.last))
+    said = words["notice.once" if count < 2 else "notice.often"]
+    return "\n".join([
+        said.format(org=notice.org, count=count, first=first, last=last),
+        words["notice.why"], words["notice.right"].format(me=me), words["notice.change"],
+    ])  # fmt: skip
+
+
+def _day(at: Micros) -> str:
+    return datetime_from_micros(at).date().isoformat()
+
+
+def _words(language: str) -> Mapping[str, str]:
+    found = CATALOGUE.get(language.partition("-")[0].lower())
+    if found is None:
+        raise Uncomputable("language", f"is none of {', '.join(languages())}")
+    return found
 
 
 def sentence_key(decision: Decision) -> str:

@@ -1,4 +1,4 @@
-"""Tables of consents, agreements and break-glass grants: rows are only ever inserted, an epoch only rises."""
+"""Tables of consents, agreements, grants and notices: rows are only ever inserted, an epoch only rises."""
 
 from sqlalchemy import (
     BigInteger,
@@ -77,3 +77,27 @@ breakglass_event = Table(
     Column("sealed", LargeBinary),
 )
 """`sealed`: a reason or note, under the patient's key: it may name what happened to her."""
+patient_notice = Table(
+    "patient_notice",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("patient", String(128), nullable=False),
+    Column("org", String(128), nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Index("patient_notice_patient", "patient"),
+)
+notice_event = Table(
+    "notice_event",
+    metadata,
+    Column("notice", String(64), ForeignKey("patient_notice.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", String(512), nullable=False),
+    Column("exchange", String(64)),
+    Column("until", BigInteger),
+    Column("channel", String(16)),
+    Column("sealed", LargeBinary),
+)
+"""`sealed`: why somebody put it off, or how she was reached, under the patient's key."""

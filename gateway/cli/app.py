@@ -24,7 +24,7 @@ _NOUNS = {
     "import, export, lint",
     "agreement": "agreements: new, add, sign, statement, propose, verify, activate, list, show, diff, "
     "matrix, export, suspend, resume, terminate",
-    "breakglass": "emergency access: list, show, review, revoke, close, lift",
+    "breakglass": "emergency access: list, show, review, revoke, close, lift; patients to be told: notice",
     "optout": "lists of people without those who opted out: apply",
     "policy": "decision cases tried against the engine; the packs of the law",
     "client": "health systems that may ask: keypair, add, list, show, enable, disable",

@@ -20,6 +20,7 @@ _EN = {
     "answer": "{who} answered for your record.",
     "consent": "A choice of yours was recorded by {by}: {what}.",
     "breakglass": "Emergency access to your record, by {by}: {what}.",
+    "told": "You were told of an emergency access to your record, by {by}.",
     "erase": "Part of your record was erased for good, by {by}.",
     "report": "{by} read what is logged about you.",
     "consents": "{by} took a copy of your choices.",
@@ -38,6 +39,7 @@ _DE = {
     "answer": "{who} antwortete zu Ihrer Akte.",
     "consent": "Eine Entscheidung von Ihnen wurde von {by} festgehalten: {what}.",
     "breakglass": "Notfallzugriff auf Ihre Akte, durch {by}: {what}.",
+    "told": "Ihnen wurde ein Notfallzugriff auf Ihre Akte mitgeteilt, durch {by}.",
     "erase": "Ein Teil Ihrer Akte wurde von {by} endgültig gelöscht.",
     "report": "{by} hat gelesen, was über Sie protokolliert ist.",
     "consents": "{by} hat Ihre Entscheidungen kopiert.",
@@ -68,6 +70,8 @@ def _key(one: "Disclosure") -> str:
     view = one.detail.get("view")
     if one.kind == "report" and view not in ("accessed", "events"):
         return str(view) if view in ("consents", "receipt", "original") else "other"
+    if one.detail.get("action") == "notice-tell":
+        return "told"
     return one.kind if one.kind in _KINDS else "other"
 
 

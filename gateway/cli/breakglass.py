@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import breakglass_notice
 from gateway.cli.act import act_now, seconds_from_text
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, DryRunOption, JsonOption, ReasonOption, with_node
@@ -26,10 +27,14 @@ _EXAMPLES = """Examples:
   carepact breakglass review bg-1f3a --verdict justified --note 'unconscious, no time to ask'
   carepact breakglass revoke bg-1f3a --reason 'wrong patient'
   carepact breakglass lift bg-1f3a --reason 'trained again'
+  carepact breakglass notice list --overdue
 
 Exit codes: 0 done, 4 no such grant, 5 not in that state."""
 
-app = noun("Emergency access: list, show, review, revoke, close, lift.", _EXAMPLES)
+app = noun(
+    "Emergency access: list, show, review, revoke, close, lift; patients to be told: notice.", _EXAMPLES
+)
+app.add_typer(breakglass_notice.app, name="notice")
 _COLUMNS = ("id", "who", "organisation", "opened", "until", "state", "uses", "review")
 _SAID = {"review": "reviewed", "revoke": "revoked", "close": "closed", "lift": "no block any more"}
 

@@ -27,6 +27,7 @@ async def live_checks(node: "Runtime") -> tuple[Check, ...]:
         *sources,
         *await _agreements(node),
         await _grants(node),
+        await _notices(node),
         await _clients(node),
     )
 
@@ -80,6 +81,22 @@ async def _grants(node: "Runtime") -> Check:
         said = f"{overdue} not reviewed within {terms.review_hours} hours"
         return Check("break-glass", "warning", said, "carepact breakglass list --overdue")
     return Check("break-glass", "ok", f"{len(found)} grants, no review overdue")
+
+
+async def _notices(node: "Runtime") -> Check:
+    """Patients who should have been told of an emergency access by now; those put off are named too."""
+    from consent.instants import micros
+    from gateway.exchange.notices import Notices
+
+    found, now = await Notices(node.node).since(0), micros(node.clock())
+    late = sum(one.overdue(now) for one in found)
+    held = sum(one.state(now) == "deferred" for one in found)
+    waiting = sum(one.state(now) == "due" for one in found)
+    put_off = f", {held} put off" if held else ""
+    if late:
+        said = f"{late} patients were not told of an emergency access in time{put_off}"
+        return Check("notices", "warning", said, "carepact breakglass notice list --overdue")
+    return Check("notices", "ok", f"{waiting} patients to be told, none late{put_off}")
 
 
 async def _agreements(node: "Runtime") -> list[Check]:

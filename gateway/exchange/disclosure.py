@@ -8,6 +8,7 @@ from gateway.exchange import release
 from gateway.exchange.basis import basis_of
 from gateway.exchange.emergency import BrokenGlass, who_breaks
 from gateway.exchange.node import Node
+from gateway.exchange.notices import due_notice
 from gateway.exchange.request import Ask
 from gateway.exchange.resolve import Subject
 from gateway.exchange.sealing import Outgoing
@@ -38,6 +39,7 @@ async def disclose(node: Node, ask: Ask, subject: Subject, turn: Turn, out: Outg
         detail=_detail(ask, turn),
         breaker=who_breaks(policy.request, ask.caller.practitioner),
         glass=_broken_glass(ask, subject, turn),
+        notice=due_notice(policy, ask.exchange, turn.leaving),
     )
     await node.database.write(lambda connection: release.record(connection, node, disclosure))
 

@@ -3,7 +3,7 @@
 1. Take the ledger's head: it orders releases and changes of authority against each other, on every database.
 2. Recheck the epochs that the decisions used: a withdrawal that committed first wins, and the caller decides
    anew. 3. Write receipts, the signed decision statement, the exchange, the ledger leaf,
-   the break-glass grant if one was used. 4. Commit.
+   the break-glass grant if one was used, and the notice to the patient that is due for it. 4. Commit.
 A release that committed first is on record. Nothing leaves between.
 """
 
@@ -16,6 +16,7 @@ from gateway.audit.interface import Appended, Entry, Exchange
 from gateway.exchange import basis
 from gateway.exchange.emergency import BrokenGlass, record_use
 from gateway.exchange.node import Node
+from gateway.exchange.notices import DueNotice, record_due
 from gateway.exchange.policy import Policy, read_epochs
 from gateway.exchange.request import Ask
 
@@ -45,6 +46,8 @@ class Disclosure:
     """Whose break-glass grants the decisions rested on, if an emergency was declared."""
     glass: BrokenGlass | None = None
     """Something leaves by the emergency."""
+    notice: DueNotice | None = None
+    """The patient must be told of it."""
 
 
 def record(connection: Connection, node: Node, disclosure: Disclosure) -> Appended:
@@ -92,4 +95,6 @@ def record(connection: Connection, node: Node, disclosure: Disclosure) -> Append
     basis.keep(connection, node, ask.exchange, disclosure.policy, disclosure.person, disclosure.basis)
     if disclosure.glass is not None:
         record_use(connection, node, disclosure.glass)
+    if disclosure.notice is not None:
+        record_due(connection, node, disclosure.notice)
     return appended
