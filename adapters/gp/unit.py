@@ -52,17 +52,25 @@ class Unit:
     labels: list[JSON] = field(default_factory=list)
     kept: list[tuple[str, Any]] = field(default_factory=list)
     """Elements that R4 has no place for and that matter: (position, value as it came), for a Basic."""
-    _taken: list[Key] = field(default_factory=list)
+    _taken: dict[int, list[Step]] = field(default_factory=dict)
+    """By the identity of their holder, members and indexes of values that are in the resource."""
     _lines: list[_Line] = field(default_factory=list)
     _remarks: list[tuple[str, Literal["assumed", "altered"], str]] = field(default_factory=list)
 
     def take(self, holder: Holder, step: Step) -> None:
         """This value, or what it was translated to, is in the resource."""
-        self._taken.append((id(holder), step))
+        self._taken.setdefault(id(holder), []).append(step)
+
+    def take_of(self, holder: Holder, steps: list[Step]) -> None:
+        """`take` of several members of one element."""
+        before = self._taken.setdefault(id(holder), steps)
+        if before is not steps:
+            before.extend(steps)
 
     def take_all(self, holder: Holder, step: Step) -> None:
         """Everything below this member is in the resource."""
-        self._taken.extend(keys_under(holder, step))
+        for own, inner in keys_under(holder, step):
+            self._taken.setdefault(own, []).append(inner)
 
     def reject(self, holder: Holder, step: Step, reason: str) -> None:
         """The value is bad: `rejected`."""
@@ -123,7 +131,7 @@ class Unit:
                 target=line.target,
                 resource=resource,
             )
-        account.take_all(self._taken)
+        account.take_all((own, step) for own, steps in self._taken.items() for step in steps)
         for position, disposition, reason in self._remarks:
             account.remark(position, disposition, reason)
 

@@ -5,7 +5,7 @@ from typing import Any
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.elements import absent, codeable, identifier, period, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, many, one
+from adapters.gp.stu3_to_r4.fields import Field, Table, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
@@ -21,6 +21,9 @@ _GROUPS = {
     "subClass": "subclass",
 }
 """Member of `grouping` to code of coverage-class."""
+_NAMED = {
+    name: Table((one(name, p.string, "value"), one(f"{name}Display", p.string, "name"))) for name in _GROUPS
+}
 
 
 def _classes(unit: Unit, holder: Holder, step: Step) -> Any:
@@ -31,7 +34,7 @@ def _classes(unit: Unit, holder: Holder, step: Step) -> Any:
         return None
     found = []
     for name, code in _GROUPS.items():
-        made = build(unit, raw, (one(name, p.string, "value"), one(f"{name}Display", p.string, "name")))
+        made = _NAMED[name].build(unit, raw)
         if made and "value" not in made:
             made["_value"] = absent()
         if made:

@@ -6,7 +6,7 @@ from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note, telecom
 from adapters.gp.stu3_to_r4.dosage import timing
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, period, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, one
+from adapters.gp.stu3_to_r4.fields import Field, Table, choice, listed, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
@@ -21,11 +21,13 @@ _carrier = compound(
     one("entryType", p.enum("Device.udi.entryType")),
 )
 
+_NAME = Table((one("name", p.string),))
+
 
 def _name(unit: Unit, holder: Holder, step: Step) -> JSON | None:
     """`udi.name`: R4 keeps the names of a device in one list and says which kind each is."""
     raw = holder[step]  # type: ignore[index]
-    named = build(unit, raw, (one("name", p.string),)) if isinstance(raw, dict) else {}
+    named = _NAME.build(unit, raw) if isinstance(raw, dict) else {}
     return {**named, "type": "udi-label-name"} if named else None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import attachment
 from adapters.gp.stu3_to_r4.elements import absent, codeable, coding, compound, identifier, period, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, listed, many, one
+from adapters.gp.stu3_to_r4.fields import Field, Table, listed, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import INCOMPLETE, Unit
 from adapters.interface import JSON
@@ -18,13 +18,15 @@ _relates = compound(
 )
 _content = compound(one("attachment", attachment), one("format", coding))
 
+_RELATED = Table((one("identifier", identifier), one("ref", reference)))
+
 
 def _related(unit: Unit, holder: Holder, step: Step) -> Any:
     """`context.related`: R4 keeps the reference; an identifier beside it moves into it."""
     raw = holder[step]  # type: ignore[index]
     if not isinstance(raw, dict):
         return None
-    parts = build(unit, raw, (one("identifier", identifier), one("ref", reference)))
+    parts = _RELATED.build(unit, raw)
     made = parts.get("ref", {})
     if "identifier" in parts:
         made.setdefault("identifier", parts["identifier"])

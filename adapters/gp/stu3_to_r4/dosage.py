@@ -4,8 +4,8 @@ from typing import Any
 
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import quantity, ratio, simple_quantity
-from adapters.gp.stu3_to_r4.elements import codeable, compound, element, kinds
-from adapters.gp.stu3_to_r4.fields import Fields, build, choice, many, one
+from adapters.gp.stu3_to_r4.elements import codeable, compound, element_table, kinds
+from adapters.gp.stu3_to_r4.fields import Table, choice, flat, many, one
 from adapters.gp.unit import Unit
 from adapters.reading import Holder, Step
 
@@ -28,25 +28,30 @@ _repeat = compound(
 )
 timing = compound(many("event", p.date_time), one("repeat", _repeat), one("code", codeable))
 _QUANTITY = {"Quantity": simple_quantity}
-_DOSE: Fields = (
-    *choice("dose", kinds("Range") | _QUANTITY),
-    *choice("rate", kinds("Ratio", "Range") | _QUANTITY),
+_DOSE = Table(
+    (
+        *choice("dose", kinds("Range") | _QUANTITY),
+        *choice("rate", kinds("Ratio", "Range") | _QUANTITY),
+    )
 )
-_ROWS: Fields = (
+_ROWS = (
     one("sequence", p.integer),
     one("text", p.string),
     many("additionalInstruction", codeable),
     one("patientInstruction", p.string),
     one("timing", timing),
-    *choice("asNeeded", kinds("Boolean", "CodeableConcept")),
+    choice("asNeeded", kinds("Boolean", "CodeableConcept")),
     one("site", codeable),
     one("route", codeable),
     one("method", codeable),
 )
-_LIMITS: Fields = (
-    one("maxDosePerPeriod", ratio),
-    one("maxDosePerAdministration", quantity),
-    one("maxDosePerLifetime", quantity),
+_DOSAGE = element_table(flat(_ROWS))
+_LIMITS = Table(
+    (
+        one("maxDosePerPeriod", ratio),
+        one("maxDosePerAdministration", quantity),
+        one("maxDosePerLifetime", quantity),
+    )
 )
 
 
@@ -56,8 +61,8 @@ def dosage(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     if not isinstance(raw, dict):
         unit.reject(holder, step, "bad-text")
         return None
-    made = element(unit, raw, _ROWS)
-    amounts = build(unit, raw, _DOSE)
+    made = _DOSAGE.build(unit, raw)
+    amounts = _DOSE.build(unit, raw)
     if amounts:
         made["doseAndRate"] = [amounts]
-    return made | build(unit, raw, _LIMITS) or None
+    return made | _LIMITS.build(unit, raw) or None

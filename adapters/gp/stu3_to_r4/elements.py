@@ -1,11 +1,13 @@
 """What elements are made of: extensions, references, identifiers, codes; and the converter of a table."""
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from adapters import identity, times
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.fields import Convert, Fields, build, choice, many, one
+from adapters.gp.stu3_to_r4 import usual
+from adapters.gp.stu3_to_r4.fields import KNOWN, Convert, Field, Fields, Table, choice, flat, many, one
 from adapters.gp.unit import ABSENT, Unit
 from adapters.reading import Holder, Step, as_list
 from adapters.terminology.tables import concept_map
@@ -17,47 +19,34 @@ _A_DAY = len("2020-01-01")
 UNRESOLVED = "urn:carepact:unresolved"
 
 
-def element(unit: Unit, stu3: dict[str, Any], fields: Fields, *, root: bool = False) -> dict[str, Any]:
-    """`build` plus what every element may have: extensions, also those of its primitives.
-
-    `root`: a resource, whose `id` is no element id.
-    """
-    made: dict[str, Any] = {}
-    if "extension" in stu3 or ("id" in stu3 and not root):
-        made = build(unit, stu3, _EXTENSIONS if root else _ELEMENT)
-    rest = build(unit, stu3, fields)
-    if "extension" in made and "extension" in rest:
-        rest["extension"] = [*made["extension"], *rest["extension"]]
-    made |= rest
-    if not stu3 or min(stu3) >= "a":  # members of FHIR begin with a small letter, their shadows with `_`
-        return made
-    for row in fields:
-        shadow = stu3.get(f"_{row.source}")
-        if isinstance(shadow, dict) and not row.many_out:
-            inner = build(unit, shadow, _ELEMENT)
-            if inner:
-                made[f"_{row.target}"] = inner
-    return made
-
-
 def absent(reason: str = "unknown") -> dict[str, Any]:
     """A required element that the source does not give (R4 data-absent-reason)."""
     return {"extension": [{"url": ABSENT, "valueCode": reason}]}
 
 
-def compound(*fields: Any, needs: tuple[str, ...] = ()) -> Convert:
+def element_table(rows: Iterable[Field]) -> Table:
+    """Rows, and what every element may have beside them: extensions, also those of its primitives."""
+    return Table(rows, _ELEMENT, _BESIDE_PRIMITIVES)
+
+
+def resource_table(own: Fields, rows: Iterable[Field]) -> Table:
+    """As `element_table`, for a whole resource: its `id` is no element id. `own`: what all resources have."""
+    return Table(rows, (*own, *_EXTENSIONS), _BESIDE_PRIMITIVES)
+
+
+def compound(*fields: Field | Fields, needs: tuple[str, ...] = ()) -> Convert:
     """Converter of a complex type or backbone element; rows and tuples of rows may be mixed.
 
     `needs`: members that R4 requires (`_name` for a primitive); their absence is said, not filled.
     """
-    rows: Fields = tuple(row for item in fields for row in (item if isinstance(item, tuple) else (item,)))
+    build = element_table(flat(fields)).build
 
     def convert(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         raw = holder[step]  # type: ignore[index]
         if not isinstance(raw, dict):
             unit.reject(holder, step, "bad-text")
             return None
-        made = element(unit, raw, rows)
+        made = build(unit, raw)
         for name in needs if made else ():
             if name.removeprefix("_") not in made:
                 made.setdefault(name, absent())
@@ -84,13 +73,24 @@ def system(unit: Unit, holder: Holder, step: Step) -> str | None:
     text = p.uri(unit, holder, step)
     if text is None:
         return None
-    known = concept_map("stu3_systems").get(("", text))
-    return known.system if known else text
+    return _today().get(text, text)
 
 
 @cache
-def _extension_rows() -> Fields:
-    return (many("extension", extension), *choice("value", TYPES))
+def _today() -> dict[str, str]:
+    return {old: new.system for (of, old), new in concept_map("stu3_systems").items() if not of}
+
+
+def _usual_system(text: str) -> str | None:
+    return _today().get(text) or (text if usual.uri(text) else None)
+
+
+KNOWN[system] = _usual_system
+
+
+@cache
+def _extension_table() -> Table:
+    return Table((many("extension", extension), *choice("value", TYPES)))
 
 
 def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
@@ -101,7 +101,7 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         unit.reject(holder, step, "bad-text")
         return None
     known = concept_map("stu3_extensions").get(("", url.strip()))
-    made = build(unit, raw, _extension_rows())
+    made = _extension_table().build(unit, raw)
     if not made:
         unit.lose(holder, step, "rejected", "bad-text")
         return None
@@ -114,6 +114,7 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
 
 _EXTENSIONS: Fields = (many("extension", extension),)
 _ELEMENT: Fields = (one("id", _element_id), *_EXTENSIONS)
+_BESIDE_PRIMITIVES = Table(_ELEMENT)
 
 
 def codeable(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
@@ -177,7 +178,7 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         unit.reject(holder, step, "bad-reference")
         return None
     words = raw.get("reference")
-    made = element(unit, raw, _BESIDE) if len(raw) > 1 or words is None else {}
+    made = _BESIDE.build(unit, raw) if len(raw) > 1 or words is None else {}
     if words is None:
         return made or None
     if not isinstance(words, str) or not words.strip():
@@ -192,7 +193,7 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     return made
 
 
-_BESIDE: Fields = (one("identifier", _later("identifier")), one("display", p.string))
+_BESIDE = element_table((one("identifier", _later("identifier")), one("display", p.string)))
 
 
 def identifier(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:

@@ -4,14 +4,20 @@ A converter gets (unit, holder, step), takes what it uses and returns the R4 val
 none. What no row names stays open in the account and so ends as a `no-target` line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.gp.unit import Unit
 from adapters.reading import Holder, Step
 
 Convert = Callable[[Unit, Holder, Step], Any]
+GOOD: dict[Convert, Callable[[str], object]] = {}
+"""Of a primitive's converter, what finds a usual text good as it came: no call of ours is needed then."""
+KNOWN: dict[Convert, Callable[[str], str | None]] = {}
+"""Of a converter that translates texts, the translation of a usual one; None leaves it to the converter."""
+MOST_PLANS = 256
+"""Sets of members that one table remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,98 @@ class Field:
     """Name of the `x[x]` that it belongs to: only the first one that is there is mapped."""
 
 
+class _Step(NamedTuple):
+    """What one member of an element calls for: its row, and what of it a usual value needs."""
+
+    source: str
+    target: str
+    good: Callable[[str], object] | None
+    known: Callable[[str], str | None] | None
+    convert: Convert | None
+    """Of one value to one value, where no other row that is called for makes the same."""
+    each: Convert | None
+    """The same of a list to a list."""
+    row: Field
+
+
 Fields = tuple[Field, ...]
+_Plan = tuple[tuple[_Step, ...], tuple[tuple[str, str], ...]]
+_ALWAYS = frozenset("resourceType id meta contained url".split())
+"""Members that are read without a row."""
+
+
+class Table:
+    """Rows of one kind of element. What a set of members calls for is found once, not once an element.
+
+    `own`: rows that are read first. `shadow`: table of what stands beside a primitive, in `_name`.
+    """
+
+    __slots__ = ("_known", "_own", "_plans", "_shadow", "rows")
+
+    def __init__(self, rows: Iterable[Field], own: Fields = (), shadow: "Table | None" = None) -> None:
+        self.rows: Fields = tuple(rows)
+        self._own = own
+        self._shadow = shadow
+        sources = [row.source for row in (*own, *self.rows)]
+        self._known = _ALWAYS.union(sources, [f"_{source}" for source in sources])
+        self._plans: dict[tuple[str, ...], _Plan] = {}
+
+    def build(self, unit: Unit, stu3: dict[str, Any]) -> dict[str, Any]:
+        """The R4 element that these rows make of a STU3 one; empty if nothing was usable."""
+        made: dict[str, Any] = {}
+        taken: list[Step] = []
+        chosen: set[str] = set()
+        names = tuple(stu3)
+        steps, shadows = self._plans.get(names) or self._plan(names)
+        for source, target, good, known, convert, each, row in steps:
+            raw = stu3[source]
+            kind = type(raw)
+            if kind is str:
+                if good is not None and good(raw):
+                    made[target] = raw
+                    taken.append(source)
+                    continue
+                if known is not None and (text := known(raw)) is not None:
+                    made[target] = text
+                    taken.append(source)
+                    continue
+            elif kind is dict and convert is not None:
+                if (value := convert(unit, stu3, source)) is not None:
+                    made[target] = value
+                continue
+            elif kind is list and each is not None:
+                if values := _each(unit, raw, each):
+                    made[target] = values
+                continue
+            _add(unit, stu3, row, made, chosen)
+        if taken:
+            unit.take_of(stu3, taken)
+        for source, target in shadows:
+            if isinstance(stu3[source], dict) and (inner := self._beside(unit, stu3[source])):
+                made[target] = inner
+        return made
+
+    def _beside(self, unit: Unit, shadow: dict[str, Any]) -> dict[str, Any]:
+        return self._shadow.build(unit, shadow) if self._shadow is not None else {}
+
+    def _plan(self, names: tuple[str, ...]) -> _Plan:
+        rows = [row for row in (*self._own, *self.rows) if row.source in names]
+        listed = [row for row in self.rows if self._shadow and not row.many_out]
+        shadows = [(f"_{row.source}", f"_{row.target}") for row in listed if f"_{row.source}" in names]
+        plan = tuple(_step(row, rows) for row in rows), tuple(shadows)
+        # Only of names that rows have: what a source calls anything else is not ours to remember.
+        if len(self._plans) < MOST_PLANS and self._known.issuperset(names):
+            self._plans[names] = plan
+        return plan
+
+
+def _step(row: Field, rows: list[Field]) -> _Step:
+    rivals = [one for one in rows if row.target == one.target or (row.choice and row.choice == one.choice)]
+    lone = len(rivals) == 1
+    convert = row.convert if lone and not row.many_in and not row.many_out else None
+    each = row.convert if lone and row.many_in and row.many_out else None
+    good, known = (GOOD.get(convert), KNOWN.get(convert)) if convert else (None, None)
+    return _Step(row.source, row.target, good, known, convert, each, row)
 
 
 def one(source: str, convert: Convert, target: str = "") -> Field:
@@ -56,6 +153,11 @@ def choice(source: str, kinds: dict[str, Convert], target: str = "") -> Fields:
     return tuple(Field(source + kind, to + kind, convert, choice=to) for kind, convert in kinds.items())
 
 
+def flat(rows: Iterable[Field | Fields]) -> Fields:
+    """Rows and tuples of rows as one tuple."""
+    return tuple(row for item in rows for row in (item if isinstance(item, tuple) else (item,)))
+
+
 def no_target(*sources: str) -> Fields:
     """Members that R4 has no place for: known and listed, as one line each."""
     return tuple(Field(name, name, _dropped) for name in sources)
@@ -65,24 +167,20 @@ def _dropped(unit: Unit, holder: Holder, step: Step) -> None:
     unit.drop(holder, step)
 
 
-def build(unit: Unit, stu3: dict[str, Any], fields: Fields) -> dict[str, Any]:
-    """The R4 element that these rows make of a STU3 one; empty if nothing was usable."""
-    made: dict[str, Any] = {}
-    chosen: set[str] = set()
-    for row in [row for row in fields if row.source in stu3]:
-        if row.choice and row.choice in chosen:
-            unit.reject(stu3, row.source, "too-many")
-            continue
-        value = _read(unit, stu3, row)
-        if value is None:
-            continue
-        if row.choice:
-            chosen.add(row.choice)
-        if row.many_out and row.target in made:
-            made[row.target] = [*made[row.target], *value]
-        else:
-            made[row.target] = value
-    return made
+def _add(unit: Unit, stu3: dict[str, Any], row: Field, made: dict[str, Any], chosen: set[str]) -> None:
+    """What one row makes, beside what others made before it."""
+    if row.choice and row.choice in chosen:
+        unit.reject(stu3, row.source, "too-many")
+        return
+    value = _read(unit, stu3, row)
+    if value is None:
+        return
+    if row.choice:
+        chosen.add(row.choice)
+    if row.many_out and row.target in made:
+        made[row.target] = [*made[row.target], *value]
+    else:
+        made[row.target] = value
 
 
 def _read(unit: Unit, stu3: dict[str, Any], row: Field) -> Any:
@@ -92,10 +190,17 @@ def _read(unit: Unit, stu3: dict[str, Any], row: Field) -> Any:
     if not isinstance(raw, list):
         value = row.convert(unit, stu3, row.source)
         return [value] if row.many_out and value is not None else value
-    values = [row.convert(unit, raw, index) for index, item in enumerate(raw) if item is not None]
-    found = [value for value in values if value is not None]
     if row.many_out:
-        return found or None
+        return _each(unit, raw, row.convert) or None
+    values = [row.convert(unit, raw, index) for index, item in enumerate(raw) if item is not None]
     for index in range(1, len(raw)):
         unit.reject(raw, index, "too-many")
     return values[0] if values else None
+
+
+def _each(unit: Unit, raw: list[Any], convert: Convert) -> list[Any]:
+    return [
+        value
+        for index, item in enumerate(raw)
+        if item is not None and (value := convert(unit, raw, index)) is not None
+    ]

@@ -6,7 +6,7 @@ from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.datatypes import note, simple_quantity
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, first, many, one
+from adapters.gp.stu3_to_r4.fields import Field, Table, first, many, one
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
 from adapters.interface import JSON
@@ -29,10 +29,11 @@ _protocol = compound(
 
 def _explained(name: str, row: Field, target: str) -> Field:
     """Row of one member of `explanation`, at its new place."""
+    part = Table((row,))
 
     def convert(unit: Unit, holder: Holder, step: Step) -> Any:
         raw = holder[step]  # type: ignore[index]
-        return build(unit, raw, (row,)).get(name) if isinstance(raw, dict) else None
+        return part.build(unit, raw).get(name) if isinstance(raw, dict) else None
 
     return Field("explanation", target, convert)
 

@@ -10,7 +10,7 @@ from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note, quantity, ratio, simple_quantity
 from adapters.gp.stu3_to_r4.dosage import dosage
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, period, reference
-from adapters.gp.stu3_to_r4.fields import build, choice, listed, many, no_target, one
+from adapters.gp.stu3_to_r4.fields import Table, choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter, wrapped
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
@@ -75,13 +75,14 @@ def _batches(unit: Unit, holder: Holder, step: Step) -> Any:
     raw = holder[step]  # type: ignore[index]
     if not isinstance(raw, dict):
         return None
-    found = build(unit, raw, (many("batch", _batch),)).get("batch", [])
+    found = _PACKAGE.build(unit, raw).get("batch", [])
     for index in range(1, len(found)):
         unit.reject(raw["batch"], index, "too-many")
     return found[0] if found else None
 
 
 _batch = compound(one("lotNumber", p.string), one("expirationDate", p.date_time))
+_PACKAGE = Table((many("batch", _batch),))
 MEDICATION = table(
     "Medication",
     many("identifier", identifier),

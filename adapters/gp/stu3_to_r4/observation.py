@@ -5,7 +5,7 @@ from typing import Any
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import note_from_text, quantity_range, simple_quantity
 from adapters.gp.stu3_to_r4.elements import absent, codeable, compound, identifier, kinds, reference
-from adapters.gp.stu3_to_r4.fields import Field, build, choice, listed, many, no_target, one
+from adapters.gp.stu3_to_r4.fields import Field, Table, choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.references import encounter
 from adapters.gp.stu3_to_r4.resource import supply, supply_subject, table
 from adapters.gp.unit import Unit
@@ -22,6 +22,7 @@ _EXTENDED = {
     "sequel-to": "http://hl7.org/fhir/StructureDefinition/observation-sequelTo",
 }
 
+_TARGET = Table((one("target", reference),))
 _reference_range = compound(
     one("low", simple_quantity),
     one("high", simple_quantity),
@@ -53,7 +54,7 @@ def _related(word: str) -> Field:
         if _relation(raw) != word:
             return None
         unit.take(raw, "type")
-        return build(unit, raw, (one("target", reference),)).get("target")
+        return _TARGET.build(unit, raw).get("target")
 
     return Field("related", _RELATED[word], convert, True, True)
 
@@ -67,7 +68,7 @@ def _other_relation(unit: Unit, holder: Holder, step: Step) -> Any:
     if said not in _EXTENDED:
         unit.keep(holder, step)
         return None
-    target = build(unit, raw, (one("target", reference),)).get("target")
+    target = _TARGET.build(unit, raw).get("target")
     unit.take(raw, "type")
     return {"url": _EXTENDED[said], "valueReference": target} if target else None
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from adapters import codec, times
-from adapters.gp.stu3_to_r4.fields import Convert
+from adapters.gp.stu3_to_r4 import usual
+from adapters.gp.stu3_to_r4.fields import GOOD, KNOWN, Convert
 from adapters.gp.unit import Unit
 from adapters.identity import is_fhir_id
 from adapters.reading import Holder, Step
@@ -63,10 +64,12 @@ def _is_uri(text: str) -> bool:
     return not text.startswith("urn:oid:") or _OID.match(text) is not None
 
 
+GOOD[string] = usual.text
 code = _pattern(re.compile(r"\S+( \S+)*\Z").match, "bad-code")
 uri = _pattern(_is_uri, "bad-id")
 identifier = _pattern(is_fhir_id, "bad-id")
 clock_time = _pattern(_TIME.match, "bad-date")
+GOOD |= {code: usual.code, uri: usual.uri}
 
 
 def boolean(unit: Unit, holder: Holder, step: Step) -> bool | None:
@@ -157,6 +160,9 @@ def date_time(unit: Unit, holder: Holder, step: Step) -> str | None:
     return parsed.text
 
 
+GOOD[date_time] = usual.date_time
+
+
 def date(unit: Unit, holder: Holder, step: Step) -> str | None:
     """A date; a time of day in its place is cut off (a remark)."""
     text = date_time(unit, holder, step)
@@ -164,6 +170,9 @@ def date(unit: Unit, holder: Holder, step: Step) -> str | None:
         return text
     unit.alter(holder, step, "precision")
     return text[:10]
+
+
+GOOD[date] = usual.date
 
 
 def instant(unit: Unit, holder: Holder, step: Step) -> str | None:
@@ -179,6 +188,9 @@ def instant(unit: Unit, holder: Holder, step: Step) -> str | None:
         return mended
     unit.take(holder, step)
     return fits
+
+
+GOOD[instant] = usual.instant
 
 
 def _row(table: str, text: str | None) -> Concept | None:
@@ -204,6 +216,11 @@ def enum(table: str) -> Convert:
         unit.take(holder, step)
         return found.code
 
+    def known(text: str) -> str | None:
+        found = concept_map("stu3_codes").get((table, text))
+        return found.code or None if found is not None else None
+
+    KNOWN[convert] = known
     return convert
 
 

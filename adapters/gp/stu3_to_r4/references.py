@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.gp.stu3_to_r4.crossed import crossed
 from adapters.gp.stu3_to_r4.elements import reference
-from adapters.gp.stu3_to_r4.fields import Convert, build, one
+from adapters.gp.stu3_to_r4.fields import Convert, Table, one
 from adapters.gp.unit import Unit
 from adapters.reading import Holder, Step
 
@@ -32,14 +32,14 @@ def wrapped(name: str, behalf: str = "") -> Convert:
 
     `behalf`: path of the STU3 member beside it that says for whom somebody acted; it stays as extension.
     """
-    rows = (one(name, reference), *((crossed(behalf, "Reference", reference),) if behalf else ()))
+    rows = Table((one(name, reference), *((crossed(behalf, "Reference", reference),) if behalf else ())))
 
     def convert(unit: Unit, holder: Holder, step: Step) -> Any:
         raw = holder[step]  # type: ignore[index]
         if not isinstance(raw, dict):
             unit.reject(holder, step, "bad-reference")
             return None
-        made = build(unit, raw, rows)
+        made = rows.build(unit, raw)
         found = made.get(name)
         if "extension" in made:
             found = {**(found or {}), "extension": [*(found or {}).get("extension", []), *made["extension"]]}

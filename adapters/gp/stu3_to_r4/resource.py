@@ -7,12 +7,12 @@ from typing import Any
 
 from adapters import identity
 from adapters.gp.stu3_to_r4 import primitives as p
-from adapters.gp.stu3_to_r4.elements import coding, element
-from adapters.gp.stu3_to_r4.fields import Field, Fields, build, many, no_target, one
+from adapters.gp.stu3_to_r4.elements import coding, element_table, resource_table
+from adapters.gp.stu3_to_r4.fields import Field, Fields, Table, flat, many, no_target, one
 from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
-from adapters.reading import as_list
+from adapters.reading import Holder, Step, as_list
 
 _OF_R4 = re.compile(
     r"https?://(?:www\.)?hl7\.org/fhir/"
@@ -26,7 +26,7 @@ class ResourceMap:
     """How one STU3 type becomes one R4 type. `finish` does what rows cannot say: (unit, stu3, r4)."""
 
     target: str
-    fields: Fields
+    fields: Table
     finish: Finish | None = None
     identified: bool = True
     """Whether the R4 type has a repeating `identifier`, where the original id is kept."""
@@ -38,9 +38,9 @@ def table(
     target: str, *fields: Field | Fields, finish: Finish | None = None, identified: bool = True
 ) -> ResourceMap:
     """A ResourceMap; rows in the order of the R4 definition."""
-    rows = tuple(row for item in fields for row in (item if isinstance(item, tuple) else (item,)))
+    rows = flat(fields)
     order = tuple(dict.fromkeys((*_FIRST, *(row.target for row in rows))))
-    return ResourceMap(target, rows, finish, identified, order)
+    return ResourceMap(target, resource_table(_RESOURCE, rows), finish, identified, order)
 
 
 def supply(unit: Unit, r4: JSON, name: str, value: Any, reason: str = "status") -> None:
@@ -93,7 +93,7 @@ def map_resource(unit: Unit, maps: Mapping[str, ResourceMap]) -> JSON:
 def _body(unit: Unit, plan: ResourceMap) -> JSON:
     """Members that a contained resource has too."""
     made: JSON = {"resourceType": plan.target, "extension": [], "identifier": []}
-    made |= build(unit, unit.stu3, _RESOURCE) | element(unit, unit.stu3, plan.fields, root=True)
+    made |= plan.fields.build(unit, unit.stu3)
     _adopt(plan, made)
     if plan.finish:
         plan.finish(unit, unit.stu3, made)
@@ -111,7 +111,7 @@ def _adopt(plan: ResourceMap, made: JSON) -> None:
         value = next((extension[kind] for kind in kinds if kind in extension), None)
         if named is None or named[1] != plan.target or value is None:
             continue
-        row = next((row for row in plan.fields if row.target == named[2] and not row.choice), None)
+        row = next((row for row in plan.fields.rows if row.target == named[2] and not row.choice), None)
         if row is None or (row.target in made and not row.many_out):
             continue
         if row.many_out:
@@ -149,7 +149,7 @@ def _text(value: Any) -> str:
 
 def _meta(unit: Unit) -> JSON:
     raw = unit.stu3.get("meta")
-    given = element(unit, raw, _META) if isinstance(raw, dict) else {}
+    given = _META.build(unit, raw) if isinstance(raw, dict) else {}
     if isinstance(raw, dict):
         unit.lose_some(raw, _SUPERSEDED, "not-mapped", "superseded")
     ours = [{"system": system, "code": code} for system, code in unit.tags]
@@ -160,20 +160,30 @@ def _meta(unit: Unit) -> JSON:
     return {name: value for name, value in made.items() if value}
 
 
+def _accounted(unit: Unit, holder: Holder, step: Step) -> None:
+    """Of these there is one line for all (`_meta`)."""
+
+
 def labels_of(unit: Unit, resource: dict[str, Any]) -> list[JSON]:
     """Security labels of another resource, whose mark covers this one, as R4 Codings. Takes nothing of it."""
     meta = resource.get("meta")
     if not isinstance(meta, dict) or "security" not in meta:
         return []
-    apart = replace(unit, _taken=[], _lines=[], _remarks=[])
-    made: list[JSON] = element(apart, meta, _SECURITY).get("security", [])
+    apart = replace(unit, _taken={}, _lines=[], _remarks=[])
+    made: list[JSON] = _SECURITY.build(apart, meta).get("security", [])
     return made
 
 
 _SUPERSEDED = ("versionId", "lastUpdated", "profile")
 """Members of the source's meta that say something of its own copy."""
-_SECURITY: Fields = (many("security", coding),)
-_META: Fields = (*_SECURITY, many("tag", coding))
+_SECURITY = element_table((many("security", coding),))
+_META = element_table(
+    (
+        many("security", coding),
+        many("tag", coding),
+        *(many(name, _accounted) for name in _SUPERSEDED),
+    )
+)
 _FIRST = ("resourceType", "id", "meta", "language", "text", "contained", "extension", "identifier")
 _RESOURCE: Fields = (*no_target("implicitRules"), one("language", p.code), one("text", narrative))
 
