@@ -4,19 +4,15 @@ Mappings work on the plain decoded containers and name a value by (container, me
 carried along. A position is made only for values that end in the ledger.
 """
 
-from collections.abc import Hashable, Iterator
-from dataclasses import replace
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import Any
 
 from adapters.codec import REPEATED
-from adapters.losses import LossAccount, Losses
+from adapters.json_account import NOT_AN_ITEM, Holder, JSONAccount, Key, Step, containers, keys_under
+from adapters.losses import Losses
 
-Step = str | int
-Holder = dict[str, Any] | list[Any]
-Key = tuple[int, Step]
-"""Identity of a container that the reading keeps alive, and the member or index in it."""
-
-_NOT_AN_ITEM = "resourceType"
+__all__ = ["Holder", "Key", "Reading", "Step", "as_list", "keys_under", "modifies", "scalars"]
+_MODIFIERS = ("modifierExtension", "implicitRules")
 
 
 class Reading:
@@ -24,58 +20,61 @@ class Reading:
 
     def __init__(self, root: dict[str, Any], name: str) -> None:
         self.root = root
+        self.account = JSONAccount()
         self._place: dict[int, tuple[Holder, Step]] = {}
-        self._holders: dict[int, Holder] = {}
         self._paths: dict[int, tuple[str, tuple[int, ...]]] = {id(root): (name, ())}
         self._rank: dict[str, tuple[int, ...]] = {}
-        self.account = LossAccount(self._render)
-        self._register(root)
+        for above in _way_to_resources(root):
+            self._learn(above)
+        names = _names(root)
+        self._modified = any(name in names for name in _MODIFIERS)
+        if REPEATED in "".join(names):
+            self._refuse_repeated()
 
-    def _register(self, root: Holder) -> None:
-        """Every scalar an item, every container with its place, in one pass: this costs with each value."""
-        keys: list[Key] = []
-        repeated: list[tuple[Holder, str]] = []
-        waiting: list[Holder] = [root]
-        holders, place = self._holders, self._place
-        while waiting:
-            holder = waiting.pop()
-            own = id(holder)
-            holders[own] = holder
-            named = type(holder) is dict
-            for step, child in holder.items() if type(holder) is dict else enumerate(holder):
-                kind = type(child)
-                if kind is str:
-                    if step != _NOT_AN_ITEM:
-                        keys.append((own, step))
-                elif kind is dict or kind is list:
-                    place[id(child)] = (holder, step)
-                    waiting.append(child)
-                elif child is not None and step != _NOT_AN_ITEM:
-                    keys.append((own, step))
-            # One search over all names of a holder instead of one a name.
-            if named and REPEATED in "".join(holder):
-                repeated += [(holder, str(step)) for step in holder if REPEATED in str(step)]
-        self.account.items(keys)
-        for holder, name in repeated:  # two values, or none: nobody chooses
-            position = self.position(holder, name)
-            self.account.lose(keys_under(holder, name), "rejected", "too-many", position=position)
+    def modifies(self, resource: dict[str, Any]) -> bool:
+        """`modifies` of a resource of this input: hardly any input has anything of the kind."""
+        return self._modified and modifies(resource)
 
-    def _render(self, key: Hashable) -> str:
-        owner, step = cast(Key, key)
-        return self.position(self._holders[owner], step)
+    def _refuse_repeated(self) -> None:
+        """Two values for one member, or none: nobody chooses."""
+        for holder in containers(self.root):
+            for name in [step for step in holder if REPEATED in str(step)] if type(holder) is dict else ():
+                position = self.position(holder, name)
+                self.account.lose(keys_under(holder, name), "rejected", "too-many", position=position)
 
-    def position(self, holder: Holder, step: Step | None = None) -> str:
-        """FHIRPath of a container, or of one member of it: `Bundle.entry[3].resource.code.text`."""
+    def position(self, holder: Holder, step: Step | None = None, near: Holder | None = None) -> str:
+        """FHIRPath of a container, or of one member of it: `Bundle.entry[3].resource.code.text`.
+
+        `near`: a container that it is in, the closer the faster.
+        """
+        if near is not None and id(holder) not in self._paths:
+            self._find(holder, near)
         path, ranks = self._path(holder)
         if step is not None:
             path, ranks = path + _written(step), (*ranks, _rank(holder, step))
         self._rank[path] = ranks
         return path
 
+    def _find(self, holder: Holder, near: Holder) -> None:
+        """Learn where `holder` is: right inside `near`, as it mostly is, or further down."""
+        if id(holder) not in self._place and holder is not near:
+            self._learn(near)
+            for inner in containers(near) if id(holder) not in self._place else ():
+                self._learn(inner)
+
+    def _learn(self, holder: Holder) -> None:
+        place = self._place
+        for step, child in holder.items() if type(holder) is dict else enumerate(holder):
+            if type(child) is dict or type(child) is list:
+                place[id(child)] = (holder, step)
+
     def _path(self, holder: Holder) -> tuple[str, tuple[int, ...]]:
         """Path of a container and the rank of each of its steps: lines of one resource share most of it."""
         known = self._paths.get(id(holder))
         if known is None:
+            if id(holder) not in self._place:
+                for one in containers(self.root):
+                    self._learn(one)
             above, step = self._place[id(holder)]
             path, ranks = self._path(above)
             known = self._paths[id(holder)] = path + _written(step), (*ranks, _rank(above, step))
@@ -83,32 +82,12 @@ class Reading:
 
     def close(self, *, unreadable: bool = False) -> Losses:
         """The ledger, its entries in the order of the input."""
-        losses = self.account.close(unreadable=unreadable)
-        ordered = sorted(losses.entries, key=lambda entry: self._rank.get(entry.position, ()))
-        return replace(losses, entries=tuple(ordered))
-
-
-def keys_under(holder: Holder, step: Step | None = None) -> list[Key]:
-    """Keys of all values of a container, or of one member of it."""
-    keys: list[Key] = []
-    if step is None:
-        _gather(holder, keys)
-        return keys
-    child = holder[step]  # type: ignore[index]
-    if type(child) is dict or type(child) is list:
-        _gather(child, keys)
-    else:
-        keys.append((id(holder), step))
-    return keys
-
-
-def _gather(holder: Holder, keys: list[Key]) -> None:
-    own = id(holder)
-    for name, child in _members(holder):
-        if type(child) is dict or type(child) is list:
-            _gather(child, keys)
-        else:
-            keys.append((own, name))
+        total, still = self.account.close(self.root)
+        for holder, step in still:
+            position = self.position(holder, step)
+            self.account.lose([(id(holder), step)], "not-mapped", "no-target", position=position)
+        ordered = sorted(self.account.entries, key=lambda entry: self._rank.get(entry.position, ()))
+        return Losses(total, total - self.account.lost, tuple(ordered), unreadable)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -130,17 +109,38 @@ def modifies(value: Any) -> bool:
 
 def scalars(value: Any) -> int:
     """Number of items in a decoded value."""
-    if isinstance(value, dict | list):
-        return sum(scalars(child) for step, child in _members(value) if step != _NOT_AN_ITEM)
-    return 0 if value is None else 1
+    if isinstance(value, dict):
+        return sum(scalars(child) for step, child in value.items() if step != NOT_AN_ITEM)
+    return sum(map(scalars, value)) if isinstance(value, list) else 0 if value is None else 1
 
 
 def _written(step: Step) -> str:
     return f"[{step}]" if isinstance(step, int) else f".{step.partition(REPEATED)[0]}"
 
 
-def _members(holder: Holder) -> Iterator[tuple[Step, Any]]:
-    return iter(holder.items()) if isinstance(holder, dict) else iter(enumerate(holder))
+def _way_to_resources(root: dict[str, Any]) -> Iterator[Holder]:
+    """A Bundle, its list of entries, and these: what all paths have in common."""
+    yield root
+    entries = root.get("entry")
+    if isinstance(entries, list):
+        yield entries
+        yield from (entry for entry in entries if isinstance(entry, dict))
+
+
+def _names(root: Holder) -> set[str]:
+    """All names of members, whatever they belong to."""
+    names: set[str] = set()
+    level: list[Any] = [root]
+    while level:
+        objects = [one for one in level if type(one) is dict]
+        names.update(*objects)
+        level = [
+            child
+            for one in level
+            for child in (one.values() if type(one) is dict else one)
+            if type(child) is dict or type(child) is list
+        ]
+    return names
 
 
 def _rank(holder: Holder, step: Step) -> int:

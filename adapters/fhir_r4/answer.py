@@ -12,7 +12,7 @@ from adapters.identity import local_system, meta_source
 from adapters.interface import JSON, Source
 from adapters.kept import basic_from_elements, basic_from_resource
 from adapters.losses import Disposition
-from adapters.reading import Reading, keys_under, modifies
+from adapters.reading import Reading, keys_under
 
 ASSUMED = "urn:carepact:assumed"
 INCOMPLETE = {"system": "urn:carepact:incomplete", "code": "page-failed"}
@@ -37,7 +37,7 @@ class Answer:
         """R4 resources, Patients first."""
         outdated = record.outdated(self._found)
         current = [entry for entry in self._found if id(entry.resource) not in outdated]
-        carried = [e for e in current if e.type in CARRIED and not modifies(e.resource)]
+        carried = [e for e in current if e.type in CARRIED and not self._reading.modifies(e.resource)]
         self._name(carried, outdated)
         stubs = self._patients_not_sent(carried)
         mapping = Mapping(self._reading, self._ids, self._source, self._anchor)
@@ -96,8 +96,7 @@ class Answer:
         tags = self._short if entry.type == "Patient" else []
         result = mapping.map(raw, labels_of(self._reading.root, entry), tags)
         kept = self._elements(result) if result.unknown else None
-        for key in keys_under(raw):
-            self._reading.account.take(key)
+        self._reading.account.take_under(raw)
         return [result.made, kept] if kept is not None else [result.made]
 
     def _elements(self, result: Mapped) -> JSON | None:
@@ -138,8 +137,7 @@ class Answer:
         if status is None or self._patient is None:
             return []
         about = "patient" if gone.type in ("AllergyIntolerance", "Immunization") else "subject"
-        for key in keys_under(gone.entry):
-            self._reading.account.take(key)
+        self._reading.account.take_under(gone.entry)
         return [
             {
                 "resourceType": gone.type,

@@ -80,5 +80,4 @@ def _security(composition: JSON) -> list[JSON]:
 
 
 def _take(reading: Reading, holder: JSON, step: str) -> None:
-    for key in keys_under(holder, step):
-        reading.account.take(key)
+    reading.account.take_keys(keys_under(holder, step))

@@ -15,7 +15,7 @@ from adapters.boundary.table import elements
 from adapters.codec import REPEATED
 from adapters.fhir_r4.identities import Identities
 from adapters.interface import JSON, Source
-from adapters.reading import Holder, Reading, Step
+from adapters.reading import Holder, Reading, Step, keys_under
 from adapters.terminology.tables import system_from_oid
 
 UNRESOLVED = "urn:carepact:unresolved"
@@ -71,7 +71,7 @@ class Mapping:
         meta: JSON = self._copied(raw, away) if isinstance(raw, dict) else {}
         if "source" in meta:
             self._reading.account.lose(
-                [(id(raw), "source")],
+                keys_under(raw, "source"),
                 "not-mapped",
                 "superseded",
                 position=self._reading.position(raw, "source"),

@@ -15,7 +15,7 @@ from adapters.gp.unit import ASSUMED, Unit, UnitFailed, lose_whole
 from adapters.interface import JSON, Identifier, Source
 from adapters.kept import basic_from_elements, basic_from_resource
 from adapters.losses import Disposition
-from adapters.reading import Reading, keys_under, modifies
+from adapters.reading import Reading, keys_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,16 @@ class Answer:
         self._source = source
         self._anchor = anchor
         repeated = record.repeated(entries)
-        mapped = [entry for entry in entries if _is_mapped(entry)]
+        mapped = [entry for entry in entries if self._is_mapped(entry)]
         self._mapped = [entry for entry in mapped if id(entry.resource) not in repeated]
         self._again = [entry for entry in mapped if id(entry.resource) in repeated]
-        self._others = [entry for entry in entries if not _is_mapped(entry)]
+        self._others = [entry for entry in entries if not self._is_mapped(entry)]
         self._stubs: list[JSON] = []
+
+    def _is_mapped(self, entry: Entry) -> bool:
+        """What turns the meaning of a resource, anywhere in it, in a way that we do not know: not mapped."""
+        stu3 = entry.resource
+        return stu3["resourceType"] in MAPS and not self._reading.modifies(stu3)
 
     def resources(self) -> list[JSON]:
         """R4 resources, Patients first; the account of the reading is complete but for `no-target`."""
@@ -195,11 +200,6 @@ class Answer:
                 "unreadable" if unreadable else "structural",
                 position=self._reading.position(holder, step),
             )
-
-
-def _is_mapped(entry: Entry) -> bool:
-    """What turns the meaning of a resource, anywhere in it, in a way that we do not know: not mapped then."""
-    return entry.resource["resourceType"] in MAPS and not modifies(entry.resource)
 
 
 def _where(trace: TracebackType | None) -> str | None:

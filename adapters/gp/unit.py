@@ -82,28 +82,31 @@ class Unit:
 
     def keep(self, holder: Holder, step: Step, reason: str = "unknown-field") -> None:
         """An element without a place in R4 that must not be lost: it goes into a Basic as it came."""
-        self.kept.append((self.reading.position(holder, step), holder[step]))  # type: ignore[index]
+        self.kept.append((self._at(holder, step), holder[step]))  # type: ignore[index]
         self.lose(holder, step, "kept", reason)
 
     def lose(self, holder: Holder, step: Step, disposition: Disposition, reason: str) -> None:
-        position = self.reading.position(holder, step)
+        position = self._at(holder, step)
         self._lines.append(_Line(tuple(keys_under(holder, step)), disposition, reason, position))
 
     def lose_some(self, holder: Holder, steps: Iterable[Step], disposition: Disposition, reason: str) -> None:
         """Those of these members that are there, as one line for the container."""
         keys = [key for step in steps if step in holder for key in keys_under(holder, step)]
         if keys:
-            self._lines.append(_Line(tuple(keys), disposition, reason, self.reading.position(holder)))
+            self._lines.append(_Line(tuple(keys), disposition, reason, self._at(holder)))
 
     def alter(self, holder: Holder, step: Step | None, reason: str) -> None:
         """Mapped, but not as it came: a visible remark."""
-        self._remarks.append((self.reading.position(holder, step), "altered", reason))
+        self._remarks.append((self._at(holder, step), "altered", reason))
 
     def assume(self, reason: str, holder: Holder | None = None, step: Step | None = None) -> None:
         """A value that R4 demands and the source does not say: remark in the ledger, tag on the resource."""
-        position = self.reading.position(self.stu3 if holder is None else holder, step)
+        position = self._at(self.stu3 if holder is None else holder, step)
         self._remarks.append((position, "assumed", reason))
         self.tag(ASSUMED, reason)
+
+    def _at(self, holder: Holder, step: Step | None = None) -> str:
+        return self.reading.position(holder, step, self.stu3)
 
     def tag(self, system: str, code: str) -> None:
         if (system, code) not in self.tags:
@@ -131,7 +134,7 @@ class Unit:
                 target=line.target,
                 resource=resource,
             )
-        account.take_all((own, step) for own, steps in self._taken.items() for step in steps)
+        account.take(self._taken)
         for position, disposition, reason in self._remarks:
             account.remark(position, disposition, reason)
 

@@ -50,7 +50,7 @@ def test_every_row_of_a_mapping_writes_a_member_of_r4(kind: str) -> None:
     members = {field.alias or name for name, field in get_fhir_model_class(plan.target).model_fields.items()}
     dropped = {
         row.target
-        for row in plan.fields
+        for row in plan.fields.rows
         if row.convert.__name__ in ("_dropped", "_taken", "_not_given", "_not_done")
     }
-    assert {row.target for row in plan.fields} - dropped - {"_created_"} <= members
+    assert {row.target for row in plan.fields.rows} - dropped - {"_created_"} <= members
