@@ -20,17 +20,21 @@ class Unreadable(Exception):
 
 def decode(body: bytes) -> JSON:
     """The resource in these bytes. Raises `Unreadable`."""
+    return read(body).root
+
+
+def read(body: bytes) -> Reading:
+    """`decode`, ready to be accounted for."""
     text = body.removeprefix(b"\xef\xbb\xbf")
     if text.lstrip()[:1] == b"<":
         raise Unreadable("format-not-supported")
     try:
-        root = codec.decode(text, repeats_apart=True)
+        parsed = codec.parse(text, repeats_apart=True)
     except codec.BadJSON:
         raise Unreadable("unreadable") from None
-    if not is_resource(root):
+    if not is_resource(parsed.value):
         raise Unreadable("unreadable")
-    made: JSON = root
-    return made
+    return Reading(parsed, parsed.value["resourceType"])
 
 
 def is_resource(value: Any) -> bool:

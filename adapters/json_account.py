@@ -7,6 +7,7 @@ all and finds what nobody spoke of. So a value that a mapping forgets shows as a
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from adapters.codec import Parsed
 from adapters.losses import Disposition, LossEntry
 
 Step = str | int
@@ -72,23 +73,31 @@ class JSONAccount:
         """A guess or a change, visible; does not alter the sums."""
         self.entries.append(LossEntry(position, items, disposition, reason))
 
-    def close(self, root: Holder) -> tuple[int, list[tuple[Holder, Step]]]:
+    def close(self, parsed: Parsed) -> tuple[int, list[tuple[Holder, Step]]]:
         """Number of all items, and those that nobody took or lost."""
         total = 0
         still: list[tuple[Holder, Step]] = []
         taken, lost, whole = self._taken, self._lost, self._whole
-        for holder in containers(root):
+        for holder in parsed.objects:
             own = id(holder)
-            steps = taken.get(own, ())
-            if len(steps) > _FEW:
-                steps = frozenset(steps)
-            for step, child in holder.items() if type(holder) is dict else enumerate(holder):
+            steps = _quick_to_search(taken.get(own, ()))
+            for step, child in holder.items():
                 kind = type(child)
                 if kind is dict or kind is list or child is None or step == NOT_AN_ITEM:
                     continue
                 total += 1
                 if step not in steps and own not in whole and (own, step) not in lost:
                     still.append((holder, step))
+        for array in parsed.arrays:
+            own = id(array)
+            steps = _quick_to_search(taken.get(own, ()))
+            for index, child in enumerate(array):
+                kind = type(child)
+                if kind is dict or kind is list or child is None:
+                    continue
+                total += 1
+                if index not in steps and own not in whole and (own, index) not in lost:
+                    still.append((array, index))
         return total, still
 
     def _is_taken(self, key: Key) -> bool:
@@ -98,9 +107,12 @@ class JSONAccount:
         steps = self._taken.get(own)
         if steps is None:
             return False
-        if len(steps) > _FEW and type(steps) is list:
-            steps = self._taken[own] = frozenset(steps)
+        steps = self._taken[own] = _quick_to_search(steps)
         return step in steps
+
+
+def _quick_to_search(steps: Collection[Step]) -> Collection[Step]:
+    return frozenset(steps) if len(steps) > _FEW and type(steps) is not frozenset else steps
 
 
 def containers(root: Holder) -> Iterator[Holder]:

@@ -7,7 +7,7 @@ carried along. A position is made only for values that end in the ledger.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.codec import REPEATED
+from adapters.codec import REPEATED, Parsed
 from adapters.json_account import NOT_AN_ITEM, Holder, JSONAccount, Key, Step, containers, keys_under
 from adapters.losses import Losses
 
@@ -18,15 +18,16 @@ _MODIFIERS = ("modifierExtension", "implicitRules")
 class Reading:
     """One decoded input. Keeps `root` alive and unchanged: keys of the account are identities in it."""
 
-    def __init__(self, root: dict[str, Any], name: str) -> None:
-        self.root = root
+    def __init__(self, parsed: Parsed, name: str) -> None:
+        self.root: dict[str, Any] = parsed.value
+        self._parsed = parsed
         self.account = JSONAccount()
         self._place: dict[int, tuple[Holder, Step]] = {}
-        self._paths: dict[int, tuple[str, tuple[int, ...]]] = {id(root): (name, ())}
+        self._paths: dict[int, tuple[str, tuple[int, ...]]] = {id(self.root): (name, ())}
         self._rank: dict[str, tuple[int, ...]] = {}
-        for above in _way_to_resources(root):
+        for above in _way_to_resources(self.root):
             self._learn(above)
-        names = _names(root)
+        names = set[str]().union(*parsed.objects)
         self._modified = any(name in names for name in _MODIFIERS)
         if REPEATED in "".join(names):
             self._refuse_repeated()
@@ -37,8 +38,8 @@ class Reading:
 
     def _refuse_repeated(self) -> None:
         """Two values for one member, or none: nobody chooses."""
-        for holder in containers(self.root):
-            for name in [step for step in holder if REPEATED in str(step)] if type(holder) is dict else ():
+        for holder in self._parsed.objects:
+            for name in [step for step in holder if REPEATED in step]:
                 position = self.position(holder, name)
                 self.account.lose(keys_under(holder, name), "rejected", "too-many", position=position)
 
@@ -82,7 +83,7 @@ class Reading:
 
     def close(self, *, unreadable: bool = False) -> Losses:
         """The ledger, its entries in the order of the input."""
-        total, still = self.account.close(self.root)
+        total, still = self.account.close(self._parsed)
         for holder, step in still:
             position = self.position(holder, step)
             self.account.lose([(id(holder), step)], "not-mapped", "no-target", position=position)
@@ -125,22 +126,6 @@ def _way_to_resources(root: dict[str, Any]) -> Iterator[Holder]:
     if isinstance(entries, list):
         yield entries
         yield from (entry for entry in entries if isinstance(entry, dict))
-
-
-def _names(root: Holder) -> set[str]:
-    """All names of members, whatever they belong to."""
-    names: set[str] = set()
-    level: list[Any] = [root]
-    while level:
-        objects = [one for one in level if type(one) is dict]
-        names.update(*objects)
-        level = [
-            child
-            for one in level
-            for child in (one.values() if type(one) is dict else one)
-            if type(child) is dict or type(child) is list
-        ]
-    return names
 
 
 def _rank(holder: Holder, step: Step) -> int:

@@ -8,11 +8,11 @@ No FHIR model is built: decimals and unknown extensions leave as the very values
 from datetime import datetime
 from hashlib import sha256
 
-from adapters.fhir_json import Unreadable, batch_from_resources, decode, refused
+from adapters.fhir_json import Unreadable, batch_from_resources, read, refused
 from adapters.fhir_r4 import record, subject
 from adapters.fhir_r4.answer import Answer
 from adapters.fhir_r4.record import NOT_A_RECORD
-from adapters.interface import JSON, Original, Source, SourceBatch
+from adapters.interface import Original, Source, SourceBatch
 from adapters.losses import unreadable
 from adapters.reading import Reading, scalars
 from adapters.terminology.tables import mapping_hash
@@ -25,16 +25,17 @@ class FHIRNormaliser:
         """Never raises on data. A record about somebody else is quarantined whole (`wrong-patient`)."""
         mapping = f"fhir-r4:{mapping_hash('systems')}"
         try:
-            root = decode(original.body)
+            reading = read(original.body)
         except Unreadable as why:
             return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
         try:
-            return _batch(root, original, source, mapping, at)
+            return _batch(reading, original, source, mapping, at)
         except Exception:  # a defect of ours must cost this input alone, and say so
-            return refused(root, "mapping-defect", mapping, "mapping-defect")
+            return refused(reading.root, "mapping-defect", mapping, "mapping-defect")
 
 
-def _batch(root: JSON, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
+def _batch(reading: Reading, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
+    root = reading.root
     found = list(record.entries(root))
     gone = list(record.deletions(root))
     if not gone and all(entry.type in NOT_A_RECORD for entry in found):
@@ -45,7 +46,6 @@ def _batch(root: JSON, original: Original, source: Source, mapping: str, at: dat
     if subject.is_somebody_else(found, original.asked):
         return refused(root, "wrong-patient", mapping, "wrong-patient")
     anchor = original.intake or sha256(original.body).hexdigest()
-    reading = Reading(root, str(root["resourceType"]))
     resources = Answer(reading, found, source, anchor, original.body).resources()
     occurred = record.stated_time(root)
     return batch_from_resources(resources, reading, source, anchor, mapping, at, occurred)

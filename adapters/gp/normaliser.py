@@ -8,10 +8,10 @@ Provenance. No FHIR model is built: what is not translated leaves as the very va
 from datetime import datetime
 from hashlib import sha256
 
-from adapters.fhir_json import Unreadable, batch_from_resources, decode, refused
+from adapters.fhir_json import Unreadable, batch_from_resources, read, refused
 from adapters.gp import record, subject
 from adapters.gp.answer import Answer
-from adapters.interface import JSON, Identifier, Original, Source, SourceBatch
+from adapters.interface import Identifier, Original, Source, SourceBatch
 from adapters.losses import unreadable
 from adapters.reading import Reading, scalars
 from adapters.terminology.tables import mapping_hash
@@ -26,13 +26,13 @@ class GPNormaliser:
         """Never raises on data. A record about somebody else is quarantined whole (`wrong-patient`)."""
         mapping = f"gp:{mapping_hash(*_TABLES)}"
         try:
-            root = decode(original.body)
+            reading = read(original.body)
         except Unreadable as why:
             return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
         try:
-            return _batch(root, original, source, mapping, at)
+            return _batch(reading, original, source, mapping, at)
         except Exception:  # a defect of ours must cost this input alone, and say so
-            return refused(root, "mapping-defect", mapping, "unreadable")
+            return refused(reading.root, "mapping-defect", mapping, "unreadable")
 
 
 def stated_identifiers(body: bytes) -> tuple[tuple[Identifier, ...], ...]:
@@ -42,18 +42,18 @@ def stated_identifiers(body: bytes) -> tuple[tuple[Identifier, ...], ...]:
     number with a wrong check digit is a local identifier.
     """
     try:
-        root = decode(body)
+        reading = read(body)
     except Unreadable:
         return ()
-    resources = [entry.resource for entry in record.entries(Reading(root, root["resourceType"]))]
+    resources = [entry.resource for entry in record.entries(reading)]
     return tuple(
         tuple(Identifier(system, value) for system, value in sorted(subject.identifiers_of(patient)))
         for patient in subject.patients(resources)
     )
 
 
-def _batch(root: JSON, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
-    reading = Reading(root, root["resourceType"])
+def _batch(reading: Reading, original: Original, source: Source, mapping: str, at: datetime) -> SourceBatch:
+    root = reading.root
     entries = record.entries(reading)
     mine = [entry.resource for entry in entries]
     if all(resource["resourceType"] in record.NOT_A_RECORD for resource in mine):
