@@ -5,6 +5,7 @@ all and finds what nobody spoke of. So a value that a mapping forgets shows as a
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal
 
 from adapters.codec import Parsed
@@ -15,6 +16,7 @@ Holder = dict[str, Any] | list[Any]
 Key = tuple[int, Step]
 """Identity of a container that the reading keeps alive, and the member or index in it."""
 NOT_AN_ITEM = "resourceType"
+_CONTAINERS = frozenset((dict, list))
 _FEW = 16
 """Steps of one container up to which looking through them is as fast as a set."""
 
@@ -25,7 +27,7 @@ class JSONAccount:
     def __init__(self) -> None:
         self.entries: list[LossEntry] = []
         self._taken: dict[int, Collection[Step]] = {}
-        self._whole: set[int] = set()
+        self._whole: dict[int, int] = {}
         self._lost: set[Key] = set()
 
     @property
@@ -41,6 +43,10 @@ class JSONAccount:
         for own, steps in taken.items():
             self._taken[own] = {*self._taken.get(own, ()), *steps}
 
+    def take_whole(self, counts: Mapping[int, int]) -> None:
+        """Containers all of whose own values a mapping put into a resource, with the number of these."""
+        self._whole.update(counts)
+
     def take_keys(self, keys: Iterable[Key]) -> None:
         """`take` of single values."""
         for own, step in keys:
@@ -48,7 +54,8 @@ class JSONAccount:
 
     def take_under(self, holder: Holder) -> None:
         """`take` of everything in a container, and in those inside it."""
-        self._whole.update(map(id, containers(holder)))
+        for one in containers(holder):
+            self._whole[id(one)] = len(_scalars(one))
 
     def lose(
         self,
@@ -78,26 +85,18 @@ class JSONAccount:
         total = 0
         still: list[tuple[Holder, Step]] = []
         taken, lost, whole = self._taken, self._lost, self._whole
-        for holder in parsed.objects:
+        for holder in chain[Holder](parsed.objects, parsed.arrays):
             own = id(holder)
+            if (count := whole.get(own)) is not None:
+                total += count
+                continue
+            if _CONTAINERS.issuperset(map(type, holder.values() if type(holder) is dict else holder)):
+                continue
             steps = _quick_to_search(taken.get(own, ()))
-            for step, child in holder.items():
-                kind = type(child)
-                if kind is dict or kind is list or child is None or step == NOT_AN_ITEM:
-                    continue
+            for step in _scalars(holder):
                 total += 1
-                if step not in steps and own not in whole and (own, step) not in lost:
+                if step not in steps and (own, step) not in lost:
                     still.append((holder, step))
-        for array in parsed.arrays:
-            own = id(array)
-            steps = _quick_to_search(taken.get(own, ()))
-            for index, child in enumerate(array):
-                kind = type(child)
-                if kind is dict or kind is list or child is None:
-                    continue
-                total += 1
-                if index not in steps and own not in whole and (own, index) not in lost:
-                    still.append((array, index))
         return total, still
 
     def _is_taken(self, key: Key) -> bool:
@@ -136,7 +135,16 @@ def keys_under(holder: Holder, step: Step | None = None) -> list[Key]:
     return [(id(one), name) for one in containers(holder) for name in _scalars(one)]
 
 
-def _scalars(holder: Holder) -> Iterator[Step]:
-    for step, child in holder.items() if type(holder) is dict else enumerate(holder):
-        if child is not None and type(child) is not dict and type(child) is not list and step != NOT_AN_ITEM:
-            yield step
+def _scalars(holder: Holder) -> list[Step]:
+    """Members or indexes of a container's own values."""
+    if isinstance(holder, list):
+        return [
+            step
+            for step, child in enumerate(holder)
+            if child is not None and type(child) is not dict and type(child) is not list
+        ]
+    return [
+        step
+        for step, child in holder.items()
+        if child is not None and type(child) is not dict and type(child) is not list and step != NOT_AN_ITEM
+    ]

@@ -18,6 +18,8 @@ class Identities:
         """`whose`: what the input calls its patient, for Lists that name neither themselves nor her."""
         self._source = source
         self._whose = whose
+        self.local_system = identity.local_system(source.custodian, source.id, "id")
+        """Where the source's own ids are kept."""
         self._ids: dict[int, str] = {}
         self._targets: dict[str, str] = {}
         self._contained: dict[tuple[int, str], str] = {}

@@ -54,6 +54,8 @@ class Unit:
     """Elements that R4 has no place for and that matter: (position, value as it came), for a Basic."""
     _taken: dict[int, list[Step]] = field(default_factory=dict)
     """By the identity of their holder, members and indexes of values that are in the resource."""
+    _whole: dict[int, int] = field(default_factory=dict)
+    """How many values an element has of itself, if all of them are in the resource."""
     _lines: list[_Line] = field(default_factory=list)
     _remarks: list[tuple[str, Literal["assumed", "altered"], str]] = field(default_factory=list)
 
@@ -61,8 +63,11 @@ class Unit:
         """This value, or what it was translated to, is in the resource."""
         self._taken.setdefault(id(holder), []).append(step)
 
-    def take_of(self, holder: Holder, steps: list[Step]) -> None:
-        """`take` of several members of one element."""
+    def take_of(self, holder: Holder, steps: list[Step], whole: bool) -> None:
+        """`take` of several members of one element. `whole`: it has no other value but inside of elements."""
+        if whole:
+            self._whole[id(holder)] = len(steps)
+            return
         before = self._taken.setdefault(id(holder), steps)
         if before is not steps:
             before.extend(steps)
@@ -89,11 +94,12 @@ class Unit:
         position = self._at(holder, step)
         self._lines.append(_Line(tuple(keys_under(holder, step)), disposition, reason, position))
 
-    def lose_some(self, holder: Holder, steps: Iterable[Step], disposition: Disposition, reason: str) -> None:
-        """Those of these members that are there, as one line for the container."""
+    def lose_some(self, name: str, steps: Iterable[Step], disposition: Disposition, reason: str) -> None:
+        """Those of these members that the element `name` of the resource has, as one line for it."""
+        holder = self.stu3[name]
         keys = [key for step in steps if step in holder for key in keys_under(holder, step)]
         if keys:
-            self._lines.append(_Line(tuple(keys), disposition, reason, self._at(holder)))
+            self._lines.append(_Line(tuple(keys), disposition, reason, self._at(self.stu3, name)))
 
     def alter(self, holder: Holder, step: Step | None, reason: str) -> None:
         """Mapped, but not as it came: a visible remark."""
@@ -135,6 +141,7 @@ class Unit:
                 resource=resource,
             )
         account.take(self._taken)
+        account.take_whole(self._whole)
         for position, disposition, reason in self._remarks:
             account.remark(position, disposition, reason)
 

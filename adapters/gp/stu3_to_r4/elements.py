@@ -184,7 +184,7 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
     if not isinstance(words, str) or not words.strip():
         unit.reject(raw, "reference", "bad-reference")
         return made or None
-    unit.take(raw, "reference")
+    unit.take_of(raw, ["reference"], len(raw) == 1)
     target = unit.target_of(words.strip())
     if target is not None:
         return {"reference": target, **made}

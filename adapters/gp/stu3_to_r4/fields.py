@@ -14,6 +14,8 @@ from adapters.reading import Holder, Step
 Convert = Callable[[Unit, Holder, Step], Any]
 GOOD: dict[Convert, Callable[[str], object]] = {}
 """Of a primitive's converter, what finds a usual text good as it came: no call of ours is needed then."""
+PLAIN: dict[Convert, frozenset[type]] = {}
+"""Of a primitive's converter, the types of JSON whose every value is good as it came."""
 KNOWN: dict[Convert, Callable[[str], str | None]] = {}
 """Of a converter that translates texts, the translation of a usual one; None leaves it to the converter."""
 MOST_PLANS = 256
@@ -40,6 +42,7 @@ class _Step(NamedTuple):
     target: str
     good: Callable[[str], object] | None
     known: Callable[[str], str | None] | None
+    plain: frozenset[type]
     convert: Convert | None
     """Of one value to one value, where no other row that is called for makes the same."""
     each: Convert | None
@@ -49,6 +52,7 @@ class _Step(NamedTuple):
 
 Fields = tuple[Field, ...]
 _Plan = tuple[tuple[_Step, ...], tuple[tuple[str, str], ...]]
+_NONE: frozenset[type] = frozenset()
 _ALWAYS = frozenset("resourceType id meta contained url".split())
 """Members that are read without a row."""
 
@@ -73,10 +77,11 @@ class Table:
         """The R4 element that these rows make of a STU3 one; empty if nothing was usable."""
         made: dict[str, Any] = {}
         taken: list[Step] = []
+        holders = 0
         chosen: set[str] = set()
         names = tuple(stu3)
         steps, shadows = self._plans.get(names) or self._plan(names)
-        for source, target, good, known, convert, each, row in steps:
+        for source, target, good, known, plain, convert, each, row in steps:
             raw = stu3[source]
             kind = type(raw)
             if kind is str:
@@ -89,16 +94,22 @@ class Table:
                     taken.append(source)
                     continue
             elif kind is dict and convert is not None:
+                holders += 1
                 if (value := convert(unit, stu3, source)) is not None:
                     made[target] = value
                 continue
             elif kind is list and each is not None:
+                holders += 1
                 if values := _each(unit, raw, each):
                     made[target] = values
                 continue
+            elif kind in plain:
+                made[target] = raw
+                taken.append(source)
+                continue
             _add(unit, stu3, row, made, chosen)
         if taken:
-            unit.take_of(stu3, taken)
+            unit.take_of(stu3, taken, len(taken) + holders == len(names) == len(steps))
         for source, target in shadows:
             if isinstance(stu3[source], dict) and (inner := self._beside(unit, stu3[source])):
                 made[target] = inner
@@ -124,7 +135,8 @@ def _step(row: Field, rows: list[Field]) -> _Step:
     convert = row.convert if lone and not row.many_in and not row.many_out else None
     each = row.convert if lone and row.many_in and row.many_out else None
     good, known = (GOOD.get(convert), KNOWN.get(convert)) if convert else (None, None)
-    return _Step(row.source, row.target, good, known, convert, each, row)
+    plain = PLAIN.get(convert, _NONE) if convert else _NONE
+    return _Step(row.source, row.target, good, known, plain, convert, each, row)
 
 
 def one(source: str, convert: Convert, target: str = "") -> Field:

@@ -85,8 +85,8 @@ def _finish(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
 
 def _one_of_value_and_absence(r4: JSON) -> None:
     """obs-6: a reason for absence beside a value contradicts itself; the value stands."""
-    if any(name.startswith("value") for name in r4):
-        r4.pop("dataAbsentReason", None)
+    if "dataAbsentReason" in r4 and any(name.startswith("value") for name in r4):
+        del r4["dataAbsentReason"]
 
 
 OBSERVATION = table(

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters import codec, times
 from adapters.gp.stu3_to_r4 import usual
-from adapters.gp.stu3_to_r4.fields import GOOD, KNOWN, Convert
+from adapters.gp.stu3_to_r4.fields import GOOD, KNOWN, PLAIN, Convert
 from adapters.gp.unit import Unit
 from adapters.identity import is_fhir_id
 from adapters.reading import Holder, Step
@@ -105,6 +105,9 @@ def decimal(unit: Unit, holder: Holder, step: Step) -> Decimal | int | None:
         return None
     unit.take(holder, step)
     return raw
+
+
+PLAIN |= {boolean: frozenset((bool,)), decimal: frozenset((int, Decimal))}
 
 
 def _whole(low: int) -> Convert:

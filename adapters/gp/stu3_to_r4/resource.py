@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adapters import identity
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.elements import coding, element_table, resource_table
-from adapters.gp.stu3_to_r4.fields import Field, Fields, Table, flat, many, no_target, one
+from adapters.gp.stu3_to_r4.fields import MOST_PLANS, Field, Fields, Table, flat, many, no_target, one
 from adapters.gp.stu3_to_r4.narrative import narrative
 from adapters.gp.unit import Unit, UnitFailed
 from adapters.interface import JSON
@@ -32,6 +32,8 @@ class ResourceMap:
     """Whether the R4 type has a repeating `identifier`, where the original id is kept."""
     order: tuple[str, ...] = ()
     """Members in the order of the R4 definition."""
+    orders: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    """That order for each set of members that was made."""
 
 
 def table(
@@ -124,8 +126,13 @@ def _adopt(plan: ResourceMap, made: JSON) -> None:
 
 def _ordered(plan: ResourceMap, made: JSON) -> JSON:
     """Members in the order of the R4 definition, nothing empty."""
-    ordered = {name: made[name] for name in plan.order if name in made} | made
-    return {name: value for name, value in ordered.items() if value or value not in ([], {}, None)}
+    names = tuple(made)
+    order = plan.orders.get(names)
+    if order is None:
+        order = tuple(dict.fromkeys((*(name for name in plan.order if name in made), *names)))
+        if len(plan.orders) < MOST_PLANS:
+            plan.orders[names] = order
+    return {name: value for name in order if (value := made[name]) or value not in ([], {}, None)}
 
 
 def _keep_original_id(unit: Unit, plan: ResourceMap, made: JSON) -> None:
@@ -137,7 +144,7 @@ def _keep_original_id(unit: Unit, plan: ResourceMap, made: JSON) -> None:
     if not plan.identified or above == "":
         unit.drop(unit.stu3, "id", "structural")
         return
-    system = identity.local_system(unit.source.custodian, unit.source.id, "id")
+    system = unit.ids.local_system
     named = value if above is None else f"{above}#{value}"
     made["identifier"] = [*made["identifier"], {"system": system, "value": named}]
     unit.take(unit.stu3, "id")
@@ -151,13 +158,14 @@ def _meta(unit: Unit) -> JSON:
     raw = unit.stu3.get("meta")
     given = _META.build(unit, raw) if isinstance(raw, dict) else {}
     if isinstance(raw, dict):
-        unit.lose_some(raw, _SUPERSEDED, "not-mapped", "superseded")
-    ours = [{"system": system, "code": code} for system, code in unit.tags]
+        unit.lose_some("meta", _SUPERSEDED, "not-mapped", "superseded")
+    made: JSON = {"source": identity.meta_source(unit.source.custodian, unit.source.id, unit.intake)}
     labels = [*given.get("security", []), *(label for label in unit.labels if label)]
-    unique = [label for index, label in enumerate(labels) if label not in labels[:index]]
-    source = identity.meta_source(unit.source.custodian, unit.source.id, unit.intake)
-    made = {"source": source, "security": unique, "tag": [*given.get("tag", []), *ours]}
-    return {name: value for name, value in made.items() if value}
+    if labels:
+        made["security"] = [label for index, label in enumerate(labels) if label not in labels[:index]]
+    ours = [{"system": system, "code": code} for system, code in unit.tags]
+    tags = [*given.get("tag", []), *ours]
+    return made | {"tag": tags} if tags else made
 
 
 def _accounted(unit: Unit, holder: Holder, step: Step) -> None:
@@ -169,7 +177,7 @@ def labels_of(unit: Unit, resource: dict[str, Any]) -> list[JSON]:
     meta = resource.get("meta")
     if not isinstance(meta, dict) or "security" not in meta:
         return []
-    apart = replace(unit, _taken={}, _lines=[], _remarks=[])
+    apart = replace(unit, _taken={}, _whole={}, _lines=[], _remarks=[])
     made: list[JSON] = _SECURITY.build(apart, meta).get("security", [])
     return made
 
@@ -189,6 +197,8 @@ _RESOURCE: Fields = (*no_target("implicitRules"), one("language", p.code), one("
 
 
 def _stays(unit: Unit, maps: Mapping[str, ResourceMap]) -> frozenset[str]:
+    if "contained" not in unit.stu3:
+        return frozenset()
     return frozenset(
         str(inner["id"]).removeprefix("#")
         for inner in as_list(unit.stu3.get("contained"))
@@ -204,6 +214,8 @@ def _contained(unit: Unit, maps: Mapping[str, ResourceMap], owner: JSON) -> list
 
     One that nothing refers to means nothing there (dom-3): kept as it came.
     """
+    if "contained" not in unit.stu3:
+        return []
     found: list[tuple[int, JSON]] = []
     for index, inner in enumerate(as_list(unit.stu3.get("contained"))):
         if not isinstance(inner, dict) or unit.ids.knows(inner):
