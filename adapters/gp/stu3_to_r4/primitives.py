@@ -64,12 +64,11 @@ def _is_uri(text: str) -> bool:
     return not text.startswith("urn:oid:") or _OID.match(text) is not None
 
 
-GOOD[string] = usual.text
 code = _pattern(re.compile(r"\S+( \S+)*\Z").match, "bad-code")
 uri = _pattern(_is_uri, "bad-id")
 identifier = _pattern(is_fhir_id, "bad-id")
 clock_time = _pattern(_TIME.match, "bad-date")
-GOOD |= {code: usual.code, uri: usual.uri}
+GOOD |= {string: usual.text, code: usual.code, uri: usual.uri}
 
 
 def boolean(unit: Unit, holder: Holder, step: Step) -> bool | None:
