@@ -60,6 +60,7 @@ _ROWS = (
         "uncomputable", 422, "business-rule", Exit.USAGE, "info",
         "This rule cannot be computed, so it was not stored.",
     ),
+    Category("unproven", 422, "business-rule", Exit.BAD_PROOF, "warning", "This proof does not hold."),
     Category("key_reused", 422, "duplicate", Exit.CONFLICT, "warning", "This key was used for another request."),
     Category("if_match_required", 428, "required", Exit.USAGE, "info", "If-Match is required."),
     Category("throttled", 429, "throttled", Exit.NOT_READY, "warning", "Too many requests."),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import consent, directory, exchange, metadata, patient, smart, token
+from gateway.api import consent, directory, exchange, ledger, metadata, patient, smart, token
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -36,6 +36,10 @@ TABLE = (
     Row("GET", "/directory/targets/{path:path}", directory.read),
     Row("PUT", "/directory/members/{id}", directory.put_member),
     Row("POST", "/exchange", exchange.receive),
+    Row("GET", "/ledger/checkpoint", ledger.checkpoint),
+    Row("GET", "/ledger/tile/{place:path}", ledger.tile),
+    Row("POST", "/ledger/witness/add-checkpoint", ledger.witness),
+    Row("GET", "/ledger/witness/held", ledger.held),
     Row("GET", "/fhir/Patient", patient.search, "search-type", "Patient", "Patient.s"),
     Row("POST", "/fhir/Patient/_search", patient.search, "search-type", "Patient", "Patient.s"),
     Row("GET", "/fhir/Patient/{id}/$everything", patient.everything, "$everything", "Patient", "Patient.r"),

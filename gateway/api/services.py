@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.requests import Request
 
 from gateway.api.openings import Openings
+from gateway.audit.desk import LogDesk
 from gateway.authn.tokens import Endpoint, IsUnder
 from gateway.config import Settings
 from gateway.directory.membership import Membership
@@ -34,6 +35,8 @@ class Services:
     is_under: IsUnder
     clock: Callable[[], datetime]
     entropy: Entropy
+    logs: LogDesk
+    """Our ledger as other members meet it."""
     openings: Openings = field(default_factory=Openings)
 
     def new_id(self) -> str:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from gateway.api.negotiate import media_type
 from gateway.api.parameters import FORM
 from gateway.api.services import services
+from gateway.authn import members
 from gateway.authn.tokens import OAuthError, answer
 from gateway.errors import Problem
 from gateway.fhir.json import encode
@@ -23,9 +24,14 @@ async def issue(request: Request) -> Response:
     if form is None:
         return _reply(_INVALID)
     now = int(node.clock().timestamp())
-    result = await answer(
-        node.database, form, endpoint=node.endpoint, is_under=node.is_under, now=now, entropy=node.entropy
-    )
+    if members.is_members(form):
+        result = await members.answer(
+            node.database, form, endpoint=node.endpoint, key_of=node.logs.member_key, now=now, entropy=node.entropy
+        )
+    else:
+        result = await answer(
+            node.database, form, endpoint=node.endpoint, is_under=node.is_under, now=now, entropy=node.entropy
+        )
     if isinstance(result, OAuthError):
         log.warning("token_refused", step=result.step, error=result.error)
         return _reply(result)

@@ -21,14 +21,18 @@ from keys.note import Checkpoint, text_from_checkpoint
 Sign = Callable[[bytes], bytes]
 """Checkpoint text -> signed note (`keys.note.sign_note` with the log's key)."""
 
+Mark = Callable[[bytes], None]
+"""Keeps the newest signed note outside of the database, where no restored backup takes it back."""
+
 
 async def checkpoint(
-    database: Database, *, origin: str, sign: Sign, at: int, every: int = 0
+    database: Database, *, origin: str, sign: Sign, at: int, every: int = 0, mark: Mark | None = None
 ) -> SignedCheckpoint | None:
     """Sign and store the committed head; the stored one again if it has not grown; None while empty.
 
     Raises `LedgerBroken` rather than sign two histories. `at`: POSIX seconds. `every`: seconds for which the
     stored one is handed back though the log has grown since: nothing is signed then, so nothing is proven.
+    `mark` is called with each new note before it leaves.
     """
     last = await database.read(newest) if every else None
     if last is not None and 0 <= at - last.at < every:
@@ -37,7 +41,10 @@ async def checkpoint(
     if head.size == 0 or (last is not None and last.size == head.size):
         return last
     note = sign(text_from_checkpoint(Checkpoint(origin, head.size, head.root)))
-    return await database.write(lambda c: store(c, SignedCheckpoint(head.size, head.root, at, note)))
+    kept = await database.write(lambda c: store(c, SignedCheckpoint(head.size, head.root, at, note)))
+    if mark is not None:
+        mark(kept.note)
+    return kept
 
 
 def unsigned(connection: Connection) -> tuple[SignedCheckpoint | None, Head]:
@@ -67,6 +74,13 @@ def store(connection: Connection, new: SignedCheckpoint) -> SignedCheckpoint:
     if kept.root != new.root:
         raise LedgerBroken
     return kept
+
+
+def replace(connection: Connection, found: SignedCheckpoint) -> None:
+    """Put what was signed in the place of what is stored for its size: from then on the tree contradicts it."""
+    row = {"size": found.size, "root": found.root, "at": found.at, "note": found.note}
+    first = insert_once(ledger_checkpoint).values(row)
+    connection.execute(first.on_conflict_do_update(index_elements=["size"], set_=row))
 
 
 def _one(connection: Connection, size: int) -> SignedCheckpoint:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Row, Table, func, select
 
-from gateway.audit import ledger
+from gateway.audit import ledger, origins
 from gateway.audit.interface import Finding, Head, LedgerBroken, PersonVault, Report
 from gateway.audit.sql import (
     ledger_checkpoint,
@@ -37,7 +37,7 @@ from gateway.records.interface import KeyErased, SealBroken
 from keys.errors import ProofRefused
 from keys.leaf import Leaf, detail_digest, leaf_from_bytes, leaf_prev, leaf_tag
 from keys.ledger import Frontier, append, leaf_hash, root
-from keys.note import NoteKey, verify_checkpoint
+from keys.note import NoteKey
 
 BATCH = 2048
 
@@ -54,7 +54,7 @@ class _Run:
 
     connection: Connection
     me: str
-    origin: str
+    origins: Sequence[tuple[int, str]]
     keys: Sequence[NoteKey]
     vault: PersonVault
     head: Row[tuple[object, ...]] | None = None
@@ -69,10 +69,10 @@ class _Run:
 
 
 def verify(
-    connection: Connection, *, me: str, origin: str, keys: Sequence[NoteKey], vault: PersonVault
+    connection: Connection, *, me: str, keys: Sequence[NoteKey], vault: PersonVault
 ) -> Report:
     """Check the whole log of node `me` in one read. `keys`: every key that ever signed its checkpoints."""
-    run = _Run(connection, me, origin, keys, vault, _head(connection))
+    run = _Run(connection, me, origins.sizes_of_origins(connection, me), keys, vault, _head(connection))
     finding: Finding | None = None
     try:
         size = run.head.size if run.head is not None else 0
@@ -161,7 +161,7 @@ def _check_checkpoint(run: _Run, row: Row[tuple[object, ...]]) -> None:
     """Step 3. A finding names the last entry that the checkpoint covers; the first bad one is not later."""
     last = row.size - 1
     try:
-        signed = verify_checkpoint(row.note, run.origin, run.keys)
+        signed = origins.verified(row.note, run.origins, run.keys)
     except ProofRefused:
         raise _Bad(last, "checkpoint", signature=True) from None
     if (signed.size, signed.root) != (row.size, row.root) or signed.root != root(run.frontier):

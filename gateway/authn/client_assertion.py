@@ -49,15 +49,15 @@ class Assertion:
     compact: str
 
 
-def read(text: str, limits: Limits) -> Assertion:
-    """Step 1. The size is checked before anything is decoded (X-5)."""
+def read(text: str, limits: Limits, typ: str = "JWT") -> Assertion:
+    """Step 1. The size is checked before anything is decoded (X-5). `typ`: whose assertions are expected."""
     if len(text) > limits.assertion_bytes:
         raise Refused(1)
     parts = text.split(".")
     if len(parts) != 3 or not all(_SEGMENT.fullmatch(part) for part in parts):
         raise Refused(1)
     header = _object(parts[0])
-    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != "JWT":
+    if header.keys() != {"alg", "kid", "typ"} or header["typ"] != typ:
         # jku too: no client has a registered URL that it could equal
         raise Refused(1)
     alg, kid = header["alg"], header["kid"]

@@ -3,40 +3,27 @@
 The steps have the numbers of http-api.md 2: 1 to 4 in `client_assertion`, 5 single use, 6 scope, 7 claims.
 Steps 5 to 7 run in one unit of work, which commits for a refusal too: an assertion that came as far as step 5
 is spent whatever follows.
-
-A token is 256 random bits. The database has a hash of it to find the row, and the row sealed under a key
-derived from the token: an emergency's reason or a practitioner's name is readable only while somebody
-presents the token, and from no dump or backup.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import Connection
 
 from gateway.authn import claims as claim
-from gateway.authn import client_assertion, scopes, sql
+from gateway.authn import client_assertion, scopes, sealed_tokens, sql
 from gateway.authn.caller import Caller, bound_from_claims, caller_from_bound
 from gateway.authn.client_assertion import Assertion, Limits
 from gateway.authn.clients import Client
 from gateway.authn.errors import Refused
 from gateway.records.interface import Database
 from keys.interface import Entropy
-from keys.syntax import b64u
 
 GRANT = "client_credentials"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FIELDS = frozenset(("grant_type", "scope", "client_assertion_type", "client_assertion", "client_id", "udap"))
 
-_TOKEN = re.compile(r"cpt_[A-Za-z0-9_-]{43}")
 _DESCRIPTIONS = (
     "step 0: the form is not a client credentials request",
     "step 1: not a compact JWS of the allowed form and size",
@@ -142,7 +129,7 @@ def prove(connection: Connection, form: Form, *, endpoint: Endpoint, now: int) -
         if client_id is not None and client_id != client.id:
             raise Refused(3)
     except Refused as refused:
-        return _error(refused)
+        return refusal(refused)
     return Proven(client.id, assertion.claims, scope)
 
 
@@ -164,12 +151,13 @@ def grant(
         sql.record_refusal(
             connection, entropy(16), at=now, client_id=proven.client, step=refused.step, error=refused.error
         )
-        return _error(refused)
-    token = _issue(connection, bound, client.id, now + endpoint.limits.token_ttl, entropy)
+        return refusal(refused)
+    token = sealed_tokens.issue(connection, bound, client.id, now + endpoint.limits.token_ttl, entropy)
     return TokenResponse(token, endpoint.limits.token_ttl, scopes.render(granted))
 
 
-def _error(refused: Refused) -> OAuthError:
+def refusal(refused: Refused) -> OAuthError:
+    """The answer to a refused request (RFC 6749 5.2)."""
     return OAuthError(401 if refused.error == "invalid_client" else 400, refused.error, refused.step)
 
 
@@ -209,40 +197,10 @@ def _bind(
     return bound_from_claims(claims, granted), granted
 
 
-def _issue(
-    connection: Connection, bound: dict[str, Any], client_id: str, expires: int, entropy: Entropy
-) -> str:
-    token = "cpt_" + b64u(entropy(32))
-    plain = json.dumps(bound, separators=(",", ":"), sort_keys=True).encode()
-    nonce = entropy(12)
-    row_id = _hash(token)
-    sealed = nonce + AESGCM(_key(token)).encrypt(nonce, plain, row_id)
-    sql.put_token(connection, row_id, client_id, expires, sealed)
-    return token
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(b"carepact/token/id\0" + token.encode()).digest()
-
-
-def _key(token: str) -> bytes:
-    return HKDF(SHA256(), 32, salt=None, info=b"carepact/token/seal\0").derive(token.encode())
-
-
 def authenticate(connection: Connection, token: str, now: int) -> Caller | None:
     """The caller of a live token of an enabled client, else None: unknown, expired, disabled look alike."""
-    if not _TOKEN.fullmatch(token):
+    found = sealed_tokens.opened(connection, token, now)
+    client = sql.find_client(connection, found[0]) if found is not None else None
+    if found is None or client is None or client.status != "enabled":
         return None
-    row_id = _hash(token)
-    row = sql.find_token(connection, row_id)
-    if row is None:
-        return None
-    client_id, expires, sealed = row
-    client = sql.find_client(connection, client_id)
-    if now >= expires or client is None or client.status != "enabled":
-        return None
-    try:
-        plain = AESGCM(_key(token)).decrypt(sealed[:12], sealed[12:], row_id)
-    except (InvalidTag, ValueError):
-        return None
-    return caller_from_bound(json.loads(plain), client)
+    return caller_from_bound(found[1], client)

@@ -64,15 +64,13 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None, as_node: As
 
     async def act(node: "Runtime") -> "Report":
         from gateway.audit.verify import verify as recompute
-        from gateway.cli.own_keys import log_keys
-        from gateway.directory.own import log_origin
+        from gateway.audit.signing import own_log_keys
 
-        origin = log_origin(node.node.member)
-        keys = log_keys(node.keys, origin)
+        keys = own_log_keys(node.keys, node.node.member)
 
         def unit(connection: "Connection") -> "Report":
             vault = node.node.room(connection).vault
-            return recompute(connection, me=node.node.member, origin=origin, keys=keys, vault=vault)
+            return recompute(connection, me=node.node.member, keys=keys, vault=vault)
 
         return await node.database.read(unit)
 

@@ -57,17 +57,17 @@ def receipt(
 
 
 async def _issued(node: "Runtime", person: str, act: "Act") -> "Receipt":
-    from gateway.cli.own_keys import log_keys, statement_signers
-    from gateway.directory.own import log_origin
+    from gateway.audit import origins
+    from gateway.audit.signing import own_log_keys
+    from gateway.cli.own_keys import statement_signers
     from keys import jws
-    from keys.note import verify_checkpoint
     from keys.receipt import Receipt, receipt_claims
 
     me = node.node.member
     persons, index = await node.database.write(lambda c: _logged(c, node, person, act))
     note = await _checkpoint_after(node, index)
-    origin = log_origin(me)
-    signed = verify_checkpoint(note, origin, log_keys(node.keys, origin))
+    known = await node.database.read(lambda c: origins.sizes_of_origins(c, me))
+    signed = origins.verified(note, known, own_log_keys(node.keys, me))
     chains = await node.database.read(lambda c: _chains(c, node, persons, signed.size))
     at = int(node.clock().timestamp())
     claims = receipt_claims(me, at, signed.size, signed.root, chains)

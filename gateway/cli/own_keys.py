@@ -5,21 +5,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keys.interface import KeyStore, PublicKey
     from keys.jws import Resolve, Signer
-    from keys.note import NoteKey
 
 
 def own_resolver(store: "KeyStore") -> "Resolve":
     """For `jws.verify`: the raw public half of a statement key of this node."""
     found = {(key.alg, key.kid): raw_from_key(key) for key in store.public() if key.use == "sig"}
     return lambda alg, kid: found.get((alg, kid))
-
-
-def log_keys(store: "KeyStore", origin: str) -> "tuple[NoteKey, ...]":
-    """Every key that ever signed checkpoints of the log."""
-    from keys.note import NoteKey
-
-    found = [key for key in store.public() if (key.use, key.alg) == ("log", "Ed25519")]
-    return tuple(NoteKey(origin, raw_from_key(key)) for key in found)
 
 
 def raw_from_key(key: "PublicKey") -> bytes:

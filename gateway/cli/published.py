@@ -73,18 +73,18 @@ def _record(node: "Runtime") -> "Member":
         log_vkeys=_log_vkeys(node, old.log_vkeys if old else ()),
         previous=old,
     )
-    return mine if old is None else replace(mine, rest=old.rest)
+    if old is None:
+        return mine
+    return replace(mine, rest=old.rest, log_origin=old.log_origin or mine.log_origin)
 
 
 def _log_vkeys(node: "Runtime", known: tuple[str, ...]) -> list[str]:
     """The lines that were published, and those of newer log keys; a record holds at most eight."""
-    from gateway.cli.own_keys import log_keys
-    from gateway.directory.own import log_origin
-    from keys.note import vkey_from_public
+    from gateway.directory.own import log_vkeys
 
-    origin = log_origin(node.node.member)
-    own = [vkey_from_public(origin, key.public) for key in log_keys(node.keys, origin)]
-    return list(dict.fromkeys((*known, *own)))[-8:]
+    old = node.node.directory().trust.member(node.node.member)
+    origin = old.log_origin if old is not None else ""
+    return list(dict.fromkeys((*known, *log_vkeys(node.keys, node.node.member, origin))))[-8:]
 
 
 def replace_file(node: "Runtime", data: bytes) -> None:

@@ -8,16 +8,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
-from keys.interface import KeyStore
+from keys.interface import KeyStore, Use
 from keys.jwk import public_from_jwk
 from keys.logs import log_origin as log_origin
+from keys.logs import witness_name
 from keys.member import Member, member_from_store
-from keys.note import vkey_from_public
+from keys.note import ED25519, ML_DSA_44, vkey_from_public
 from keys.trust import trust_list, trust_list_to_json
 
 YEAR = 365 * 86_400
 _STATEMENTS = ("Ed25519", "ML-DSA-65")
+_LOG: tuple[tuple[Use, str], ...] = (("log", "Ed25519"), ("log", "ML-DSA-44"), ("witness", "ML-DSA-44"))
 
 
 def make_signing_keys(store: KeyStore, now: int) -> None:
@@ -27,8 +30,25 @@ def make_signing_keys(store: KeyStore, now: int) -> None:
 
 
 def make_log_key(store: KeyStore, now: int) -> None:
-    """The key that signs the ledger's checkpoints."""
-    store.create("log", "Ed25519", nbf=now - 60, exp=now + YEAR)
+    """The keys that sign the ledger's checkpoints, and the one that cosigns those of others."""
+    for use, alg in _LOG:
+        store.create(use, alg, nbf=now - 60, exp=now + YEAR)
+
+
+def log_vkeys(store: KeyStore, member: str, origin: str = "") -> list[str]:
+    """Lines of every log key of both types, under the origin of the record, else the first one."""
+    return _vkeys(store, "log", origin or log_origin(member))
+
+
+def witness_vkeys(store: KeyStore, member: str) -> list[str]:
+    """Lines of the keys by which this member cosigns."""
+    return _vkeys(store, "witness", witness_name(member))[-8:]
+
+
+def _vkeys(store: KeyStore, use: Use, name: str) -> list[str]:
+    types = {"Ed25519": ED25519, "ML-DSA-44": ML_DSA_44}
+    keys = [key for key in store.public() if key.use == use]
+    return [vkey_from_public(name, public_from_jwk(dict(key.jwk)).raw, types[key.alg]) for key in keys]
 
 
 def endpoints_at(public_url: str) -> dict[str, str]:
@@ -51,13 +71,16 @@ def own_record(
     `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out;
     `endpoints`: else those of `previous`.
     """
-    logs = [key for key in store.public() if key.use == "log"]
-    vkeys = [vkey_from_public(log_origin(member), public_from_jwk(dict(key.jwk)).raw) for key in logs]
+    origin = previous.log_origin if previous else ""
+    vkeys = log_vkeys(store, member, origin)[-8:]
     made = member_from_store(
         store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
         endpoints=endpoints or (previous.endpoints if previous else None),
     )  # fmt: skip
-    return made if previous is None else replace(made, rest=previous.rest)
+    rest = dict(previous.rest) if previous is not None else {}
+    if witnesses := witness_vkeys(store, member):
+        rest["witness"] = {"vkeys": witnesses}
+    return replace(made, rest=MappingProxyType(rest), log_origin=origin or made.log_origin)
 
 
 def write_first_list(path: Path, members: Sequence[Member], now: int, *, federation: str) -> None:

@@ -2,16 +2,12 @@
 
 from sqlalchemy import Connection
 
-from gateway.audit.checkpoints import checkpoint
 from gateway.audit.interface import LedgerBroken
 from gateway.audit.peers import Book, take_checkpoint
-from gateway.directory.own import log_origin
+from gateway.audit.signing import signed_head
 from gateway.errors import Problem
 from gateway.exchange.node import Node
 from keys.errors import UnknownKey
-from keys.jwk import public_from_jwk
-from keys.lifecycle import newest
-from keys.note import sign_note
 from keys.syntax import unb64u
 
 EVERY = 1
@@ -25,21 +21,13 @@ async def signed_checkpoint(node: Node) -> bytes:
 
     Raises `unavailable` when the log contradicts what was signed before: nothing leaves on a broken log.
     """
-    origin = log_origin(node.member)
     at = int(node.clock().timestamp())
     try:
-        key = newest(node.keys.public(), "log", "Ed25519", at)
+        signed = await signed_head(
+            node.database, node.keys, node.member, at, every=EVERY, mark=node.mark_checkpoint
+        )
     except UnknownKey:
         raise Problem("unavailable", hint="no live log key: carepact doctor") from None
-    public = public_from_jwk(dict(key.jwk), encapsulate=False).raw
-    try:
-        signed = await checkpoint(
-            node.database,
-            origin=origin,
-            sign=lambda text: sign_note(text, origin, node.keys, key.kid, public),
-            at=at,
-            every=EVERY,
-        )
     except LedgerBroken:
         raise Problem("unavailable", hint="carepact audit verify") from None
     return signed.note if signed else b""

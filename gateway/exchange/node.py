@@ -47,6 +47,8 @@ class Node:
     answer_resources: int
     organisations: frozenset[str]
     """Organisations of this node: a consent that another recorded came from a member."""
+    mark_checkpoint: Callable[[bytes], None] | None = None
+    """Keeps the newest checkpoint outside of the database (`gateway.audit.marks`)."""
     source_rules: Callable[[], SourceRules] = no_source_rules
     """What its custodians hold back, as of now; like `directory` rechecked in the release."""
     links: Links = field(default_factory=Links, repr=False)

@@ -12,7 +12,6 @@ from gateway.audit.verify import verify
 from gateway.bootstrap import Runtime
 from gateway.client.answer import Answer
 from gateway.client.session import CarepactClient
-from gateway.directory.own import log_origin
 from gateway.exchange.consents import Act
 from gateway.sandbox import founding
 from gateway.sandbox.decisions import Reasons, reasons_of
@@ -170,7 +169,7 @@ async def _verify(runtime: Runtime, timer: Timer) -> None:
         member = trust.member(founding.NODE)
         keys = [key_from_vkey(line) for line in member.log_vkeys] if member else []
         report = verify(
-            connection, me=founding.NODE, origin=log_origin(founding.NODE), keys=keys, vault=vault
+            connection, me=founding.NODE, keys=keys, vault=vault
         )
         return seen, report
 

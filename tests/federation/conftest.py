@@ -23,7 +23,6 @@ from gateway.audit.verify import Report, verify
 from gateway.bootstrap import Runtime
 from gateway.client.answer import Answer
 from gateway.client.session import CarepactClient
-from gateway.directory.own import log_origin
 from gateway.exchange.consents import Act, Grant
 from gateway.sandbox import founding
 from gateway.sandbox.federation import Federation, control
@@ -126,8 +125,7 @@ class Sandbox:
 
             def check(connection: Any) -> Report:
                 vault = runtime.node.room(connection).vault
-                origin = log_origin(founding.NODE)
-                return verify(connection, me=founding.NODE, origin=origin, keys=keys, vault=vault)
+                return verify(connection, me=founding.NODE, keys=keys, vault=vault)
 
             return await runtime.database.read(check)
 

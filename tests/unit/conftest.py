@@ -263,7 +263,6 @@ class Standing:
     async def ledger(self) -> Any:
         """The report of a full verification of the node's ledger."""
         from gateway.audit.verify import verify
-        from gateway.directory.own import log_origin
         from keys.note import key_from_vkey
 
         member = self.runtime.members.current.trust.member(self.node.member)
@@ -272,7 +271,7 @@ class Standing:
         def check(connection: Any) -> Any:
             vault = self.node.room(connection).vault
             return verify(
-                connection, me=self.node.member, origin=log_origin(self.node.member), keys=keys, vault=vault
+                connection, me=self.node.member, keys=keys, vault=vault
             )
 
         return await self.runtime.database.read(check)

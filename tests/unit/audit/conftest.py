@@ -98,7 +98,7 @@ class Log:
     def verify(self, *keys: LogKey) -> Report:
         known = [NoteKey(ORIGIN, key.public) for key in keys or (self.key,)]
         with self.engine.connect() as connection:
-            return verify(connection, me=ME, origin=ORIGIN, keys=known, vault=self.vault())
+            return verify(connection, me=ME, keys=known, vault=self.vault())
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         with self.engine.connect() as connection:
