@@ -23,6 +23,8 @@ from consent.errors import Uncomputable
 from consent.facts import facts_to_bytes
 from consent.floor import FloorPack, floor_from_bytes, shipped_floor, shipped_packs
 from gateway.api.services import Services
+from gateway.audit.marks import MarkFile, compare
+from gateway.audit.signing import own_log_keys
 from gateway.authn.client_assertion import Limits as TokenLimits
 from gateway.authn.tokens import Endpoint
 from gateway.config import Settings
@@ -39,6 +41,7 @@ from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
 from gateway.exchange.links import Links
+from gateway.exchange.logs import log_desk
 from gateway.exchange.member_changes import log_change
 from gateway.exchange.node import Node
 from gateway.exchange.peer.endpoint import respond
@@ -120,6 +123,7 @@ async def open_node(
             return Directory(members.current.trust, register, members.current.sha256)
 
         intake = Intake(database, room, _digest, entropy)
+        mark = MarkFile(settings.node.state)
         id_key = secrets.secret("id_key")
         sources = tuple([await bind(settings, one, id_key, stack) for one in settings.sources])  # 7
         node = Node(
@@ -138,7 +142,9 @@ async def open_node(
             organisations=settings.organisations,
             source_rules=source_rules,
             links=_links(stack),
+            mark_checkpoint=mark,
         )
+        await compare(database, mark, node.member, own_log_keys(keys, node.member))
         consents = Consents(node)
         membership = Membership(own_place(settings, node, wrapper), members)
         yield Runtime(  # 8
@@ -239,4 +245,5 @@ def _services(settings: Settings, node: Node, consents: Consents, membership: Me
         is_under=lambda org, ancestor: node.directory().register.is_under(org, ancestor),
         clock=node.clock,
         entropy=node.entropy,
+        logs=log_desk(node, reach_of(settings), membership.quorum),
     )

@@ -56,7 +56,7 @@ async def tile(request: Request) -> Response:
 
 
 async def witness(request: Request) -> Response:
-    """`add-checkpoint`: our cosignature of a member's checkpoint, once it is proven to extend what we know."""
+    """`add-checkpoint`: our cosignature of a member's checkpoint, once it provably extends what we know."""
     await require_member(request)
     done = await add_checkpoint(services(request).logs, await request.body())
     if isinstance(done, Elsewhere):

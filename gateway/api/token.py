@@ -26,7 +26,12 @@ async def issue(request: Request) -> Response:
     now = int(node.clock().timestamp())
     if members.is_members(form):
         result = await members.answer(
-            node.database, form, endpoint=node.endpoint, key_of=node.logs.member_key, now=now, entropy=node.entropy
+            node.database,
+            form,
+            endpoint=node.endpoint,
+            key_of=node.logs.member_key,
+            now=now,
+            entropy=node.entropy,
         )
     else:
         result = await answer(

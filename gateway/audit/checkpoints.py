@@ -77,7 +77,7 @@ def store(connection: Connection, new: SignedCheckpoint) -> SignedCheckpoint:
 
 
 def replace(connection: Connection, found: SignedCheckpoint) -> None:
-    """Put what was signed in the place of what is stored for its size: from then on the tree contradicts it."""
+    """Put what was signed in the place of what is stored for its size: the tree contradicts it then."""
     row = {"size": found.size, "root": found.root, "at": found.at, "note": found.note}
     first = insert_once(ledger_checkpoint).values(row)
     connection.execute(first.on_conflict_do_update(index_elements=["size"], set_=row))

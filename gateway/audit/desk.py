@@ -4,15 +4,17 @@ Everything that publishing, witnessing and watching need of the node, put togeth
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from adapters.addresses import Reach
 from gateway.audit.checkpoints import Mark
 from gateway.audit.interface import PersonVault
 from gateway.audit.peers import Book, Standing, origin_of, take_checkpoint
 from gateway.directory.interface import Directory
 from gateway.records.interface import Database
+from keys.address import is_member
 from keys.errors import NotReady
 from keys.interface import Entropy, KeyStore
 from keys.logs import witness_keys
@@ -34,8 +36,8 @@ class LogDesk:
     quorum: Callable[[], int | None] = lambda: None
     """`witnesses` of the federation; None without one."""
     mark: Mark | None = None
-    allow_plain: bool = False
-    """Plain HTTP to others than loopback, for tests and closed networks."""
+    reach: Reach = field(default_factory=Reach)
+    """Addresses that members' endpoints may lead to."""
 
     def book(self, connection: Connection) -> Book:
         return Book(self.me, self.vault(connection), self.entropy)
@@ -76,4 +78,5 @@ class LogDesk:
         said = self.quorum()
         if said is not None:
             return said
-        return min(2, len([one for one in self.directory().trust.members if one != self.me and "/" not in one]))
+        others = [one for one in self.directory().trust.members if one != self.me and is_member(one)]
+        return min(2, len(others))

@@ -73,4 +73,5 @@ async def compare(database: Database, mark: MarkFile, member: str, keys: tuple[N
 
     if await database.read(look):
         return True
+    log.error("ledger_rolled_back", member=member)
     return not await database.write(lambda c: origins.adopt(c, note))

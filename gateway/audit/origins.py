@@ -24,7 +24,7 @@ from keys.note import Checkpoint, NoteKey, checkpoint_from_note, parse_note, ver
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """`size`: leaves that were there; from this index on the log is `origin`. `lost_*`: what was signed last."""
+    """`size`: leaves that were there; from this index on it is `origin`. `lost_*`: what was signed last."""
 
     n: int
     origin: str
@@ -69,7 +69,7 @@ def lost(connection: Connection) -> SignedCheckpoint | None:
 
 
 def root_at(connection: Connection, size: int) -> bytes:
-    """Root of the first `size` leaves as they are stored. Raises `LedgerBroken`, `ValueError` past the head."""
+    """Root of the first `size` leaves as stored. Raises `LedgerBroken`, `ValueError` past the head."""
     if size > ledger.head(connection).size:
         raise ValueError("the log is not that long")
     return root(frontier_at(size, ledger.node_reader(connection))) if size else EMPTY_ROOT
@@ -97,9 +97,16 @@ def adopt(connection: Connection, note: bytes) -> bool:
 
 
 def restart(
-    connection: Connection, *, member: str, at: int, reason: str, by: str, vault: PersonVault, entropy: Entropy
+    connection: Connection,
+    *,
+    member: str,
+    at: int,
+    reason: str,
+    by: str,
+    vault: PersonVault,
+    entropy: Entropy,
 ) -> Restart:
-    """Step 2, in one unit of work. Raises `NothingLost`; and `LedgerBroken` where what is there is damaged."""
+    """Step 2, in one unit of work. Raises `NothingLost`; `LedgerBroken` where what is there is damaged."""
     gone = lost(connection)
     if gone is None:
         raise NothingLost

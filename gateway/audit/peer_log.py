@@ -48,7 +48,7 @@ class PeerLog:
         try:
             if not endpoint.endswith("/ledger"):
                 raise ValueError
-            self._transport = Transport(endpoint + "/", max_bytes=MAX_BYTES, allow_plain=desk.allow_plain)
+            self._transport = Transport(endpoint + "/", max_bytes=MAX_BYTES, reach=desk.reach)
         except ValueError:
             raise ProofRefused("the member names no usable log endpoint") from None
         self._base = endpoint.removesuffix("/ledger")

@@ -9,6 +9,7 @@ evidence that this log was taken back: its note is fetched, adopted, and nothing
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert as insert_once
@@ -60,7 +61,7 @@ def covering(connection: Connection, index: int) -> Published | None:
 
 
 async def publish(desk: LogDesk) -> Published | None:
-    """One round. None: the log is empty, or the quorum was not reached. Raises `LedgerBroken`, `UnknownKey`."""
+    """One round. None: an empty log, or no quorum. Raises `LedgerBroken`, `UnknownKey`."""
     at = desk.now()
     signed = await signed_head(desk.database, desk.keys, desk.me, at, mark=desk.mark)  # 1
     if signed is None:
@@ -89,13 +90,7 @@ def _store(connection: Connection, done: Published) -> None:
 async def _cosigned(desk: LogDesk, head: Checkpoint, note: bytes, last: Published | None) -> list[bytes]:
     """One line of each witness that gave one, at most as many as a note takes."""
     asked = [_ask(desk, one, head, note, last) for one in desk.witnesses()[:13]]
-    results = await asyncio.gather(*asked, return_exceptions=True)
-    for result in results:
-        if isinstance(result, LedgerBroken):
-            raise result
-        if isinstance(result, BaseException) and not isinstance(result, Exception):
-            raise result
-    return [result for result in results if isinstance(result, bytes)]
+    return [line for line in await asyncio.gather(*asked) if line is not None]
 
 
 async def _ask(
@@ -105,9 +100,10 @@ async def _ask(
     try:
         async with PeerLog(desk, witness, deadline=DEADLINE) as there:
             for _ in range(2):
-                proof = await desk.database.read(lambda c, old=old: _proof(c, old, head.size))
+                proof = await desk.database.read(partial(_proof, old=old, size=head.size))
                 try:
-                    return _require_line(await there.add_checkpoint(old, proof, note), witness, head, desk.now())
+                    lines = await there.add_checkpoint(old, proof, note)
+                    return _require_line(lines, witness, head, desk.now())
                 except Behind as behind:
                     old = behind.size
                     if old > head.size:
@@ -118,7 +114,7 @@ async def _ask(
     return None
 
 
-def _proof(connection: Connection, old: int, size: int) -> Sequence[bytes]:
+def _proof(connection: Connection, *, old: int, size: int) -> Sequence[bytes]:
     return ledger.prove_consistency(connection, old, size) if 0 < old <= size else ()
 
 

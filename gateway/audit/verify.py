@@ -68,9 +68,7 @@ class _Run:
     nodes: int = 0
 
 
-def verify(
-    connection: Connection, *, me: str, keys: Sequence[NoteKey], vault: PersonVault
-) -> Report:
+def verify(connection: Connection, *, me: str, keys: Sequence[NoteKey], vault: PersonVault) -> Report:
     """Check the whole log of node `me` in one read. `keys`: every key that ever signed its checkpoints."""
     run = _Run(connection, me, origins.sizes_of_origins(connection, me), keys, vault, _head(connection))
     finding: Finding | None = None

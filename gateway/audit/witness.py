@@ -95,9 +95,12 @@ async def add_checkpoint(desk: LogDesk, body: bytes) -> bytes | Elsewhere:
 def _take(unit: Connection, desk: LogDesk, member: Member, asked: Submission, at: int) -> Elsewhere | bool:
     book, new = desk.book(unit), asked.checkpoint
     held = peers.head(unit, new.origin)
+    size = held.size if held is not None else 0
+    if held is None and (asked.old or asked.proof):
+        return Elsewhere(0) if asked.old else False
     standing = peers.take_verified(unit, member.id, new, asked.note, at, book=book)
-    if standing == "fork" or asked.old != (held.size if held is not None else 0):
-        return Elsewhere(held.size if held is not None else 0)
+    if standing == "fork" or asked.old != size:
+        return Elsewhere(size)
     if held is None or (held.size, held.root) == (new.size, new.root):
         return not asked.proof
     waiting = peers.PeerCheckpoint(member.id, new.origin, new.size, new.root, asked.note, at)

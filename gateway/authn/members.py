@@ -54,9 +54,7 @@ async def answer(
     return await database.write(lambda c: _grant(c, member, jti, exp, endpoint, now, entropy))
 
 
-def _prove(
-    pairs: list[tuple[str, str]], endpoint: Endpoint, key_of: KeyOf, now: int
-) -> tuple[str, str, int]:
+def _prove(pairs: list[tuple[str, str]], endpoint: Endpoint, key_of: KeyOf, now: int) -> tuple[str, str, int]:
     fields = dict(pairs)
     if len(fields) != len(pairs) or fields.keys() != _FIELDS:
         raise Refused(0, "invalid_request")

@@ -63,8 +63,8 @@ def verify(as_json: JsonOption = False, config: ConfigOption = None, as_node: As
     """Recompute the whole ledger and name the first bad entry."""
 
     async def act(node: "Runtime") -> "Report":
-        from gateway.audit.verify import verify as recompute
         from gateway.audit.signing import own_log_keys
+        from gateway.audit.verify import verify as recompute
 
         keys = own_log_keys(node.keys, node.node.member)
 

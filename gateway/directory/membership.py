@@ -80,6 +80,11 @@ class Membership:
             raise DirectoryRefused("this node is in no federation: carepact directory init, or join")
         return FederationFolder(self.folder, root, hashlib.sha256(root.read_bytes()).hexdigest()).advanced
 
+    def quorum(self) -> int | None:
+        """Witnesses that a published checkpoint needs; None outside of a federation."""
+        held = self.members.advanced if isinstance(self.members, FederationFolder) else None
+        return None if held is None else held.federation.witnesses
+
     def file(self, path: str) -> bytes | None:
         """What `GET /directory/<path>` answers: a file that verified here, or None."""
         if not isinstance(self.members, FederationFolder):

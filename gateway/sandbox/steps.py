@@ -168,9 +168,7 @@ async def _verify(runtime: Runtime, timer: Timer) -> None:
             seen += len(held)
         member = trust.member(founding.NODE)
         keys = [key_from_vkey(line) for line in member.log_vkeys] if member else []
-        report = verify(
-            connection, me=founding.NODE, keys=keys, vault=vault
-        )
+        report = verify(connection, me=founding.NODE, keys=keys, vault=vault)
         return seen, report
 
     seen, report = await runtime.database.read(check)

@@ -270,9 +270,7 @@ class Standing:
 
         def check(connection: Any) -> Any:
             vault = self.node.room(connection).vault
-            return verify(
-                connection, me=self.node.member, keys=keys, vault=vault
-            )
+            return verify(connection, me=self.node.member, keys=keys, vault=vault)
 
         return await self.runtime.database.read(check)
 

@@ -85,7 +85,7 @@ async def test_LOG_04_appends_at_once_take_turns(store: Any) -> None:
     done = sorted(result for result in results if isinstance(result, int))
     assert done == list(range(37))
     assert [type(result) for result in results if not isinstance(result, int)] == [RuntimeError] * 3
-    report = await store.read(lambda c: verify(c, me=ME, origin=ORIGIN, keys=KEYS, vault=vault(c)))
+    report = await store.read(lambda c: verify(c, me=ME, keys=KEYS, vault=vault(c)))
     assert (report.exit, report.leaves, report.persons, report.details) == (Exit.DONE, 37, 2, 37)
 
 
@@ -109,7 +109,7 @@ async def test_checkpoints_of_two_workers_are_one(store: Any) -> None:
         verify_inclusion(2, 6, leaf_hash(data or b""), ledger.prove_inclusion(connection, 2, 6), last.root)
 
     await store.read(prove)
-    report = await store.read(lambda c: verify(c, me=ME, origin=ORIGIN, keys=KEYS, vault=vault(c)))
+    report = await store.read(lambda c: verify(c, me=ME, keys=KEYS, vault=vault(c)))
     assert (report.exit, report.checkpoints, report.leaves) == (Exit.DONE, 2, 6)
 
 
@@ -118,9 +118,7 @@ async def test_verify_while_the_log_grows(store: Any) -> None:
     """A running node is not accused: what is appended during the check is left to the next one."""
     for step in range(30):
         await store.write(lambda c, n=step: append(c, n))
-    looks = [
-        store.read(lambda c: verify(c, me=ME, origin=ORIGIN, keys=KEYS, vault=vault(c))) for _ in range(3)
-    ]
+    looks = [store.read(lambda c: verify(c, me=ME, keys=KEYS, vault=vault(c))) for _ in range(3)]
     grown = [store.write(lambda c, n=n: append(c, n)) for n in range(30, 45)]
     results = await asyncio.gather(*looks, *grown)
     assert [report.exit for report in results[:3]] == [Exit.DONE] * 3
