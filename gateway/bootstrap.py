@@ -100,9 +100,8 @@ async def open_node(
         wrapper = open_kek(settings, entropy)  # 2
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
-        if found and settings.directory.members is not None:
-            at, url = int(clock().timestamp()), settings.node.public_url
-            found_member(keys, settings.directory.members, settings.node.id, at, url)
+        if found:
+            _found(settings, keys, int(clock().timestamp()))
         members = open_members(settings)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:
@@ -122,16 +121,16 @@ async def open_node(
             members.reload()
             return Directory(members.current.trust, register, members.current.sha256)
 
-        intake = Intake(database, room, _digest, entropy)
-        mark = MarkFile(settings.node.state)
-        id_key = secrets.secret("id_key")
-        sources = tuple([await bind(settings, one, id_key, stack) for one in settings.sources])  # 7
+        intake, mark = Intake(database, room, _digest, entropy), MarkFile(settings.node.state)
+        sources = [
+            await bind(settings, one, secrets.secret("id_key"), stack) for one in settings.sources
+        ]  # 7
         node = Node(
             member=settings.node.id,
             base=f"{settings.node.public_url.rstrip('/')}/fhir",
             database=database,
             room=room,
-            sources=sources,
+            sources=tuple(sources),
             intake=intake,
             keys=keys,
             directory=directory,
@@ -151,6 +150,11 @@ async def open_node(
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
         )  # fmt: skip
+
+
+def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
+    if settings.directory.members is not None:
+        found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
 
 
 def _links(stack: AsyncExitStack) -> Links:
