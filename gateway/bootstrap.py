@@ -16,8 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from consent.digest import ResourceContext, digest
 from consent.errors import Uncomputable
 from consent.facts import facts_to_bytes
@@ -51,7 +49,7 @@ from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRu
 from gateway.files import require_unshared
 from gateway.intake.intake import Intake
 from gateway.records.interface import JSON, Database
-from gateway.records.room import Room, Secrets
+from gateway.records.room import Secrets
 from gateway.records.sql import require_secrets, sql_room
 from gateway.sources import bind
 from keys import selftest
@@ -101,7 +99,8 @@ async def open_node(
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found:
-            _found(settings, keys, int(clock().timestamp()))
+            own, file = settings.node, settings.directory.members
+            found_member(keys, file, own.id, int(clock().timestamp()), own.public_url)
         members = open_members(settings)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:
@@ -112,10 +111,8 @@ async def open_node(
     async with AsyncExitStack() as stack:
         database = await _open_database(settings, stack)  # 6
         await require_secrets(secrets, database)
-        own = Secrets(wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients)
-
-        def room(connection: Connection) -> Room:
-            return sql_room(connection, own)
+        held = Secrets(wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients)
+        room = partial(sql_room, secrets=held)
 
         def directory() -> Directory:
             members.reload()
@@ -150,11 +147,6 @@ async def open_node(
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
         )  # fmt: skip
-
-
-def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
-    if settings.directory.members is not None:
-        found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
 
 
 def _links(stack: AsyncExitStack) -> Links:

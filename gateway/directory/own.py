@@ -93,8 +93,13 @@ def write_first_list(path: Path, members: Sequence[Member], now: int, *, federat
         os.fsync(file.fileno())
 
 
-def found_member(store: KeyStore, path: Path, member: str, now: int, public_url: str = "") -> None:
-    """Keys for a store that has none, and a members file that has this node alone where there is none."""
+def found_member(store: KeyStore, path: Path | None, member: str, now: int, public_url: str = "") -> None:
+    """Keys for a store that has none, and a members file that has this node alone where there is none.
+
+    No path: the node is in a federation, and nothing is made by itself.
+    """
+    if path is None:
+        return
     if not store.public():
         make_signing_keys(store, now)
         make_log_key(store, now)
