@@ -99,8 +99,7 @@ async def open_node(
         keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found:
-            own, file = settings.node, settings.directory.members
-            found_member(keys, file, own.id, int(clock().timestamp()), own.public_url)
+            _found(settings, keys, int(clock().timestamp()))
         members = open_members(settings)  # 4
         register = register_from_file(settings.directory.register_file)
     except KeyFault as fault:
@@ -147,6 +146,10 @@ async def open_node(
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
         )  # fmt: skip
+
+
+def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
+    found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
 
 
 def _links(stack: AsyncExitStack) -> Links:

@@ -53,8 +53,12 @@ async def _bodiless(standing, row, headers):
 
 
 def test_every_route_with_patient_data_declares_its_scope():
-    """Public: capability, SMART configuration, token; the member list; sealed exchange (others need a rule)."""
-    named = {row.path.rpartition("/")[2] for row in PUBLIC if not row.path.startswith("/directory/")}
+    """Public: capability, SMART configuration, token; the member list; sealed exchange (others need a rule).
+
+    `/ledger/` has none either: it holds nobody's data, and a member's token is its rule.
+    """
+    rooms = ("/directory/", "/ledger/")
+    named = {row.path.rpartition("/")[2] for row in PUBLIC if not row.path.startswith(rooms)}
     assert named == {"metadata", "smart-configuration", "token", "exchange"}
     assert all(row.type and row.scope.startswith(f"{row.type}.") for row in GUARDED)
 
