@@ -1,0 +1,47 @@
+"""More edges that only a changed sign shows: the end of a permitted span, the oldest child, who gave a consent."""
+
+from dataclasses import replace
+from typing import Any
+
+from consent.record import consent_from_json
+
+
+def said(world: Any, *consents: Any, **parts: Any) -> str:
+    return str(world.scene.but(consents=consents, **parts).decide().reason)
+
+
+def test_data_that_ends_with_the_permitted_span_is_within_it(world: Any) -> None:
+    """Both ends belong to a dataPeriod: the same last microsecond is inside, one later is not."""
+    for end, want in (("2024-05-02T00:00:00Z", "consent-permit"),
+                      ("2024-05-02T00:00:00.000001Z", "outside-permitted-data")):  # fmt: skip
+        resource = world.observation(effectivePeriod={"start": "2024-05-01", "end": end})
+        del resource["effectiveDateTime"]
+        span = {"start": "2024", "end": "2024-05-02T00:00:00Z"}
+        assert said(world, world.consent({"type": "permit", "dataPeriod": span}), resource=resource) == want
+
+
+def test_no_pack_lets_a_parent_act_for_who_is_sixteen(world: Any) -> None:
+    """Whatever `parental_until` says, the right ends on the sixteenth birthday."""
+    register, floor = world.scene.directory, replace(world.scene.floor, parental_until=21)
+    resource = {**world.observation(), "subject": {"reference": world.child}}
+    asking = {
+        "person": "RelatedPerson/mother",
+        "purpose": ("FAMRQT",),
+        "subject": world.child,
+        "practitioner": None,
+    }
+    for birth, want in (("2010-03-01", "proxy-suspended-age"), ("2010-03-02", "proxy-access")):
+        births = replace(register, births={**register.births, world.child: birth})
+        assert said(world, asking=asking, resource=resource, directory=births, floor=floor) == want
+
+
+def test_the_patient_who_gives_her_own_consent_is_the_one_it_is_about(world: Any) -> None:
+    """Her name in `performer` is read as the local patient's; another's, and one that nobody can read, is not."""
+    document = world.consent({"type": "permit"}, patient={"reference": "Patient/as-the-sender-calls-her"})
+    for performer, want in (
+        ({"reference": "Patient/as-the-sender-calls-her"}, world.patient),
+        ({"reference": "RelatedPerson/mother"}, "RelatedPerson/mother"),
+        ({"display": "her"}, None),
+    ):
+        view = consent_from_json({**document, "performer": [performer]}, patient=world.patient)
+        assert view.performers == (want,)
