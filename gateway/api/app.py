@@ -27,7 +27,7 @@ def application(services: Services) -> ASGIApp:
     )
     app.router.redirect_slashes = False
     app.state.services = services
-    app.state.interactions = [(row.type, row.interaction) for row in TABLE if row.type]
+    app.state.interactions = list(dict.fromkeys((row.type, row.interaction) for row in TABLE if row.type))
     settings = services.settings
     return Guard(app, hosts=settings.serve.hosts, limits=settings.limits, new_id=services.new_id)
 

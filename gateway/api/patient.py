@@ -13,7 +13,7 @@ from gateway.api.parameters import identifier_from, parameters
 from gateway.api.services import services
 from gateway.authn.caller import Caller
 from gateway.errors import Problem
-from gateway.exchange.request import Ask, Shape
+from gateway.exchange.request import Ask, Reach, Shape
 from gateway.exchange.types import CLINICAL, PATIENT_ONLY
 
 _SUMMARY_PROFILE = "http://hl7.org/fhir/uv/ips/StructureDefinition/Bundle-uv-ips"
@@ -23,7 +23,7 @@ async def search(request: Request) -> Response:
     """`GET Patient?identifier=`, `POST Patient/_search`: one entry for each source that knows the person."""
     caller = await require(request, "Patient", "s")
     node = services(request)
-    found = await parameters(request, {"identifier"}, node.settings.limits)
+    found = await parameters(request, {"identifier", "reach"}, node.settings.limits)
     if "identifier" not in found:
         raise Problem("too_costly", expression="identifier", hint="search by identifier=system|value")
     subject = identifier_from("identifier", found["identifier"])
@@ -34,10 +34,22 @@ async def everything(request: Request) -> Response:
     """`$everything` of one Patient, narrowed by `_type` and by the caller's scopes."""
     caller = await require(request, "Patient", "r")
     node = services(request)
-    found = await parameters(request, {"_type"}, node.settings.limits)
+    found = await parameters(request, {"_type", "reach"}, node.settings.limits)
     types = _types(caller, found.get("_type"))
     id = _patient_id(request)
     return await _answer(request, found, caller, id, types, "everything", "Patient/$everything")
+
+
+async def everything_of(request: Request) -> Response:
+    """`POST Patient/$everything` by `patient.identifier`: of somebody whom this node itself need not know."""
+    caller = await require(request, "Patient", "r")
+    node = services(request)
+    found = await parameters(request, {"patient.identifier", "_type", "reach"}, node.settings.limits)
+    if "patient.identifier" not in found:
+        raise Problem("too_costly", expression="patient.identifier", hint="one identifier, as system|value")
+    subject = identifier_from("patient.identifier", found["patient.identifier"])
+    types = _types(caller, found.get("_type"))
+    return await _answer(request, found, caller, subject, types, "everything", "Patient/$everything")
 
 
 async def summary(request: Request) -> Response:
@@ -45,7 +57,7 @@ async def summary(request: Request) -> Response:
     caller = await require(request, "Patient", "r")
     require_scope(caller, "Composition", "r")
     node = services(request)
-    found = await parameters(request, {"profile"}, node.settings.limits)
+    found = await parameters(request, {"profile", "reach"}, node.settings.limits)
     if found.get("profile", _SUMMARY_PROFILE) != _SUMMARY_PROFILE:
         raise Problem("invalid", expression="profile")
     types = _types(caller, None)
@@ -76,10 +88,20 @@ async def _answer(
         deadline=_deadline(request),
         self_url=f"{node.base}/{route}",
         seal=seal_to(request, caller, media, node.settings.node.id, body, int(at.timestamp())),
+        reach=_reach(caller, found.get("reach", "local")),
     )
     answer = await node.exchange(ask)
     kind = ENVELOPE if ask.seal else f"{media}; fhirVersion=4.0"
     return Response(answer.body, media_type=kind, headers={"Exchange-Id": answer.exchange})
+
+
+def _reach(caller: Caller, asked: str) -> Reach:
+    """How far the question goes: as far as it says, and no further than the registration allows."""
+    if asked not in ("local", "federation"):
+        raise Problem("invalid", expression="reach")
+    if asked == "federation" and caller.reach != "federation":
+        raise Problem("forbidden", hint="this client is registered for --reach local")
+    return "federation" if asked == "federation" else "local"
 
 
 def _patient_id(request: Request) -> str:

@@ -42,6 +42,7 @@ TABLE = (
     Row("GET", "/ledger/witness/held", ledger.held),
     Row("GET", "/fhir/Patient", patient.search, "search-type", "Patient", "Patient.s"),
     Row("POST", "/fhir/Patient/_search", patient.search, "search-type", "Patient", "Patient.s"),
+    Row("POST", "/fhir/Patient/$everything", patient.everything_of, "$everything", "Patient", "Patient.r"),
     Row("GET", "/fhir/Patient/{id}/$everything", patient.everything, "$everything", "Patient", "Patient.r"),
     Row("GET", "/fhir/Patient/{id}/$summary", patient.summary, "$summary", "Patient", "Patient.r"),
     Row("POST", "/fhir/Consent", consent.create, "create", "Consent", "Consent.c"),

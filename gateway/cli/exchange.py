@@ -82,7 +82,7 @@ def show(
     say("sources:" if found["sources"] else "sources: no statement is kept")
     for one in found["sources"]:
         counts = ", ".join(f"{n} {kind}" for kind, n in one.get("counts", {}).items())
-        say("  " + "  ".join(part for part in (one["source"], one["org"], one["state"],
+        say("  " + "  ".join(part for part in (one.get("source", ""), one["org"], one["state"],
                                                one.get("reason", ""), counts) if part))  # fmt: skip
     say("decisions:" if found["decisions"] else "decisions: none, there was nothing to decide on")
     for one in found["decisions"]:

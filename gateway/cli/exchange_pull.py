@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,6 +28,7 @@ def pull(
     summary: Annotated[
         bool, typer.Option("--summary", help="The patient summary instead of everything.")
     ] = False,
+    reach: Annotated[str, typer.Option(help="local, or federation: also the other members.")] = "local",
     out: Annotated[Path | None, typer.Option(help="Write the verified Bundle here, byte by byte.")] = None,
     url: Annotated[str | None, typer.Option(help="Public URL of the node.")] = None,
     client_id: Annotated[str | None, typer.Option(help="Client id that the node registered.")] = None,
@@ -47,6 +49,8 @@ def pull(
     from gateway.client.errors import ClientError, NotReached, Refused, Unverified
 
     identifier = identifier_from_text(patient)
+    if reach not in ("local", "federation"):
+        raise Problem("invalid", expression="--reach", hint="local or federation")
     if out is not None:
         _require_writable(out)
     given = (url, client_id, key, member, members)
@@ -58,7 +62,10 @@ def pull(
         registration, trust = _of_sandbox(as_node)
     asked = Purpose(purpose, role=role)
     try:
-        answer = asyncio.run(_ask(registration, trust, asked, identifier.system, identifier.value, summary))
+        question = _Asked(
+            identifier.system, identifier.value, "federation" if reach == "federation" else "local", summary
+        )
+        answer = asyncio.run(_ask(registration, trust, asked, question))
     except Refused as refused:
         warn(f"carepact: {refused}{_next(refused.category, registration.client_id)}")
         raise typer.Exit(_exit_of(refused.category)) from None
@@ -74,26 +81,34 @@ def pull(
     _show(answer, out, as_json)
 
 
-async def _ask(
-    registration: "Registration", trust: "TrustList", purpose: Any, system: str, value: str, summary: bool
-) -> "Answer":
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    system: str
+    value: str
+    reach: Literal["local", "federation"]
+    summary: bool
+
+
+async def _ask(registration: "Registration", trust: "TrustList", purpose: Any, asked: "_Asked") -> "Answer":
     from gateway.client.session import CarepactClient
 
     async with CarepactClient(
         registration, purpose, lambda: trust, entropy=os.urandom, deadline=60
     ) as client:
-        found = await client.find_patients(system, value, accept_partial=True)
+        if asked.reach == "federation" and not asked.summary:
+            return await client.everything_of(asked.system, asked.value, accept_partial=True)
+        found = await client.find_patients(asked.system, asked.value, accept_partial=True)
         ids = [r["id"] for r in found.resources if r["resourceType"] == "Patient"]
         if not ids:
             return found
-        ask = client.summary if summary else client.everything
-        return await ask(ids[0], accept_partial=True)
+        ask = client.summary if asked.summary else client.everything
+        return await ask(ids[0], accept_partial=True, reach=asked.reach)
 
 
 def _show(answer: "Answer", out: Path | None, as_json: bool) -> None:
     rows = [
         {
-            "source": f"{row['org']}/{row['source']}",
+            "source": f"{row['org']}/{row['source']}" if "source" in row else row["org"],
             "state": row["state"],
             "records": sum(row.get("counts", {}).values()),
             "verified": _verified(row, answer),

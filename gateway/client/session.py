@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 from joserfc.jwk import ECKey
@@ -27,6 +27,8 @@ from keys.store.memory import MemoryReplay
 from keys.syntax import b64u
 from keys.trust import TrustList
 
+Reach = Literal["local", "federation"]
+"""How far a question goes: the node's own sources, or also other members', if the registration allows."""
 ENVELOPE = "application/vnd.carepact.envelope"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
 _WORD = re.compile(r"[a-z_-]{1,64}\Z")
@@ -93,19 +95,31 @@ class CarepactClient:
     ) -> None:
         await self._http.aclose()
 
-    async def find_patients(self, system: str, value: str, *, accept_partial: bool = False) -> Answer:
+    async def find_patients(
+        self, system: str, value: str, *, accept_partial: bool = False, reach: Reach = "local"
+    ) -> Answer:
         """Every source's Patient with this identifier, which travels in a form body, not in a URL."""
-        form = httpx.QueryParams({"identifier": search_token(system, value)})
-        body = str(form).encode("ascii")
+        body = _form({"identifier": search_token(system, value)}, reach)
         return await self._ask("POST", "/fhir/Patient/_search", body, accept_partial)
 
-    async def everything(self, patient: str, *, accept_partial: bool = False) -> Answer:
+    async def everything(
+        self, patient: str, *, accept_partial: bool = False, reach: Reach = "local"
+    ) -> Answer:
         """The whole released record of a Patient id. Raises `ValueError` for what is no id."""
-        return await self._ask("GET", f"/fhir/Patient/{_id(patient)}/$everything", b"", accept_partial)
+        path = f"/fhir/Patient/{_id(patient)}/$everything{_query(reach)}"
+        return await self._ask("GET", path, b"", accept_partial)
 
-    async def summary(self, patient: str, *, accept_partial: bool = False) -> Answer:
+    async def everything_of(
+        self, system: str, value: str, *, accept_partial: bool = False, reach: Reach = "federation"
+    ) -> Answer:
+        """The whole released record of whom an identifier is; the node itself need not know her."""
+        body = _form({"patient.identifier": search_token(system, value)}, reach)
+        return await self._ask("POST", "/fhir/Patient/$everything", body, accept_partial)
+
+    async def summary(self, patient: str, *, accept_partial: bool = False, reach: Reach = "local") -> Answer:
         """The International Patient Summary of a Patient id; its statement of sources is in the document."""
-        return await self._ask("GET", f"/fhir/Patient/{_id(patient)}/$summary", b"", accept_partial)
+        path = f"/fhir/Patient/{_id(patient)}/$summary{_query(reach)}"
+        return await self._ask("GET", path, b"", accept_partial)
 
     async def _ask(self, method: str, path: str, body: bytes, accept_partial: bool) -> Answer:
         registration = self._registration
@@ -192,6 +206,16 @@ class CarepactClient:
                 return reply.status_code, kind, bytes(received)
         except (httpx.HTTPError, TimeoutError):
             raise NotReached("the node did not answer") from None
+
+
+def _query(reach: Reach) -> str:
+    return "" if reach == "local" else f"?reach={reach}"
+
+
+def _form(said: dict[str, str], reach: Reach) -> bytes:
+    if reach != "local":
+        said = said | {"reach": reach}
+    return str(httpx.QueryParams(said)).encode("ascii")
 
 
 def search_token(system: str, value: str) -> str:

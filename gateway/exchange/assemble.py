@@ -5,7 +5,7 @@ Each source's Patient stays its own entry; nothing is averaged, merged away or r
 (consent.md 11).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from consent.decision import Permit
 from gateway.errors import Problem
 from gateway.exchange.completeness import Completeness, SourceState
 from gateway.exchange.decide import Decided
+from gateway.exchange.foreign import Foreign, bases_of
 from gateway.exchange.merge import Contribution, merged
 from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
@@ -22,7 +23,7 @@ from gateway.exchange.warnings import warnings_of
 from gateway.fhir.bundle import Entry, searchset
 from gateway.fhir.json import encode
 from gateway.fhir.outcome import completeness_outcome
-from gateway.fhir.provenance import assembly
+from gateway.fhir.provenance import assembly, contribution
 from gateway.fhir.summary import Released, Scope, summarise
 
 _LADDER = "ULMNRV"
@@ -79,26 +80,62 @@ def _state_after(
     return state.released(bodies, blind, int(newest.timestamp()) if newest else None, incomplete)
 
 
-def marks(leaving: Sequence[Decided]) -> Marks:
-    """Highest confidentiality and all obligations of what leaves; `N` and none for an empty answer."""
+def _full_url(node: Node, bases: Mapping[tuple[str, str], str], one: Decided) -> str:
+    """What another member sent keeps that member's address: so its references go on meaning its own."""
+    base = bases.get((one.record.custodian, one.record.source), node.base)
+    return f"{base}/{one.record.ref}"
+
+
+def _target(node: Node, bases: Mapping[tuple[str, str], str], one: Decided) -> str:
+    own = (one.record.custodian, one.record.source) not in bases
+    return one.record.ref if own else _full_url(node, bases, one)
+
+
+def _contributions(node: Node, ask: Ask, shown: Sequence[Foreign], leaving: Sequence[Decided]) -> list[Entry]:
+    """One Provenance a member whose answer is in this one: its signed manifest, as received."""
+    entries = []
+    for place, one in enumerate(shown, 1):
+        own = bases_of([one])
+        targets = [_full_url(node, own, each) for each in leaving
+                   if (each.record.custodian, each.record.source) in own]  # fmt: skip
+        id = f"{ask.exchange[:26]}-c{place}"
+        made = contribution(
+            id=id, targets=targets, recorded=instant(ask.at), member=one.contributed.member,
+            manifest=one.contributed.jws,
+        )  # fmt: skip
+        entries.append(Entry(f"{node.base}/Provenance/{id}", encode(made), "include"))
+    return entries
+
+
+def marks(leaving: Sequence[Decided], obligations: Sequence[str] = ()) -> Marks:
+    """Highest confidentiality and all obligations of what leaves; `N` and none for an empty answer.
+
+    `obligations`: what members demand of whoever gets what they sent.
+    """
     levels = [one.facts.labels.confidentiality for one in leaving]
     codes = {code for one in leaving if isinstance(one.decision, Permit) for code in one.decision.obligations}
-    return Marks(_LADDER[max(levels)] if levels else "N", tuple(sorted(codes)))
+    return Marks(_LADDER[max(levels)] if levels else "N", tuple(sorted(codes.union(obligations))))
 
 
 def assemble(
-    node: Node, ask: Ask, leaving: Sequence[Decided], completeness: Completeness, statement: bytes
-) -> bytes:
+    node: Node, ask: Ask, leaving: Sequence[Decided], completeness: Completeness, statement: bytes,
+    foreign: Sequence[Foreign] = (),
+) -> bytes:  # fmt: skip
     """The Bundle as bytes: a searchset, or a summary document. Raises `not_available` without a subject."""
-    security = marks(leaving)
+    places = {(one.record.custodian, one.record.source) for one in leaving}
+    shown = [one for one in foreign if places & {(s.org, s.source) for s in one.states}]
+    security = marks(leaving, [code for one in shown for code in one.contributed.obligations])
+    bases = bases_of(shown)
     if ask.shape == "summary":
         return _summary(node, ask, leaving, completeness, statement, security)
     rows = completeness.rows()
     outcome = encode(completeness_outcome(rows, statement, f"{ask.exchange[:26]}-o"))
     entries = [Entry(None, outcome, "outcome")]
-    entries += [Entry(f"{node.base}/{one.record.ref}", one.body or b"", "match") for one in leaving]
+    entries += [Entry(_full_url(node, bases, one), one.body or b"", "match") for one in leaving]
     if ask.shape == "everything" and leaving:
-        made = encode(_assembly(node, ask, [one.record.ref for one in leaving], leaving, statement))
+        entries += _contributions(node, ask, shown, leaving)
+        targets = [_target(node, bases, one) for one in leaving]
+        made = encode(_assembly(node, ask, targets, leaving, statement))
         entries.append(Entry(f"{node.base}/Provenance/{ask.exchange[:26]}-p", made, "include"))
     return searchset(
         entries,

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-State = Literal["answered", "no-record", "withheld", "failed", "timed-out", "not-asked"]
+State = Literal["answered", "no-record", "withheld", "not-available", "failed", "timed-out", "not-asked"]
+"""`not-available`: another member's node said so, and not which of `no-record` and `withheld` it is."""
 STATEMENT_TYPE = "carepact-completeness+json"
 _INTERRUPTED = frozenset({"failed", "timed-out"})
-_HIDDEN = frozenset({"no-record", "withheld"})
+_HIDDEN = frozenset({"no-record", "withheld", "not-available"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class SourceState:
     """Could be asked with the identifier of the question alone, without what is known of the person here."""
     incomplete: tuple[str, ...] = ()
     """In which ways the source says itself that what it sent is not all (`confidential-items`, …)."""
+    manifest: str = ""
+    """Digest `md` of the signed manifest of the member's answer that brought it, b64u; empty for own ones."""
 
     def released(
         self,
@@ -50,15 +53,18 @@ class SourceState:
         if self.state in ("failed", "timed-out", "not-asked"):
             return self
         if not resources:
-            state: State = "no-record" if self.state == "no-record" else "withheld"
-            return SourceState(self.org, self.source, state, None, self.asked, by_question=self.by_question)
+            state: State = self.state if self.state in _HIDDEN else "withheld"
+            return SourceState(
+                self.org, self.source, state, None, self.asked, by_question=self.by_question,
+                manifest=self.manifest,
+            )  # fmt: skip
         digest = hashlib.sha256(blind)
         for _, body in resources:
             digest.update(body)
         return SourceState(
             self.org, self.source, "answered", None, self.asked, self.answered, as_of,
             self.truncated, dict(sorted(Counter(kind for kind, _ in resources).items())),
-            _b64u(digest.digest()), self.by_question, incomplete,
+            _b64u(digest.digest()), self.by_question, incomplete, self.manifest,
         )  # fmt: skip
 
     def unmatched(self) -> "SourceState":
@@ -71,7 +77,11 @@ class SourceState:
     def row(self, *, tell_withheld: bool) -> dict[str, Any]:
         """For callers: `no-record` and `withheld` read `not-available` unless the pack tells."""
         state = "not-available" if self.state in _HIDDEN and not tell_withheld else self.state
-        row: dict[str, Any] = {"org": self.org, "source": self.source, "state": state}
+        row: dict[str, Any] = {"org": self.org, "state": state}
+        if self.source:
+            row["source"] = self.source
+        if self.manifest:
+            row["manifest"] = self.manifest
         if self.reason:
             row["reason"] = self.reason
         if self.asked is not None and state != "not-asked":
@@ -96,6 +106,9 @@ class Completeness:
     request: str
     """Blinded hash of the question, b64u: ties the statement to it without telling what it was."""
     tell_withheld: bool = False
+    reach: str = "local"
+    not_listed: dict[str, int] = field(default_factory=dict)
+    """How many more members were not asked, by reason."""
 
     @property
     def complete(self) -> bool:
@@ -120,12 +133,12 @@ class Completeness:
             "exchange": self.exchange,
             "at": self.at,
             "purpose": self.purpose,
-            "reach": "local",
+            "reach": self.reach,
             "request": self.request,
             "types": list(self.types),
             "status": "complete" if self.complete else "partial",
             "sources": self.rows(),
-        }
+        } | ({"not_listed": self.not_listed} if self.not_listed else {})
 
 
 def blinded(blind: bytes, parts: Iterable[bytes]) -> str:

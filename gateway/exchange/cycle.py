@@ -3,10 +3,10 @@
  1. Ask, 2. authenticate and frame: `api/` built the `Ask`, or `peer/query.py` did for another member's node;
     here it becomes the one `AccessRequest`.
  3. Resolve the patient in the node's own index.
- 4. Locate: the sources that an agreement in force lets us ask at all.
- 5. to 7. are the two ends of a question between nodes: `peer/`.
+ 4. Locate: the sources, and other members, that an agreement in force lets us ask at all.
+ 5. Fan out: one sealed question a member; 6. and 7. are its other end: `peer/endpoint.py`, `query.py`.
  8. Gather from all sources at once, under one deadline; what comes is kept and normalised.
- 9. Decide for each resource.
+ 9. Decide for each resource, also of what other members decided to send: both sides evaluate.
 10. Release: recheck, record, commit; only then sign.
 11. Assemble: merge, and say who was not reached.
 12. Answer, sealed to the caller's key if it has one; to another node always, refusals included.
@@ -14,19 +14,24 @@
 A consent or agreement that changes between 9 and 10 sends the answer back to 9: never out.
 """
 
+import asyncio
+
 from consent.request import AccessRequest
 from gateway.errors import Problem
 from gateway.exchange import release
 from gateway.exchange.checkpoint import signed_checkpoint
 from gateway.exchange.disclosure import disclose
+from gateway.exchange.fanout import fan_out
+from gateway.exchange.foreign import foreign_from
 from gateway.exchange.frame import access_request
 from gateway.exchange.gather import gather
+from gateway.exchange.locate import Located, locate
 from gateway.exchange.node import Node
 from gateway.exchange.policy import read_policy
 from gateway.exchange.request import Answer, Ask
 from gateway.exchange.resolve import Subject, resolve
 from gateway.exchange.sealing import Outgoing, outgoing, sealed
-from gateway.exchange.turn import Turn, decide_turn
+from gateway.exchange.turn import Gathered, Turn, decide_turn
 from gateway.logs import log
 from keys.errors import NotReady
 
@@ -43,15 +48,19 @@ async def exchange(node: Node, ask: Ask) -> Answer:
         raise Problem("unavailable", hint="the members list has expired") from None
     subject = await resolve(node, ask)  # 3
     request = access_request(ask, subject, node.directory().register)
-    refused = await _refused(node, ask, request)  # 4
-    states = await gather(node, ask, subject, refused)  # 8
+    refused, located = await _reachable(node, ask, request)  # 4
+    states, contributions = await asyncio.gather(  # 5, 8
+        gather(node, ask, subject, refused), fan_out(node, ask, subject, request, located)
+    )
+    foreign = tuple([await asyncio.to_thread(foreign_from, node, one) for one in contributions])
+    found = Gathered(states, foreign, located)
     subject = await resolve(node, ask)  # the index may have learnt who it is
     request = access_request(ask, subject, node.directory().register)
     checkpoint = await signed_checkpoint(node)
     for _ in range(MAX_ROUNDS):
-        turn = await decide_turn(node, ask, request, subject, states)  # 9, 11
+        turn = await decide_turn(node, ask, request, subject, found)  # 9, 11
         in_clear = turn.problem is not None and ask.asked_by is None
-        out = outgoing(node, ask, turn.body, checkpoint, refused=in_clear)
+        out = outgoing(node, ask, turn.body, checkpoint, refused=in_clear, src=turn.merged)
         try:
             await _release(node, ask, subject, turn, out)  # 10
         except release.Outdated:
@@ -63,8 +72,8 @@ async def exchange(node: Node, ask: Ask) -> Answer:
     raise Problem("conflict")
 
 
-async def _refused(node: Node, ask: Ask, request: AccessRequest) -> dict[str, str]:
-    """Custodians that may not be asked at all, with the code that may be told (consent.md 12, ●)."""
+async def _reachable(node: Node, ask: Ask, request: AccessRequest) -> tuple[dict[str, str], Located]:
+    """Custodians that may not be asked at all, with the code that may be told (consent.md 12, ●); members."""
     policy = await node.database.read(
         lambda c: read_policy(c, node, None, request, who=ask.caller.practitioner)
     )
@@ -74,7 +83,8 @@ async def _refused(node: Node, ask: Ask, request: AccessRequest) -> dict[str, st
     codes = set(refused.values())
     if found and len(refused) == len(found) and codes <= _OF_THE_QUESTION:
         raise Problem("forbidden", hint=", ".join(sorted(codes)))
-    return refused
+    federated = ask.reach == "federation" and ask.asked_by is None
+    return refused, locate(node, policy, int(ask.at.timestamp())) if federated else Located()
 
 
 async def _release(node: Node, ask: Ask, subject: Subject, turn: Turn, out: Outgoing) -> None:

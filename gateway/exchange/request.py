@@ -11,6 +11,7 @@ from adapters.interface import Identifier
 from gateway.authn.caller import Caller
 from keys.envelope.recipient import Recipient
 
+Reach = Literal["local", "federation"]
 Shape = Literal["patients", "everything", "summary", "query"]
 """`query`: what another member's node asks; its answer is a searchset that the asking node merges."""
 SUITE = 3
@@ -62,6 +63,7 @@ class Ask:
     more: tuple[Identifier, ...] = ()
     """Other identifiers of the same person that the question names: together they lead to one, or to none."""
     asked_by: AskedBy | None = None
+    reach: Reach = "local"
 
 
 @dataclass(frozen=True, slots=True)

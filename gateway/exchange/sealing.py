@@ -26,11 +26,13 @@ class Outgoing:
     at: int
 
 
-def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: bool = False) -> Outgoing:
+def outgoing(
+    node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: bool = False, src: tuple[str, ...] = ()
+) -> Outgoing:
     """Draft the envelope to the caller's registered key, or blind and hash an answer in clear.
 
     `checkpoint`: the node's newest signed checkpoint, empty while its log is. `refused`: an error, which is
-    never sealed and holds nothing to seal.
+    never sealed and holds nothing to seal. `src`: `md` of the members' answers that are in it, b64u.
     """
     at = int(ask.at.timestamp())
     if ask.seal is None or refused:
@@ -42,6 +44,7 @@ def outgoing(node: Node, ask: Ask, body: bytes, checkpoint: bytes, *, refused: b
         exp=min(at + LIFE, ask.seal.exp or at + LIFE),
         log=b64u(checkpoint),
         req=b64u(ask.seal.request),
+        src=src,
     )
     try:
         made = draft(

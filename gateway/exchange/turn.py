@@ -1,7 +1,7 @@
 """Steps 9 and 11: one pass over all that is held, under one set of epochs, up to the bytes that may leave."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,8 @@ from gateway.errors import Problem
 from gateway.exchange.assemble import assemble, released, states_after
 from gateway.exchange.completeness import Completeness, SourceState, blinded
 from gateway.exchange.decide import Decided, decide
+from gateway.exchange.foreign import Foreign, apart
+from gateway.exchange.locate import Located
 from gateway.exchange.node import Node
 from gateway.exchange.policy import Policy, read_policy
 from gateway.exchange.request import Ask
@@ -36,12 +38,32 @@ class Turn:
     problem: Problem | None = None
     """Nothing leaves but this; the decisions behind it go on record like any other."""
 
+    @property
+    def merged(self) -> tuple[str, ...]:
+        """`md` of each member's answer that is in this one, in the order of the statement (`src`)."""
+        return tuple(dict.fromkeys(s.manifest for s in self.completeness.sources if s.manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that came: own sources, other members' answers, and who was not asked."""
+
+    states: tuple[SourceState, ...]
+    foreign: tuple[Foreign, ...] = ()
+    located: Located = field(default_factory=Located)
+
+    @property
+    def all_states(self) -> tuple[SourceState, ...]:
+        """In the order of the statement: our own, then the members'."""
+        others = (state for one in self.foreign for state in one.states)
+        return (*self.states, *others, *self.located.states)
+
 
 async def decide_turn(
-    node: Node, ask: Ask, request: AccessRequest, subject: Subject, states: tuple[SourceState, ...]
+    node: Node, ask: Ask, request: AccessRequest, subject: Subject, found: Gathered
 ) -> Turn:
     """Read all that decides, decide, and put together what may leave, or the problem that leaves instead."""
-    answered = [state.source for state in states if state.state == "answered"]
+    answered = [state.source for state in found.states if state.state == "answered"]
 
     def read(connection: Connection) -> tuple[Policy, tuple[Record, ...], Record | None, Mapping[str, str]]:
         room = node.room(connection)
@@ -55,7 +77,11 @@ async def decide_turn(
 
     policy, records, named, aliases = await node.database.read(read)
     plan = policy.plan(node)
+    found = replace(found, foreign=apart(found.foreign, frozenset(r.ref for r in records), node.base))
+    aliases = {**aliases, **{ref: request.subject for one in found.foreign for ref in one.patients}}
     decided = decide(plan, records, aliases)
+    for one in found.foreign:  # each by itself: a reference resolves where it was made
+        decided += decide(plan, one.records, aliases)
     resolves = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
     leaving = _bounded(node, released(decided, ask.types)) if resolves else ()
     blind = node.entropy(32)
@@ -65,14 +91,16 @@ async def decide_turn(
         at=int(ask.at.timestamp()),
         purpose=ask.caller.purpose,
         types=ask.types,
-        sources=states_after(states, leaving, blind, decided),
+        sources=states_after(found.all_states, leaving, blind, decided),
         request=blinded(blind, [ask.shape.encode(), repr(ask.subject).encode()]),
         tell_withheld=node.floor.tell_withheld,
+        reach=ask.reach,
+        not_listed=dict(found.located.not_listed),
     )
     statement = completeness_statement(node, statement_of)
     try:
         _require_answer(statement_of, statement, resolves)
-        body = assemble(node, ask, leaving, statement_of, statement)
+        body = assemble(node, ask, leaving, statement_of, statement, found.foreign)
     except Problem as problem:
         told = encode(problem_outcome(problem))
         return Turn(policy, aliases, decided, (), statement_of, statement, told, problem)

@@ -42,6 +42,31 @@ def assembly(
     }
 
 
+def contribution(
+    *, id: str, targets: Sequence[str], recorded: str, member: str, manifest: bytes
+) -> dict[str, Any]:
+    """What one member sent; the signature is the manifest of its answer as received (`application/jose`).
+
+    `targets`: the member's own addresses of its entries.
+    """
+    return {
+        "resourceType": "Provenance",
+        "id": id,
+        "target": [{"reference": target} for target in targets],
+        "recorded": recorded,
+        "agent": [_agent("custodian", member)],
+        "signature": [
+            {
+                "type": [_SIGNATURE_TYPE],
+                "when": recorded,
+                "who": _member(member),
+                "sigFormat": "application/jose",
+                "data": base64.b64encode(manifest).decode("ascii"),
+            }
+        ],
+    }
+
+
 def _agent(role: str, member: str) -> dict[str, Any]:
     return {"type": {"coding": [{"system": _AGENT, "code": role}]}, "who": _member(member)}
 

@@ -253,6 +253,40 @@ class Pair:
         subject = {"identifier": [{"system": about.system, "value": about.value}]}
         return {"access": access, "subject": subject, "types": ["Patient", "Observation"]} | changed
 
+    async def question(
+        self, label: str = FULL, *, types: Any = None, deadline: float = 8.0, **caller: Any
+    ) -> Any:
+        """North's own clinician asks for everything, as far as the federation reaches: the `Ask`."""
+        from gateway.authn.caller import Caller
+        from gateway.authn.scopes import parse_all
+        from gateway.exchange.request import Ask
+        from gateway.exchange.types import CLINICAL
+
+        said = {
+            "client": "clinician", "organisation": NORTH, "purpose": "TREAT", "roles": ("doctor",),
+            "scopes": parse_all("system/*.rs"), "reach": "federation",
+        } | caller  # fmt: skip
+        return Ask(
+            exchange=os.urandom(16).hex(),
+            caller=Caller(**said),
+            subject=identifier(label),
+            types=types or CLINICAL,
+            shape="everything",
+            at=self.north.clock(),
+            deadline=deadline,
+            self_url=f"{self.north.node.base}/Patient/$everything",
+            reach="federation",
+        )
+
+    async def everything(self, label: str = FULL, **changed: Any) -> Any:
+        """The answer of north to it, verified as a client does: `gateway.client.answer.Answer`."""
+        from gateway.client.answer import answer_from_json
+        from gateway.exchange.cycle import exchange
+
+        answer = await exchange(self.north.node, await self.question(label, **changed))
+        trust = self.north.runtime.members.current.trust
+        return answer_from_json(answer.body, NORTH, trust, now=int(self.north.clock().timestamp()))
+
     async def ask(self, op: str = "query", members: Any = None, **changed: Any) -> Any:
         """North asks south one sealed question: `Answered` or `Failed`."""
         from gateway.exchange.peer.ask import Question, ask
