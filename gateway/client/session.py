@@ -213,9 +213,8 @@ def _query(reach: Reach) -> str:
 
 
 def _form(said: dict[str, str], reach: Reach) -> bytes:
-    if reach != "local":
-        said = said | {"reach": reach}
-    return str(httpx.QueryParams(said)).encode("ascii")
+    far = {} if reach == "local" else {"reach": str(reach)}
+    return str(httpx.QueryParams(said | far)).encode("ascii")
 
 
 def search_token(system: str, value: str) -> str:
