@@ -114,7 +114,6 @@ class Side:
 
         from gateway.audit.sql import ledger_leaf
         from gateway.audit.verify import verify
-        from gateway.directory.own import log_origin
         from keys.leaf import leaf_from_bytes
         from keys.note import key_from_vkey
 
@@ -124,7 +123,7 @@ class Side:
         def read(connection: Any) -> list[Any]:
             vault = self.node.room(connection).vault
             me = self.node.member
-            report = verify(connection, me=me, origin=log_origin(me), keys=keys, vault=vault)
+            report = verify(connection, me=me, keys=keys, vault=vault)
             assert report.finding is None
             rows = connection.execute(select(ledger_leaf.c.bytes).order_by(ledger_leaf.c.idx))
             return [leaf_from_bytes(row.bytes) for row in rows]
