@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from adapters.transport import Transport
 from consent.digest import ResourceContext, digest
 from consent.errors import Uncomputable
 from consent.facts import facts_to_bytes
@@ -34,11 +35,12 @@ from gateway.directory.members import MembersFile
 from gateway.directory.membership import Membership, Own
 from gateway.directory.opening import open_members, reach_of
 from gateway.directory.own import found_member
+from gateway.directory.ping import Answering
 from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
-from gateway.exchange.links import Links
+from gateway.exchange.links import MAX_ENVELOPE, Links
 from gateway.exchange.logs import log_desk
 from gateway.exchange.member_changes import log_change
 from gateway.exchange.node import Node
@@ -136,7 +138,8 @@ async def open_node(
             answer_resources=settings.limits.answer_resources,
             organisations=settings.organisations,
             source_rules=source_rules,
-            links=_links(stack),
+            links=_links(settings, stack),
+            look=lambda member, at: membership.lookout.unknown_key(member, at),
             mark_checkpoint=mark,
         )
         await compare(database, mark, node.member, own_log_keys(keys, node.member))
@@ -152,8 +155,10 @@ def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
     found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
 
 
-def _links(stack: AsyncExitStack) -> Links:
-    made = Links()
+def _links(settings: Settings, stack: AsyncExitStack) -> Links:
+    """Where members' records lead is judged as it is dialled: they name the addresses, not the operator."""
+    reach = reach_of(settings)
+    made = Links(lambda url: Transport(url, max_bytes=MAX_ENVELOPE, reach=reach))
     stack.push_async_callback(made.close)
     return made
 
@@ -241,6 +246,7 @@ def _services(settings: Settings, node: Node, consents: Consents, membership: Me
         consents=consents,
         endpoint=Endpoint(f"{issuer}/oauth/token", issuer, limits),
         membership=membership,
+        pings=Answering(membership),
         is_under=lambda org, ancestor: node.directory().register.is_under(org, ancestor),
         clock=node.clock,
         entropy=node.entropy,

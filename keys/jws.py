@@ -30,9 +30,10 @@ COMPLETENESS = "carepact-completeness+json"
 DECISION = "carepact-decision+json"
 ERASURE = "carepact-erasure+json"
 JOIN = "carepact-join+json"
+PING = "carepact-ping+json"
 RECEIPT = "carepact-receipt+json"
 RECONCILE = "carepact-reconcile+json"
-TYPES = frozenset((MANIFEST, AGREEMENT, COMPLETENESS, DECISION, ERASURE, JOIN, RECEIPT, RECONCILE))
+TYPES = frozenset((MANIFEST, AGREEMENT, COMPLETENESS, DECISION, ERASURE, JOIN, PING, RECEIPT, RECONCILE))
 
 MAX_BYTES = 1 << 20
 MAX_SIGNATURES = 8

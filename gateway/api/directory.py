@@ -12,8 +12,10 @@ from starlette.responses import Response
 from gateway.api.services import Services, services
 from gateway.directory.interface import DirectoryBusy, DirectoryRefused, DirectoryStale
 from gateway.directory.joining import Joining, joining_from_bytes
+from gateway.directory.ping import NONCE
 from gateway.directory.publishing import take
 from gateway.errors import Problem
+from keys.errors import UnknownKey
 
 UPDATE_BYTES = 256 * 1024
 """A role and a record of 64 KiB each, as base64."""
@@ -32,6 +34,21 @@ async def read(request: Request) -> Response:
     if tag in [one.strip() for one in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
     return Response(data, media_type="application/json", headers=headers)
+
+
+async def ping(request: Request) -> Response:
+    """Who answers here, signed over the caller's number (`gateway.directory.ping`)."""
+    node = services(request)
+    nonce = request.path_params["nonce"]
+    if not NONCE(nonce):
+        raise Problem("not_found")
+    try:
+        answer = node.pings.answer(nonce, int(node.clock().timestamp() * 1000))
+    except UnknownKey:
+        raise Problem("unavailable") from None
+    if answer is None:
+        raise Problem("throttled")
+    return Response(answer, media_type="application/jose+json")
 
 
 async def put_member(request: Request) -> Response:

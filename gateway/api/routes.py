@@ -34,6 +34,7 @@ TABLE = (
     Row("POST", "/oauth/token", token.issue),
     Row("GET", "/directory/metadata/{name}", directory.read),
     Row("GET", "/directory/targets/{path:path}", directory.read),
+    Row("GET", "/directory/ping/{nonce}", directory.ping),
     Row("PUT", "/directory/members/{id}", directory.put_member),
     Row("POST", "/exchange", exchange.receive),
     Row("GET", "/ledger/checkpoint", ledger.checkpoint),

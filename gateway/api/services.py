@@ -11,6 +11,7 @@ from gateway.audit.desk import LogDesk
 from gateway.authn.tokens import Endpoint, IsUnder
 from gateway.config import Settings
 from gateway.directory.membership import Membership
+from gateway.directory.ping import Answering
 from gateway.exchange.consents import Consents
 from gateway.exchange.request import Answer, Ask
 from gateway.records.interface import Database
@@ -32,6 +33,7 @@ class Services:
     endpoint: Endpoint
     membership: Membership
     """This node in its federation: what `/directory` serves and takes."""
+    pings: Answering
     is_under: IsUnder
     clock: Callable[[], datetime]
     entropy: Entropy

@@ -35,7 +35,7 @@ for _name in ("init", "join", "admit", "suspend", "restore", "take"):
     app.command(_name)(getattr(federation, _name))
 for _name in ("publish", "revoke"):
     app.command(_name)(getattr(federation_own, _name))
-for _name in ("refresh", "status", "verify", "mirror"):
+for _name in ("refresh", "status", "verify", "mirror", "ping"):
     app.command(_name)(getattr(federation_checks, _name))
 
 app.command(epilog="Example: carepact directory register register.json --reason 'ward 7 is new'")(register)

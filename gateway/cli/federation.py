@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.act import act_now, read_file, write_file
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
-from gateway.cli.output import emit_json, say
+from gateway.cli.output import emit_json, say, warn
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def join(
     root_sha256: Annotated[str, typer.Option(help="The fingerprint, told by another channel.")],
     reason: ReasonOption,
     out: Annotated[Path | None, typer.Option(help="The join file; else join-ID.json.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -61,6 +62,7 @@ def join(
     async def act(node: "Runtime") -> "tuple[Pinned, bytes, str]":
         from gateway.cli.federation_acts import join_federation
 
+        _require_free(out or Path(f"join-{node.node.member}.json"), force)
         pinned, data = await join_federation(node, mirror, root_sha256.lower(), act_now(node, reason))
         return pinned, data, node.node.member
 
@@ -82,6 +84,7 @@ def admit(
     fingerprint: Annotated[
         str | None, typer.Option(help="As the applicant told it; else you are asked.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="It was compared: do not ask.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -91,7 +94,9 @@ def admit(
     seen = hashlib.sha256(data).hexdigest()
     if fingerprint is not None and fingerprint.lower() != seen:
         raise Problem("conflict", expression="--fingerprint", hint="the file is another one than was told")
-    if fingerprint is None and not typer.confirm(f"{seen}\nIs this what they told you?", err=True):
+    if fingerprint is None and yes:
+        warn(f"carepact: {seen} is admitted as compared")
+    elif fingerprint is None and not typer.confirm(f"{seen}\nIs this what they told you?", err=True):
         raise Problem("conflict", expression="FILE", hint="nobody was admitted")
 
     async def act(node: "Runtime") -> str:
@@ -158,6 +163,12 @@ def _set_status(
 
     with_node(config, as_node, act)
     done({"id": id, "done": status}, as_json, f"{id} is {status}: members see it at their next refresh")
+
+
+def _require_free(file: Path, force: bool) -> None:
+    """A request to join that was handed over already would be lost, and its fingerprint told in vain."""
+    if str(file) != "-" and not force and file.exists():
+        raise Problem("conflict", expression="--out", hint=f"{file} is there already; --force writes over it")
 
 
 def _identifiers(texts: list[str]) -> tuple[tuple[str, str], ...]:

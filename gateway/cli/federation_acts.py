@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gateway.directory.desk import Desk, make_pair
 from gateway.directory.folder import FederationFolder, pinned_root, store_files
 from gateway.directory.interface import DirectoryRefused
-from gateway.directory.joining import Joining, joining_from_bytes, joining_to_bytes, own_files
+from gateway.directory.joining import Joining, joining_from_bytes, joining_to_bytes, own_files, proofs
 from gateway.directory.own import endpoints_at, own_record
 from gateway.directory.publishing import Published, next_version, publish_own, take
 from gateway.directory.refresh import Mirror, Tried, refresh
@@ -100,14 +100,12 @@ async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act")
     make_pair(node.keys, at)
     renew_keys(node.keys, at)
     member, pair = node.membership.record(held, at), pair_from_store(node.keys, at=at)
-    from gateway.cli.own_keys import statement_signers
-
-    signers = statement_signers(node.keys, at)
     await log_change(node, act, action="join", federation=held.federation.id, root=sha256)
     files = own_files(member, next_version(held, member.id), at, pair)
     data = joining_to_bytes(
-        member, files, pair, federation=held.federation.id, root=sha256, now=at, signers=signers
-    )
+        member, files, pair, federation=held.federation.id, root=sha256, now=at,
+        signers=proofs(member, node.keys, at), nonce=node.entropy(16),
+    )  # fmt: skip
     return pinned, data
 
 

@@ -12,7 +12,11 @@ from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
+    from gateway.directory.ping import Ping
     from keys.federation.advance import Advanced
+
+DRIFT = 2.0
+"""Seconds between two clocks from which on it is said."""
 
 
 def refresh(
@@ -115,6 +119,46 @@ def mirror(
         emit_json({"folder": str(folder), "files": count})
     else:
         say(f"{count} files; elsewhere: carepact directory refresh --from {folder}")
+
+
+def ping(
+    id: Annotated[str, typer.Argument(metavar="ID", help="A member.")],
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Whether a member's node is there, proves to be that member, and has the same time."""
+
+    async def act(node: "Runtime") -> "tuple[Ping, int]":
+        from gateway.directory.ping import ping
+        from gateway.directory.refresh import Mirror
+
+        directory = node.node.directory()
+        if not directory.is_member(id):
+            raise Problem("not_found", expression="ID", hint="carepact directory list")
+        place = directory.endpoint(id, "directory")
+        if place is None:
+            raise Problem("not_found", expression="ID", hint="its record names no directory endpoint")
+        mirror, nonce = Mirror(place, node.membership.own.reach), node.entropy(16).hex()
+        found = await ping(mirror, id, directory.trust, nonce, lambda: node.clock().timestamp())
+        return found, directory.trust.version
+
+    found, version = with_node(config, as_node, act)
+    _pinged(id, found, version, as_json)
+    if not found.contacted:
+        raise Problem("unavailable", hint="nobody answers at its endpoint, or it is none that may be dialled")
+    if not found.verified:
+        decline(Exit.BAD_PROOF, "somebody answers there, and does not prove to be that member")
+
+
+def _pinged(id: str, found: "Ping", version: int, as_json: bool) -> None:
+    about = {"id": id, "contacted": found.contacted, "verified": found.verified}
+    if found.verified and found.version is not None:
+        news = "same" if found.version == version else "newer" if found.version > version else "older"
+        about |= {"took_ms": round(found.took * 1000), "clock_offset": found.offset, "list": news}
+    _shown(about, as_json)
+    if abs(found.offset or 0) > DRIFT:
+        warn(f"carepact: its clock is {found.offset} seconds off this one's; one of the two is wrong")
 
 
 def _about(held: "Advanced") -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 `join-<id>.json` (trust-and-ledger.md 6): strict JSON `{v, federation, root, id, keys, files, statement}`.
 `keys` are its role's public keys as JWK, `files` its metadata and record by path, `statement` a JWS
-(`carepact-join+json`) by its signing keys over federation, root and the digest of all of it. An update is
+(`carepact-join+json`) by every live key of its record that signs, over federation, root, member, a nonce, the
+time and the digest of all of it. An update is
 the same without the statement: its role's own signatures say who sends it.
 """
 
@@ -18,7 +19,8 @@ from keys.federation.author import Pair, member_files
 from keys.federation.documents import Federation
 from keys.federation.members import member_from_record
 from keys.federation.signer import StoreSigner, tuf_key
-from keys.member import Member
+from keys.interface import KeyStore
+from keys.member import Member, MemberKey
 from keys.syntax import (
     SyntaxRefused,
     b64u,
@@ -32,7 +34,7 @@ from keys.syntax import (
 from keys.trust import json_from_member
 
 _FILE = frozenset(("v", "federation", "root", "id", "keys", "files"))
-_CLAIMS = frozenset(("v", "federation", "root", "id", "at", "sha256"))
+_CLAIMS = frozenset(("v", "federation", "root", "id", "at", "nonce", "sha256"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def joining_to_bytes(
     root: str,
     now: int,
     signers: tuple[jws.Signer, ...] = (),
+    nonce: bytes = b"",
 ) -> bytes:
-    """The file to hand over; with `signers`, the statement of somebody who asks to join."""
+    """The file to hand over; with `signers` the statement of who asks to join. `nonce`: 16 random bytes."""
     body = {
         "v": 1,
         "federation": federation,
@@ -76,9 +79,28 @@ def joining_to_bytes(
     }
     if not signers:
         return emit(body) + b"\n"
-    claims = {"v": 1, "federation": federation, "root": root, "id": member.id, "at": now}
+    claims = {
+        "v": 1,
+        "federation": federation,
+        "root": root,
+        "id": member.id,
+        "at": now,
+        "nonce": b64u(nonce),
+    }
     statement = jws.sign(jws.JOIN, emit(claims | {"sha256": _digest(body)}), signers)
     return emit(body | {"statement": b64u(statement)}) + b"\n"
+
+
+def proving_keys(member: Member, at: int) -> tuple[MemberKey, ...]:
+    """The keys that a request to join is signed by: all of the record that sign and live, at most eight."""
+    live = [key for key in member.keys if key.use != "enc" and key.nbf <= at < key.exp]
+    return tuple(sorted(live, key=lambda key: (key.use, key.alg, key.kid))[: jws.MAX_SIGNATURES])
+
+
+def proofs(member: Member, store: KeyStore, at: int) -> tuple[jws.Signer, ...]:
+    """Our own signers for those keys."""
+    known = {key.kid: key for key in store.public()}
+    return tuple(jws.signer_from_store(store, known[key.kid]) for key in proving_keys(member, at))
 
 
 def joining_from_bytes(data: bytes, federation: Federation, root: str) -> Joining:
@@ -113,16 +135,24 @@ def _member(id: str, files: Mapping[str, bytes], federation: Federation) -> Memb
 
 
 def _statement(held: Mapping[str, object], member: Member) -> int:
-    """Signed by keys of the very record that it brings: whoever made the file holds them."""
-    keys = {(key.alg, key.kid): key.raw for key in member.keys if key.use == "sig"}
+    """Signed by every key of the very record that it brings: whoever made the file holds them."""
     try:
-        verified = jws.verify(unb64u(held["statement"]), jws.JOIN, lambda alg, kid: keys.get((alg, kid)))
-        claims = require_members(parse_object(verified.payload), _CLAIMS)
+        unchecked = jws.parse(unb64u(held["statement"]), jws.JOIN)
+        claims = require_members(unchecked.claims, _CLAIMS)
         at = require_integer(claims["at"])
+        unb64u(claims["nonce"], 16)
+        keys = proving_keys(member, at)
+        jws.require_algorithms(unchecked, [key.alg for key in keys])
+        named = {(key.alg, key.kid): key.raw for key in keys}
+        raws = jws.resolve_keys(unchecked, lambda alg, kid: named.get((alg, kid)))
+        if len({signature.kid for signature in unchecked.signatures}) != len(keys):
+            raise StatementRefused("issuer")
+        jws.check(unchecked, raws)
     except (SyntaxRefused, StatementRefused):
         raise DirectoryRefused("the statement of the join file does not hold") from None
     body = {name: held[name] for name in _FILE}
     expected = {"v": 1, "federation": held["federation"], "root": held["root"], "id": member.id, "at": at}
+    expected |= {"nonce": claims["nonce"]}
     if claims != expected | {"sha256": _digest(body)}:
         raise DirectoryRefused("the statement is about another join file")
     return at

@@ -1,6 +1,6 @@
 """What the cycle needs of the node; put together once by `gateway/bootstrap.py`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,10 @@ class BoundSource:
     source: Source
     adapter: SourceAdapter
     normaliser: Normaliser
+
+
+async def _nowhere(member: str, at: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,5 @@ class Node:
     """What its custodians hold back, as of now; like `directory` rechecked in the release."""
     links: Links = field(default_factory=Links, repr=False)
     """The ways to other members' nodes."""
+    look: Callable[[str, int], Awaitable[bool]] = _nowhere
+    """(member, POSIX seconds): look for a key of hers that the list lacks; whether the list changed."""

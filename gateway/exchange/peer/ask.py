@@ -11,7 +11,7 @@ Whatever a member does ends as `Failed` with a word of the closed list of the co
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -31,7 +31,7 @@ from gateway.exchange.peer.operations import OPERATIONS_PURPOSE
 from gateway.logs import log
 from keys.envelope.binding import ExpectResponse, Opening
 from keys.envelope.draft import Claims, Draft, draft
-from keys.envelope.events import ManifestVerified, Opened
+from keys.envelope.events import ManifestVerified, Opened, Replayed
 from keys.envelope.manifest import REQUEST
 from keys.envelope.recipient import ReplyKey, choose_suite, make_reply_key, recipient_from_trust
 from keys.envelope.replay import Conflict, Same, Unseen
@@ -160,7 +160,7 @@ async def _received(node: Node, question: Question, made: Draft, reply: ReplyKey
     mark = await node.database.read(lambda c: SQLReplay(c).watermark())
     opening = Opening(node.member, node.directory().trust, (reply,), expect, Watermark(mark), at)
     try:
-        opened, _ = await open_bytes(answer, opening, _never_seen)  # 6
+        opened, _ = await _opened(node, opening, answer)  # 6
     except NotReady:
         raise Problem("unavailable", hint="the members list has expired") from None
     if not isinstance(opened, Opened):
@@ -172,6 +172,17 @@ async def _received(node: Node, question: Question, made: Draft, reply: ReplyKey
     await node.database.write(lambda c: _record(c, node, question, opened, kept))  # 7
     manifest = opened.manifest
     return Answered(question.member, manifest.cnt.typ, opened.content, kept, opened.suite, manifest.exp)  # 8
+
+
+async def _opened(node: Node, opening: Opening, answer: bytes) -> tuple[Opened | Replayed, ManifestVerified]:
+    """An answer by a key that the list lacks is opened again if a newer list was found meanwhile."""
+    try:
+        return await open_bytes(answer, opening, _never_seen)
+    except EnvelopeRefused as refused:
+        assert isinstance(opening.expect, ExpectResponse)
+        if refused.reason != "issuer" or not await node.look(opening.expect.iss, opening.now):
+            raise
+    return await open_bytes(answer, replace(opening, trust=node.directory().trust), _never_seen)
 
 
 async def _never_seen(_: ManifestVerified) -> Unseen | Same | Conflict:

@@ -46,6 +46,8 @@ MAX_CONTENT = 2 << 20
 """Bytes of a request's content: questions, consents and lists of digests, never records."""
 PATIENCE = 5.0
 """Seconds that a copy waits for the answer to the first of its kind."""
+_LOOKING: set[asyncio.Future[bool]] = set()
+"""Kept until they end: the loop itself would forget them."""
 _OURS = frozenset(("unavailable", "no_store", "internal", "throttled"))
 
 
@@ -76,7 +78,16 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
         return await _answered(node, operations, opened, verified, trust)
     except EnvelopeRefused as refused:
         log.warning("envelope_refused", reason=refused.reason)
+        if refused.reason == "issuer":
+            _look_later(node, at)
         raise
+
+
+def _look_later(node: Node, at: int) -> None:
+    """Beside the refusal, which waits for nothing. Who it really was nobody knows: strangers share a turn."""
+    looking = asyncio.ensure_future(node.look("", at))
+    _LOOKING.add(looking)
+    looking.add_done_callback(_LOOKING.discard)
 
 
 async def _answered(

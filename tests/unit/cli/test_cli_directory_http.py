@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+import re
+from datetime import timedelta
 
 import httpx
 import pytest
+
+from gateway.bootstrap import system_clock
 
 WHY = ("--reason", "met on 12 May")
 
@@ -117,3 +121,78 @@ def test_a_join_file_is_told_by_its_fingerprint(online, neighbour, pin_of):
     assert wrong.code == 5 and not file.exists()
     said = west("directory", "join", url, "--root-sha256", pin_of(north), "--out", str(file), *WHY, "--json")
     assert said.json["fingerprint"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def test_a_join_file_is_not_written_over_by_accident(online, neighbour, pin_of):
+    """A second `join` keeps the first file unless told otherwise; `admit --yes` shows what it takes."""
+    north, _, url = online
+    west = neighbour("west")
+    file = west.folder / "w.json"
+    asked = ("directory", "join", url, "--root-sha256", pin_of(north), "--out", str(file), *WHY)
+    assert west(*asked).code == 0
+    first = file.read_bytes()
+    again = west(*asked)
+    assert again.code == 5 and "--force" in again.err and file.read_bytes() == first
+    assert west(*asked, "--force").code == 0 and file.read_bytes() != first
+    said = north("directory", "admit", str(file), "--kind", "gp", "--name", "West", "--yes", *WHY)
+    assert said.code == 0 and hashlib.sha256(file.read_bytes()).hexdigest() in said.err
+
+
+def test_every_key_that_signs_proves_itself_in_the_join_file(online, neighbour, pin_of):
+    """A statement that lacks one key's signature, or has one twice, admits nobody."""
+    from keys.syntax import b64u, emit, unb64u
+
+    north, _, url = online
+    west = neighbour("west")
+    file = west.folder / "w.json"
+    asked = ("directory", "join", url, "--root-sha256", pin_of(north), "--out", str(file), *WHY)
+    assert west(*asked).code == 0
+    held = json.loads(file.read_bytes())
+    statement = json.loads(unb64u(held["statement"]))
+    signatures = statement["signatures"]
+    record = json.loads(
+        unb64u(next(text for path, text in held["files"].items() if path.startswith("targets")))
+    )
+    assert len(signatures) == len([key for key in record["keys"] if key["use"] != "enc"]) >= 3
+    for less in (signatures[:-1], signatures[1:], [signatures[0], *signatures[:-1]]):
+        text = b64u(emit(statement | {"signatures": less}))
+        file.write_bytes(emit(held | {"statement": text}))
+        said = north("directory", "admit", str(file), "--kind", "gp", "--name", "West", "--yes", *WHY)
+        assert said.code == 2, said.err
+
+
+def test_ping_tells_who_answers_from_who_it_is(online, serve, neighbour):
+    """Nobody there: exit 8; the member itself: its clock and its list; somebody else at its address: exit 6."""
+    north, south, _ = online
+    assert south("directory", "ping", "north.example", "--json").json | {"took_ms": 0, "clock_offset": 0} == {
+        "id": "north.example", "contacted": True, "verified": True, "took_ms": 0, "clock_offset": 0, "list": "same",
+    }  # fmt: skip
+    gone = north("directory", "ping", "south.example")
+    assert gone.code == 8 and "contacted   False" in gone.out
+    west = neighbour("west")
+    west.config.write_text(re.sub(r"port = \d+", f"port = {_port_of(south)}", west.config.read_text()))
+    serve(west)
+    other = north("directory", "ping", "south.example", "--json")
+    assert other.code == 6 and other.json == {"id": "south.example", "contacted": True, "verified": False}
+    assert north("directory", "ping", "nobody.example").code == 4
+
+
+def _port_of(node):
+    return re.search(r"port = (\d+)", node.config.read_text())[1]
+
+
+def test_a_clock_that_is_off_is_named_by_ping(online, serve):
+    """A member whose clock is three minutes ahead is verified, and the difference is said."""
+    north, south, _ = online
+    serve(south, lambda: system_clock() + timedelta(minutes=3))
+    said = north("directory", "ping", "south.example", "--json")
+    assert said.code == 0 and 179 < said.json["clock_offset"] < 181 and "clock" in said.err
+
+
+def test_pings_are_answered_so_many_a_second(online):
+    """Whoever asks without end costs a bounded number of signatures a second; a nonce has one form."""
+    _, _, url = online
+    assert httpx.get(f"{url}/ping/{'0' * 31}").status_code == 404
+    with httpx.Client() as client:
+        replies = [client.get(f"{url}/ping/{n:032x}").status_code for n in range(120)]
+    assert set(replies) <= {200, 429} and 200 in replies
