@@ -30,7 +30,7 @@ from gateway.config import Settings
 from gateway.db import migrate
 from gateway.db.engine import open_database
 from gateway.directory.folder import FederationFolder
-from gateway.directory.interface import Directory, DirectoryRefused
+from gateway.directory.interface import Directory, DirectoryRefused, Register
 from gateway.directory.members import MembersFile
 from gateway.directory.membership import Membership, Own
 from gateway.directory.opening import open_members, reach_of
@@ -115,14 +115,9 @@ async def open_node(
         held = Secrets(wrapper, entropy, secrets.secret("index_key"), settings.node.allow_test_patients)
         room = partial(sql_room, secrets=held)
 
-        def directory() -> Directory:
-            members.reload()
-            return Directory(members.current.trust, register, members.current.sha256)
-
         intake, mark = Intake(database, room, _digest, entropy), MarkFile(settings.node.state)
-        sources = [
-            await bind(settings, one, secrets.secret("id_key"), stack) for one in settings.sources
-        ]  # 7
+        id_key = secrets.secret("id_key")
+        sources = [await bind(settings, one, id_key, stack) for one in settings.sources]  # 7
         node = Node(
             member=settings.node.id,
             base=f"{settings.node.public_url.rstrip('/')}/fhir",
@@ -131,7 +126,7 @@ async def open_node(
             sources=tuple(sources),
             intake=intake,
             keys=keys,
-            directory=directory,
+            directory=lambda: directory_of(members, register),
             floor=floor,
             clock=clock,
             entropy=entropy,
@@ -153,6 +148,12 @@ async def open_node(
 
 def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
     found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
+
+
+def directory_of(members: MembersFile | FederationFolder, register: Register) -> Directory:
+    """Members and register as of now."""
+    members.reload()
+    return Directory(members.current.trust, register, members.current.sha256)
 
 
 def _links(settings: Settings, stack: AsyncExitStack) -> Links:
