@@ -32,8 +32,8 @@ from gateway.db.engine import open_database
 from gateway.directory.folder import FederationFolder
 from gateway.directory.interface import Directory, DirectoryRefused, Register
 from gateway.directory.members import MembersFile
-from gateway.directory.membership import Membership, Own
-from gateway.directory.opening import open_members, reach_of
+from gateway.directory.membership import Membership
+from gateway.directory.opening import open_members, own_of, reach_of
 from gateway.directory.own import found_member
 from gateway.directory.ping import Answering
 from gateway.directory.register import register_from_file
@@ -139,7 +139,7 @@ async def open_node(
         )
         await compare(database, mark, node.member, own_log_keys(keys, node.member))
         consents = Consents(node)
-        membership = Membership(own_place(settings, node, wrapper), members)
+        membership = Membership(own_of(settings, keys, wrapper, entropy, partial(log_change, node)), members)
         yield Runtime(  # 8
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
@@ -221,15 +221,6 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> Database:
 def _digest(resource: JSON, *, custodian: str, patients: tuple[str, ...]) -> bytes:
     """Derived facts of a resource at ingest; decisions read only these (performance.md, rule 2)."""
     return facts_to_bytes(digest(resource, ResourceContext(custodian=custodian, patients=patients)))
-
-
-def own_place(settings: Settings, node: Node, wrapper: KeyWrapper) -> Own:
-    """What this node brings into a federation."""
-    named = settings.directory
-    return Own(
-        settings.node.id, settings.node.public_url, settings.node.state, named.mirrors, named.root_sha256,
-        reach_of(settings), node.keys, wrapper, node.entropy, partial(log_change, node),
-    )  # fmt: skip
 
 
 def _services(settings: Settings, node: Node, consents: Consents, membership: Membership) -> Services:
