@@ -20,7 +20,7 @@ def test_a_new_node_can_sign_and_is_its_own_member(tmp_path):
     assert [signer.alg for signer in signers_from_store(store, at=NOW)] == ["Ed25519", "ML-DSA-65"]
     member = MembersFile(path).current.trust.member("a.example")
     assert {key.kid for key in member.keys} == {key.kid for key in store.public()}
-    assert len(member.log_vkeys) == 1 and path.stat().st_mode & 0o077 == 0
+    assert len(member.log_vkeys) == 2 and path.stat().st_mode & 0o077 == 0
 
 
 def test_founding_again_changes_nothing(tmp_path):
