@@ -114,7 +114,40 @@ class Losses:
         )
 
 
-class LossAccount:
+class Ledger:
+    """Lines of one unit of an input, in the order in which they were found."""
+
+    def __init__(self, unit: int = 1) -> None:
+        self._unit = unit
+        self._entries: list[LossEntry] = []
+        self.closed = 0
+        """Items that lines are about; remarks do not count."""
+
+    def line(
+        self,
+        position: str,
+        items: int,
+        disposition: Disposition,
+        reason: str,
+        target: str | None = None,
+        resource: str | None = None,
+    ) -> None:
+        """What became of `items` values that nothing took (`kept`, `not-mapped`, `rejected`, `failed`)."""
+        self.closed += items
+        self._entries.append(LossEntry(position, items, disposition, reason, target, resource, self._unit))
+
+    def remark(
+        self, position: str, disposition: Literal["assumed", "altered"], reason: str, items: int = 1
+    ) -> None:
+        """A guess or a change, visible; does not alter the sums."""
+        self._entries.append(LossEntry(position, items, disposition, reason, unit=self._unit))
+
+    def summed(self, total: int, mapped: int, *, unreadable: bool = False) -> Losses:
+        """The closed ledger of an input of `total` values."""
+        return Losses(total, mapped, tuple(self._entries), unreadable)
+
+
+class LossAccount(Ledger):
     """The open ledger that a reader fills. Item keys are anything hashable; `render` makes positions of them.
 
     A reader registers each value with `item`, a mapping calls `take` on what it used; `close` turns what
@@ -122,12 +155,11 @@ class LossAccount:
     """
 
     def __init__(self, render: Callable[[Hashable], str] = str, unit: int = 1) -> None:
+        super().__init__(unit)
         self._render = render
-        self._unit = unit
         self._open: dict[Hashable, int] = {}
         self._total = 0
         self._mapped = 0
-        self._entries: list[LossEntry] = []
 
     def item(self, key: Hashable, items: int = 1) -> None:
         """Register `items` values of the input under one key (once per key)."""
@@ -170,19 +202,13 @@ class LossAccount:
         items = sum([self._open.pop(key, 0) for key in closed])
         if items:
             at = position if position is not None else self._render(closed[0])
-            self._entries.append(LossEntry(at, items, disposition, reason, target, resource, self._unit))
-
-    def remark(
-        self, position: str, disposition: Literal["assumed", "altered"], reason: str, items: int = 1
-    ) -> None:
-        """A guess or a change, visible; does not alter the sums."""
-        self._entries.append(LossEntry(position, items, disposition, reason, unit=self._unit))
+            self.line(at, items, disposition, reason, target, resource)
 
     def close(self, *, unreadable: bool = False) -> Losses:
         """Everything still open becomes `not-mapped/no-target` at its own position."""
         for key in list(self._open):
             self.lose((key,), "not-mapped", "no-target")
-        return Losses(self._total, self._mapped, tuple(self._entries), unreadable)
+        return self.summed(self._total, self._mapped, unreadable=unreadable)
 
 
 def unreadable(total: int, reason: str = "unreadable") -> Losses:

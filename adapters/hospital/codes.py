@@ -63,7 +63,7 @@ def _coding(
     system = system_from_oid(oid) if oid and _OID.match(oid) else None
     if system:
         element.take(oid_at)
-        context.message.lose([element.key(name_at)], "not-mapped", "superseded", "Coding.system")
+        element.lose("not-mapped", "superseded", "Coding.system", [(name_at, 1)])
     else:
         system = system_from_coding_name(context, element.text(name_at))
         if system:

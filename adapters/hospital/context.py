@@ -120,7 +120,7 @@ class Context:
             reason, place = reason_of(error)
             self.defects += reason == "mapping-defect"
             for segment in segments:
-                self.message.lose_segment(segment, "failed", reason, place)
+                segment.lose("failed", reason, place)
             return None
         ended = self.frames.pop()
         self.message.close_unit(failed=False)
@@ -136,7 +136,7 @@ class Context:
 
     def reject(self, element: Element, reason: str, target: str, comp: int = 1) -> None:
         """A value that is bad, with its line."""
-        self.message.lose([element.key(comp)], "rejected", reason, target)
+        element.lose("rejected", reason, target, [(comp, 1)])
 
     def time(self, element: Element, target: str, comp: int = 1, tags: set[str] | None = None) -> Time | None:
         """A time by rule 7; a bad one is `rejected/bad-date`."""
@@ -179,7 +179,7 @@ class Context:
         if found is None:
             self.reject(element, "bad-code", target, comp)
         elif not found.code:
-            self.message.lose([element.key(comp)], "not-mapped", "no-target", target)
+            element.lose("not-mapped", "no-target", target, [(comp, 1)])
         else:
             element.take(comp)
             return found

@@ -88,11 +88,10 @@ def _converted(context: Context, at: datetime, mapping: str) -> Unit:
     provenance = provenance_of(context, occurred, mapping, at)
     origin = meta_source(context.source.custodian, context.source.id, context.intake)
     resources = [_finished(context, draft, labels, origin) for draft in context.drafts.values()]
-    message.commit()
     return Unit(
         tuple(patients_first(resources)),
         in_order(provenance) if provenance else None,
-        message.account.close(),
+        message.close(),
         event_time(context),
         _sequence(message),
         context.control,
@@ -111,7 +110,7 @@ def _merges(context: Context, known: list[tuple[Known, Person]]) -> tuple[Merge,
         one, person = groups[mrg.index]
         alone = len(person.all("MRG")) == 1
         own = [old, *([new, *_about(context, one.patient)] if alone and claimed.count(new) == 1 else [])]
-        items = context.message.taken_in(person.segments if alone else [mrg])
+        items = sum(segment.taken for segment in (person.segments if alone else [mrg]))
         refs = tuple(ref for ref in own if claimed.count(ref) < 2)
         made.append(Merge(old, new, mrg.position, items, refs))
     return tuple(made)
@@ -145,11 +144,11 @@ def _quarantined(context: Context, quarantine: str, disposition: Any, reason: st
     message = context.message
     message.forget()
     for segment in message.segments:
-        message.lose_segment(segment, disposition, reason)
+        segment.lose(disposition, reason)
     return Unit(
         (),
         None,
-        message.account.close(),
+        message.close(),
         event_time(context),
         _sequence(message),
         context.control,

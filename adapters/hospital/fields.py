@@ -1,101 +1,31 @@
-"""Segments and their fields, split on first use; every read by a mapping goes through `Element`."""
+"""What a field says: every read by a mapping goes through `Element`, one repetition of it.
 
-from typing import TYPE_CHECKING
+An element also knows what became of each of its items (its non-empty subcomponents): one bit each says that
+a mapping took it, one that a line of the ledger closed it. Neither: it is open.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
 
 from adapters.hospital.escapes import NOTHING, Separators, Text, unescape
+from adapters.losses import Disposition
 
 if TYPE_CHECKING:
-    from adapters.hospital.message import Message
+    from adapters.hospital.segment import Segment
 
 NULL = '""'
 Key = tuple[int, int, int, int, int]
 """Place of one item: index of the segment in the message, then field, repetition, component, subcomponent."""
-
-
-class Segment:
-    """One line. Fields are split on first use and kept."""
-
-    __slots__ = ("_elements", "_fields", "index", "message", "name", "ordinal", "plain", "position", "raw")
-
-    def __init__(self, message: "Message", index: int, name: str, ordinal: int, raw: str) -> None:
-        self.message = message
-        self.index = index
-        self.name = name
-        self.ordinal = ordinal
-        self.position = f"{name}[{ordinal}]"
-        self.raw = raw
-        self._fields: list[str] | None = None
-        self._elements: dict[int, list[Element]] | None = None
-        self.plain = False
-        """Nothing in it is escaped, null, a subcomponent or a control character: components are their text.
-
-        Known once the fields are split, so before there is any `Element`.
-        """
-
-    @property
-    def fields(self) -> list[str]:
-        """Raw fields by HL7 number: index 0 is the name; MSH-1 is the separator itself."""
-        if self._fields is None:
-            mark = self.message.separators.field
-            parts = self.raw.split(mark)
-            self._fields = [parts[0], mark, *parts[1:]] if self.name == "MSH" else parts
-        return self._fields
-
-    def raw_field(self, number: int) -> str:
-        return self.fields[number] if number < len(self.fields) else ""
-
-    def all(self, number: int) -> "list[Element]":
-        """Non-empty repetitions of a field, each with its own number."""
-        elements = self._elements
-        if elements is None:
-            elements = self._split()
-        return elements.get(number, [])
-
-    def _split(self) -> "dict[int, list[Element]]":
-        """All fields that say something."""
-        marks, line = self.message.separators, self.raw
-        self.plain = line.isprintable() and not any(
-            mark in line for mark in (marks.escape, marks.subcomponent, NULL) if mark
-        )
-        mark, component = marks.repetition, marks.component
-        found = self._elements = {}
-        for number, raw in enumerate(self.fields):
-            if mark and mark in raw:
-                reps = enumerate(raw.split(mark), 1)
-                found[number] = [Element(self, number, n, rep, component) for n, rep in reps if rep]
-            elif raw:
-                found[number] = [Element(self, number, 1, raw, component)]
-        return found
-
-    def first(self, number: int) -> "Element":
-        """First non-empty repetition, or an empty element."""
-        found = self.all(number)
-        return found[0] if found else Element(self, number, 1, "")
-
-    def text(self, number: int, comp: int = 1) -> str:
-        """Peek at a component of the first repetition."""
-        found = self.all(number)
-        return found[0].text(comp) if found else ""
-
-    def places(self) -> list[Key]:
-        """All items but the separators of MSH, in order."""
-        first = 3 if self.name == "MSH" else 1
-        found = (self._elements or self._split()).items()
-        return [
-            key
-            for number, elements in found
-            if number >= first
-            for element in elements
-            for key in element.places()
-        ]
+Place = tuple[int, int]
+"""Component and subcomponent."""
 
 
 class Element:
     """One repetition of a field, read by component and subcomponent (both from 1)."""
 
-    __slots__ = ("comps", "field", "raw", "rep", "segment")
+    __slots__ = ("comps", "field", "lost", "raw", "rep", "segment", "taken")
 
-    def __init__(self, segment: Segment, field: int, rep: int, raw: str, mark: str = "") -> None:
+    def __init__(self, segment: "Segment", field: int, rep: int, raw: str, mark: str = "") -> None:
         """`mark` separates components; empty: there is one."""
         self.segment = segment
         self.field = field
@@ -103,11 +33,13 @@ class Element:
         self.raw = raw
         self.comps = raw.split(mark) if mark and mark in raw else [raw]
         """Raw components, at least one."""
+        self.taken = 0
+        self.lost = 0
 
     @property
     def parts(self) -> list[list[str]]:
         """Components, each a list of subcomponents, all raw."""
-        return split_rep(self.raw, self.segment.message.separators)
+        return split_rep(self.raw, self.segment.message.separators) if self.raw else [[""]]
 
     def __bool__(self) -> bool:
         return any(self.comps) if self.segment.plain else any(sub for comp in self.parts for sub in comp)
@@ -118,8 +50,6 @@ class Element:
         return self.raw == NULL
 
     def _raw(self, comp: int, sub: int) -> str:
-        if not self.raw:
-            return ""
         comps = self.comps
         if comp > len(comps):
             return ""
@@ -149,36 +79,83 @@ class Element:
         if segment.plain:
             comps = self.comps
             raw = comps[comp - 1] if comp <= len(comps) and sub == 1 else ""
-            if raw:
-                segment.message.taken[segment.index, self.field, self.rep, comp, sub] = None
+            if raw and not self.taken >> comp & 1:
+                self.taken |= 1 << comp
+                segment.message.journal.append((self, 1 << comp))
             return raw.strip()
         raw = self._raw(comp, sub)
         if not raw:
             return ""
         text = self._text(raw)
-        segment.message.take((segment.index, self.field, self.rep, comp, sub), text)
+        segment.message.take(self, comp, sub, text)
         return text.value
 
     def take_all(self) -> None:
         """All of this repetition went into a resource."""
-        for key in self.places():
-            self.take(key[3], key[4])
+        for comp, sub in self.items():
+            self.take(comp, sub)
 
-    def key(self, comp: int = 1, sub: int = 1) -> Key:
-        return self.segment.index, self.field, self.rep, comp, sub
+    def words(self, between: str = " ") -> str:
+        """All components as readable text, taken."""
+        texts = [self.take(comp, sub) for comp, sub in self.items()]
+        return between.join(text for text in texts if text)
+
+    def give_back(self, comp: int = 1) -> None:
+        """An item that this unit took and cannot use after all."""
+        self.taken &= ~self.bit(comp, 1)
+
+    def lose(
+        self, disposition: Disposition, reason: str, target: str | None, places: Iterable[Place] | None = None
+    ) -> None:
+        """Close with one line what no mapping took: of these places, or of all."""
+        left = self.open
+        if left and places is not None:
+            wanted = 0
+            for comp, sub in places:
+                wanted |= self.bit(comp, sub)
+            left &= wanted
+        if left:
+            self.lost |= left
+            at = self.render(*self.first_of(left))
+            self.segment.message.account.line(at, left.bit_count(), disposition, reason, target)
+
+    @property
+    def _width(self) -> int:
+        """Bits of a component: of each subcomponent one."""
+        mark = self.segment.message.separators.subcomponent
+        return 1 + self.raw.count(mark) if mark and not self.segment.plain else 1
+
+    def bit(self, comp: int, sub: int) -> int:
+        """The bit of an item, by component and subcomponent."""
+        width = self._width
+        return 1 << comp * width + sub - 1 if sub <= width else 0
+
+    def first_of(self, bits: int) -> Place:
+        """Component and subcomponent of the lowest of these bits."""
+        comp, sub = divmod((bits & -bits).bit_length() - 1, self._width)
+        return comp, sub + 1
+
+    @property
+    def open(self) -> int:
+        """Bits of the items that nothing has taken or lost so far."""
+        if len(self.comps) == 1 and self.segment.plain:
+            return 2 & ~(self.taken | self.lost) if self.raw else 0
+        said = 0
+        for comp, sub in self.items():
+            said |= self.bit(comp, sub)
+        return said & ~(self.taken | self.lost)
+
+    def items(self) -> list[Place]:
+        """Components and subcomponents that say something, in order."""
+        if self.segment.plain:
+            return [(comp, 1) for comp, raw in enumerate(self.comps, 1) if raw]
+        return [
+            (comp, sub) for comp, subs in enumerate(self.parts, 1) for sub, raw in enumerate(subs, 1) if raw
+        ]
 
     def places(self) -> list[Key]:
-        at, field, rep = self.segment.index, self.field, self.rep
-        if self.segment.plain:
-            if len(self.comps) == 1:
-                return [(at, field, rep, 1, 1)] if self.raw else []
-            return [(at, field, rep, comp, 1) for comp, raw in enumerate(self.comps, 1) if raw]
-        return [
-            (at, field, rep, comp, sub)
-            for comp, subs in enumerate(self.parts, 1)
-            for sub, raw in enumerate(subs, 1)
-            if raw
-        ]
+        """The same with what is around them."""
+        return [(self.segment.index, self.field, self.rep, comp, sub) for comp, sub in self.items()]
 
     def position(self, comp: int | None = None) -> str:
         """Position of the component, or of the whole repetition."""
@@ -187,10 +164,19 @@ class Element:
             whole += f"[{self.rep}]"
         return f"{whole}.{comp}" if comp is not None and len(self.comps) > 1 else whole
 
-    def words(self, between: str = " ") -> str:
-        """All components as readable text, taken."""
-        texts = [self.take(key[3], key[4]) for key in self.places()]
-        return between.join(text for text in texts if text)
+    def render(self, comp: int, sub: int) -> str:
+        """`SEG[n]-field[rep].comp.sub` of one item; parts that say nothing are left out."""
+        segment = self.segment
+        mark = segment.message.separators.repetition
+        position = f"{segment.position}-{self.field}"
+        if mark and mark in segment.raw_field(self.field):
+            position += f"[{self.rep}]"
+        if segment.plain:
+            return f"{position}.{comp}" if len(self.comps) > 1 else position
+        parts = self.parts
+        if len(parts) > 1 or len(parts[0]) > 1:
+            position += f".{comp}"
+        return f"{position}.{sub}" if len(parts[comp - 1]) > 1 else position
 
 
 def split_rep(raw: str, separators: Separators) -> list[list[str]]:
@@ -200,3 +186,13 @@ def split_rep(raw: str, separators: Separators) -> list[list[str]]:
     if not subcomponent or subcomponent not in raw:
         return [[comp] for comp in comps]
     return [comp.split(subcomponent) for comp in comps]
+
+
+class _Nowhere:
+    """The segment of an element that no segment has: there is nothing in it, so nobody asks for more."""
+
+    index, position, plain = -1, "", True
+
+
+ABSENT = Element(cast("Segment", _Nowhere()), 0, 1, "")
+"""An empty element, of whatever field."""

@@ -52,8 +52,7 @@ def system_from_authority(
         element.take(*places[used])
         if used == 1:
             element.take(*places[2])
-        rest = [element.key(*place) for place in places]
-        context.message.lose(rest, "not-mapped", "superseded", "Identifier.system")
+        element.lose("not-mapped", "superseded", "Identifier.system", places)
     return system, namespace or universal
 
 

@@ -2,15 +2,17 @@
 
 import re
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.labels import RESTRICTED
-from adapters.hospital.message import Key, Segment
+from adapters.hospital.message import Element, Segment
 from adapters.hospital.names import ADMINISTRATIVE, FORESEEN, LAST_FIELD, SEGMENTS
 from adapters.interface import JSON
 
 KEPT = "urn:carepact:kept"
+Open = list[tuple[Element, int]]
+"""Elements, and the bits of their items that are open."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -26,7 +28,7 @@ def keep_rest(
         if segment.name == "MSH" or segment.name in mapped or segment.name == "EVN":
             _close_mapped(context, segment, owner)
         elif segment.name in ADMINISTRATIVE:
-            context.message.lose_segment(segment, "not-mapped", "administrative")
+            segment.lose("not-mapped", "administrative")
         else:
             keep_segment(context, segment, _reason(segment.name, reason), owner)
 
@@ -39,41 +41,48 @@ def _reason(name: str, otherwise: str) -> str:
 
 def keep_segment(context: Context, segment: Segment, reason: str, owner: Draft | None) -> None:
     """Raw text of a segment into the Basic of its patient and reason."""
-    keys = context.message.open_keys(segment)
-    if not keys:
+    if not segment.open:
         return
     basic = _basic(context, reason, owner)
     _add_raw(context, basic, segment.position, segment.raw)
-    context.message.account.lose(
-        keys, "kept", reason, position=segment.position, target="Basic", resource=basic.reference
-    )
+    segment.lose("kept", reason, "Basic", basic.reference)
 
 
 def _close_mapped(context: Context, segment: Segment, owner: Draft | None) -> None:
     """Field by field: past the end of the segment kept, else lost with the table's reason."""
-    account = context.message.account
     last, foreseen = LAST_FIELD[segment.name], FORESEEN.get(segment.name, {})
-    for number, group in groupby(context.message.open_keys(segment), key=itemgetter(1)):
-        keys = list(group)
-        place = _position(segment, number, keys)
-        if number > last:
-            basic = _basic(context, "unknown-field", owner)
-            at = f"{segment.position}-{number}"
-            _add_raw(context, basic, at, segment.raw_field(number))
-            account.lose(keys, "kept", "unknown-field", position=at, target="Basic", resource=basic.reference)
-        elif place is not None:
-            account.lose(keys, "not-mapped", foreseen.get(number, "no-target"), position=place)
-        else:
-            for key in keys:
-                account.lose([key], "not-mapped", foreseen.get(number, "no-target"))
+    for number, group in groupby(segment.elements(), key=attrgetter("field")):
+        elements = [(element, left) for element in group if (left := element.open)]
+        if elements and number > last:
+            _keep_field(context, segment, number, elements, owner)
+        elif elements:
+            _lose_field(context, segment, number, elements, foreseen.get(number, "no-target"))
 
 
-def _position(segment: Segment, number: int, keys: list[Key]) -> str | None:
-    """The field as a whole, if all of its items are in the group and there are several; else None."""
-    if len(keys) == 1:
-        return None
-    whole = sum(len(element.places()) for element in segment.all(number))
-    return f"{segment.position}-{number}" if len(keys) == whole else None
+def _keep_field(context: Context, segment: Segment, number: int, elements: Open, owner: Draft | None) -> None:
+    basic = _basic(context, "unknown-field", owner)
+    at = f"{segment.position}-{number}"
+    _add_raw(context, basic, at, segment.raw_field(number))
+    context.message.account.line(at, _close(elements), "kept", "unknown-field", "Basic", basic.reference)
+
+
+def _lose_field(context: Context, segment: Segment, number: int, elements: Open, reason: str) -> None:
+    """One line for the field, if all of its items are open and there are several; else one for each."""
+    whole = sum(len(element.items()) for element in segment.all(number))
+    if whole > 1 and whole == sum(left.bit_count() for _, left in elements):
+        at = f"{segment.position}-{number}"
+        context.message.account.line(at, _close(elements), "not-mapped", reason)
+        return
+    for element, _ in elements:
+        for place in element.items():
+            element.lose("not-mapped", reason, None, [place])
+
+
+def _close(elements: Open) -> int:
+    """How many items they were."""
+    for element, left in elements:
+        element.lost |= left
+    return sum(left.bit_count() for _, left in elements)
 
 
 def _basic(context: Context, reason: str, owner: Draft | None) -> Draft:

@@ -45,8 +45,7 @@ def _label(element: Element, sub: int) -> Coding:
 
 def _unread(element: Element, sub: int = 0) -> Coding:
     """R for a mark that nobody can read; the line is about all of it, or about one subcomponent."""
-    keys = [element.key(1, sub)] if sub else element.places()
-    element.segment.message.lose(keys, "rejected", "bad-code", "meta.security")
+    element.lose("rejected", "bad-code", "meta.security", [(1, sub)] if sub else None)
     return dict(RESTRICTED)
 
 

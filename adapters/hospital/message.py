@@ -1,19 +1,21 @@
 """The accounting reader of one HL7 v2 message: lazy, sans-IO, no schema tables (structure by position).
 
 Two passes: bytes to segments, then fields on demand. Every non-empty subcomponent is an item of the loss
-account; `Element.take` marks what a mapping used. Takes are journalled by unit, so that a unit that fails
-gives back what it took (normalisation.md 1, rule 11).
+account; `Element.take` marks what a mapping used. Takes are journalled, so that a unit that fails gives back
+what it took (normalisation.md 1, rule 11).
 """
 
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from adapters.hospital.charset import decode
-from adapters.hospital.escapes import Text
-from adapters.hospital.fields import Element, Key, Segment
+from adapters.hospital.escapes import Separators, Text
+from adapters.hospital.fields import Element, Key
 from adapters.hospital.header import separators_from_msh, stated_charset
 from adapters.hospital.names import SEGMENTS
-from adapters.losses import Disposition, LossAccount
+from adapters.hospital.segment import Segment
+from adapters.losses import Ledger, Losses
 
 __all__ = ["Element", "Key", "Message", "Segment"]
 
@@ -27,11 +29,10 @@ class Message:
         self, body: bytes, *, charset: str | None = None, override: str | None = None, unit: int = 1
     ) -> None:
         self.body = body
-        self.account = LossAccount(self.render, unit)
-        self.taken: dict[Key, None] = {}
-        """Journal of what was used, in order."""
+        self.account = Ledger(unit)
+        self.journal: list[tuple[Element, int]] = []
+        """What was used, in order: elements, and the bits of their items."""
         self._units: list[int] = []
-        self._keys: list[list[Key]] = []
         lines = body.split(b"\r")
         self.separators, self.separators_assumed = separators_from_msh(lines[0])
         decoded = decode(body, stated_charset(lines[0], self.separators), charset, override)
@@ -39,8 +40,6 @@ class Message:
         self.segments: list[Segment] = []
         self._joined: list[Segment] = []
         self._cut(decoded.text.split("\r"))
-        for segment in self.segments:
-            self._register(segment)
         self.header = self.segments[0]
         self._remark_reading(decoded.assumed)
 
@@ -64,11 +63,6 @@ class Message:
             return name
         return name.upper() if rest and name.upper() in SEGMENTS else None
 
-    def _register(self, segment: Segment) -> None:
-        keys = segment.places()
-        self.account.items(keys)
-        self._keys.append(keys)
-
     def _remark_reading(self, charset_assumed: bool) -> None:
         if self.separators_assumed:
             self.account.remark("MSH[1]-2", "assumed", "separators")
@@ -77,76 +71,63 @@ class Message:
         for segment in self._joined:
             self.account.remark(segment.position, "altered", "joined-line")
 
-    def take(self, key: Key, text: Text) -> None:
+    def take(self, element: Element, comp: int, sub: int, text: Text) -> None:
         """Journal one item as used; remarks on what unescaping dropped, once."""
-        if key in self.taken:
+        bit = element.bit(comp, sub)
+        if element.taken & bit:
             return
-        self.taken[key] = None
+        element.taken |= bit
+        self.journal.append((element, bit))
         if text.escape:
-            self.account.remark(self.render(key), "altered", "escape")
+            self.account.remark(element.render(comp, sub), "altered", "escape")
         if text.control:
-            self.account.remark(self.render(key), "altered", "control-character")
+            self.account.remark(element.render(comp, sub), "altered", "control-character")
 
     def open_unit(self) -> None:
-        self._units.append(len(self.taken))
+        self._units.append(len(self.journal))
 
     def close_unit(self, *, failed: bool) -> None:
         """End of a unit: what it took stays taken, or is given back."""
         before = self._units.pop()
-        while failed and len(self.taken) > before:
-            self.taken.popitem()
-
-    def give_back(self, key: Key) -> None:
-        """An item that this unit took and cannot use after all."""
-        self.taken.pop(key, None)
-
-    def lose(self, keys: list[Key], disposition: Disposition, reason: str, target: str | None = None) -> None:
-        """Close items that no mapping took with one line."""
-        self.account.lose((k for k in keys if k not in self.taken), disposition, reason, target=target)
-
-    def lose_segment(
-        self, segment: Segment, disposition: Disposition, reason: str, target: str | None = None
-    ) -> None:
-        """Close what is left of a segment with one line at its own position."""
-        keys = self.open_keys(segment)
-        self.account.lose(keys, disposition, reason, position=segment.position, target=target)
-
-    def open_keys(self, segment: Segment) -> list[Key]:
-        """Items of a segment that nothing has taken or lost so far."""
-        taken = self.taken
-        return self.account.still_open([key for key in self._keys[segment.index] if key not in taken])
+        if failed:
+            for element, bits in self.journal[before:]:
+                element.taken &= ~bits
+            del self.journal[before:]
 
     def forget(self) -> None:
         """Nothing was used after all: the message is parked."""
-        self.taken.clear()
+        for element, _ in self.journal:
+            element.taken = 0
 
-    def commit(self) -> None:
-        """All units are done: what is in the journal counts as mapped."""
-        self.account.take_all(self.taken)
+    def close(self) -> Losses:
+        """The ledger: what is taken is mapped; what is still open becomes `not-mapped/no-target`."""
+        total = self._items()
+        mapped = sum(segment.mapped for segment in self.segments)
+        if mapped + self.account.closed != total:
+            for segment in self.segments:
+                for element in segment.elements():
+                    for place in element.items():
+                        element.lose("not-mapped", "no-target", None, [place])
+        return self.account.summed(total, mapped)
 
-    def taken_in(self, segments: Iterable[Segment]) -> int:
-        """How many items of these a mapping used."""
-        return sum(1 for one in segments for key in self._keys[one.index] if key in self.taken)
-
-    def keys_of(self, index: int) -> list[Key]:
-        return self._keys[index]
+    def _items(self) -> int:
+        """How many values the message has: runs of what separates nothing, but MSH-1, MSH-2 and the names."""
+        runs = _runs(self.separators)
+        head = self.header.fields[:1] + self.header.fields[2:3]
+        outside = sum(len(runs(text)) for text in head) + len(self.segments) - 1
+        return len(runs("\r".join([segment.raw for segment in self.segments]))) - outside
 
     def named(self, name: str) -> Iterator[Segment]:
         return (segment for segment in self.segments if segment.name == name)
 
-    def render(self, key: Hashable) -> str:
-        """`SEG[n]-field[rep].comp.sub`; parts that say nothing are left out."""
-        assert isinstance(key, tuple)
+    def render(self, key: Key) -> str:
+        """Position of the item at a place of `Segment.places`."""
         index, field, rep, comp, sub = key
-        segment = self.segments[index]
-        mark = self.separators.repetition
-        position = f"{segment.position}-{field}"
-        if mark and mark in segment.raw_field(field):
-            position += f"[{rep}]"
-        element = next(one for one in segment.all(field) if one.rep == rep)
-        if segment.plain:
-            return f"{position}.{comp}" if len(element.comps) > 1 else position
-        parts = element.parts
-        if len(parts) > 1 or len(parts[0]) > 1:
-            position += f".{comp}"
-        return f"{position}.{sub}" if len(parts[comp - 1]) > 1 else position
+        return next(one for one in self.segments[index].all(field) if one.rep == rep).render(comp, sub)
+
+
+@lru_cache(maxsize=64)
+def _runs(marks: Separators) -> Callable[[str], list[str]]:
+    """Finds what stands between the separators of a message, as far as anything does."""
+    every = marks.field + marks.component + marks.repetition + marks.subcomponent + "\r"
+    return re.compile(f"[^{re.escape(every)}]+").findall

@@ -27,7 +27,7 @@ def period_between(
         return made
     if is_reversed(made["start"], made["end"]):
         element, comp = places[doubted]
-        draft.context.message.give_back(element.key(comp))
+        element.give_back(comp)
         draft.context.reject(element, "bad-date", f"{draft.type}.{target}", comp)
         del made[doubted]
         return made

@@ -35,7 +35,7 @@ def map_group(context: Context, person: Person, known: Known) -> None:
     if context.event not in PAIRS and not person.all("MRG"):
         # A merge that does not say of whom is told as what it is, not done in silence.
         event = context.message.header.first(9)
-        context.message.lose([event.key(2)], "failed", "fragment", "Patient.link")
+        event.lose("failed", "fragment", "Patient.link", [(2, 1)])
     for mrg in person.all("MRG"):
         work = _move_visit if context.event in VISITS else _merge_prior
         attempt_in(context, known.patient, mrg, partial(work, context, mrg, known))
@@ -87,7 +87,7 @@ def _merge_prior(context: Context, mrg: Segment, known: Known) -> None:
     new = known.patient
     old = _prior_patient(context, mrg, new)
     if old is None:
-        context.message.lose_segment(mrg, "failed", "no-patient", "Patient.link")
+        mrg.lose("failed", "no-patient", "Patient.link")
     elif old.reference == new.reference:
         context.message.account.remark(mrg.position, "altered", "conflict")  # merged into itself: nothing
     else:
@@ -152,7 +152,7 @@ def _move_visit(context: Context, mrg: Segment, known: Known) -> None:
         _identifiers(context.scratch("Patient"), mrg, (1, 4, 2))
     if visit is None:
         if former or alternate:
-            context.message.lose_segment(mrg, "failed", "fragment", "Encounter")
+            mrg.lose("failed", "fragment", "Encounter")
         return
     _add(context, visit.reference, moved=context.event == "A45")
     visit.append("identifier", *(one.body | {"use": "old"} for one in alternate))

@@ -35,13 +35,13 @@ def person_from_group(context: Context, person: Person) -> Known | None:
     pid = person.pid
     if pid is None or not has_identifier(pid):
         for segment in person.segments:
-            context.message.lose_segment(segment, "failed", "no-patient")
+            segment.lose("failed", "no-patient")
         return None
     pd1 = person.first("PD1")
     patient = context.attempt(_present(pid, pd1), partial(patient_from_pid, context, pid, pd1))
     if patient is None:
         for segment in person.segments:
-            context.message.lose_segment(segment, "failed", "mapping-defect")
+            segment.lose("failed", "mapping-defect")
         return None
     known = Known(patient)
     for segment in _present(pid, pd1):

@@ -43,7 +43,7 @@ def observation_from_obx(context: Context, result: Noted, setting: Setting, ordi
     """Observation; None for one that is no result (OBX-11 `O`) or that says neither what nor how much."""
     obx = result.segment
     if obx.text(11).upper() == "O":
-        context.message.lose_segment(obx, "not-mapped", "no-target", "Observation")
+        obx.lose("not-mapped", "no-target", "Observation")
         return None
     code = concept_from_cwe(context, obx.first(3))
     if code is None and not obx.all(5):

@@ -142,7 +142,7 @@ def _deceased(draft: Draft, pid: Segment) -> None:
     if died:
         draft.put("deceasedDateTime", died)
         if said:
-            draft.context.message.lose([flag.key(1)], "not-mapped", "superseded", "Patient.deceasedBoolean")
+            flag.lose("not-mapped", "superseded", "Patient.deceasedBoolean", [(1, 1)])
     elif said in ("Y", "N"):
         flag.take(1)
         draft.put("deceasedBoolean", said == "Y")

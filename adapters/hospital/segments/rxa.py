@@ -49,7 +49,7 @@ def immunization_from_rxa(context: Context, rxa: Segment, shot: Shot) -> Draft |
     status = completion_from_rxa(draft, rxa)
     if status is None:
         # R4 knows given, not given and error here: to guess either is worse than a line that says so.
-        context.message.lose_segment(rxa, "rejected", "bad-code", "Immunization.status")
+        rxa.lose("rejected", "bad-code", "Immunization.status")
         return None
     draft.put("status", status)
     draft.put("isSubpotent", (rxa.text(20).upper() == "PA" and status == "completed") or None)

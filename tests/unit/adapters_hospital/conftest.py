@@ -17,6 +17,7 @@ from adapters.hospital.message import Message
 from adapters.hospital.names import MAPPED
 from adapters.hospital.normaliser import HospitalNormaliser
 from adapters.interface import Original, Source, SourceBatch
+from adapters.losses import Losses
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOURCE = Source(
@@ -109,15 +110,15 @@ def normalise() -> Callable[..., SourceBatch]:
 @pytest.fixture
 def checked(normalise, monkeypatch) -> Callable[..., SourceBatch]:  # type: ignore[no-untyped-def]
     """`normalise`; what comes out is R4 and closed, its ledger adds up, and the table of fields says the truth."""
-    commit = Message.commit
+    close = Message.close
 
-    def listed(message: Message) -> None:
-        for index, field, *_ in message.taken:
-            name = message.segments[index].name
+    def listed(message: Message) -> Losses:
+        for element, _ in message.journal:
+            name, field = element.segment.name, element.field
             assert name == "ZBE" or (name, field) in MAPPED, f"{name}-{field} is mapped and not in the table"
-        commit(message)
+        return close(message)
 
-    monkeypatch.setattr(Message, "commit", listed)
+    monkeypatch.setattr(Message, "close", listed)
 
     def run(message: Lines | bytes, **changes: object) -> SourceBatch:
         batch: SourceBatch = normalise(message, **changes)

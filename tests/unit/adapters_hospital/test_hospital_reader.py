@@ -59,7 +59,7 @@ def test_any_bytes_can_be_read(body):
     for message in split_messages(b"MSH|^~\\&|A\r" + body):
         reader = Message(message)
         people_of(reader)
-        assert reader.account.close().balanced
+        assert reader.close().balanced
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\n\r\n"])
@@ -91,7 +91,7 @@ def test_five_separators_and_foreign_ones():
 def test_missing_and_equal_separators_are_assumed():
     """Missing ones take the usual, of two equal ones the later is off; both are said."""
     for start in ("MSH|^~|A", "MSH|^^\\&|A"):
-        losses = Message(start.encode()).account.close()
+        losses = Message(start.encode()).close()
         assert ("assumed", "separators") in {(e.disposition, e.reason) for e in losses.entries}
 
 
@@ -106,7 +106,7 @@ def test_wrong_charset_falls_back_and_says_so():
     """Bytes that are no UTF-8 are read as windows-1252, with a remark; never lost."""
     reader = Message(MSH.encode() + b"\rPID|1||1||M\xfcller")
     assert reader.segments[1].text(5) == "Müller"
-    assert ("assumed", "charset") in {(e.disposition, e.reason) for e in reader.account.close().entries}
+    assert ("assumed", "charset") in {(e.disposition, e.reason) for e in reader.close().entries}
 
 
 def test_null_is_not_empty():
@@ -121,7 +121,7 @@ def test_broken_lines_are_joined():
     """A line that is no segment continues the last field, and the ledger says so."""
     reader = Message((MSH + "\rNTE|1||first line\rand the second").encode())
     assert reader.segments[1].text(3) == "first line\nand the second"
-    assert ("altered", "joined-line") in {(e.disposition, e.reason) for e in reader.account.close().entries}
+    assert ("altered", "joined-line") in {(e.disposition, e.reason) for e in reader.close().entries}
 
 
 def test_positions_name_exactly_the_value():

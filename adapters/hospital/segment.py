@@ -1,0 +1,114 @@
+"""One line of a message: its fields are split on first use and kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from adapters.hospital.fields import ABSENT, NULL, Element, Key
+from adapters.losses import Disposition
+
+if TYPE_CHECKING:
+    from adapters.hospital.message import Message
+
+
+class Segment:
+    """One line. Fields are split on first use and kept."""
+
+    __slots__ = ("_elements", "_fields", "index", "message", "name", "ordinal", "plain", "position", "raw")
+
+    def __init__(self, message: "Message", index: int, name: str, ordinal: int, raw: str) -> None:
+        self.message = message
+        self.index = index
+        self.name = name
+        self.ordinal = ordinal
+        self.position = f"{name}[{ordinal}]"
+        self.raw = raw
+        self._fields: list[str] | None = None
+        self._elements: dict[int, list[Element]] = {}
+        self.plain = False
+        """Nothing in it is escaped, null, a subcomponent or a control character: components are their text.
+
+        Known once a field was split, so before there is any `Element`.
+        """
+
+    @property
+    def fields(self) -> list[str]:
+        """Raw fields by HL7 number: index 0 is the name; MSH-1 is the separator itself."""
+        if self._fields is None:
+            mark = self.message.separators.field
+            parts = self.raw.split(mark)
+            self._fields = [parts[0], mark, *parts[1:]] if self.name == "MSH" else parts
+        return self._fields
+
+    def raw_field(self, number: int) -> str:
+        fields = self._fields or self.fields
+        return fields[number] if number < len(fields) else ""
+
+    def all(self, number: int) -> Sequence[Element]:
+        """Non-empty repetitions of a field, each with its own number."""
+        found = self._elements.get(number)
+        if found is not None:
+            return found
+        fields = self._fields or self.fields
+        raw = fields[number] if number < len(fields) else ""
+        return self._split(number, raw) if raw else ()
+
+    def _split(self, number: int, raw: str) -> list[Element]:
+        marks, line = self.message.separators, self.raw
+        if not self._elements:
+            special = (marks.escape, marks.subcomponent, NULL)
+            self.plain = line.isprintable() and not any(mark in line for mark in special if mark)
+        mark, component = marks.repetition, marks.component
+        if mark and mark in raw:
+            reps = enumerate(raw.split(mark), 1)
+            found = [Element(self, number, n, rep, component) for n, rep in reps if rep]
+        else:
+            found = [Element(self, number, 1, raw, component)]
+        self._elements[number] = found
+        return found
+
+    def first(self, number: int) -> Element:
+        """First non-empty repetition, or an empty element."""
+        found = self.all(number)
+        return found[0] if found else ABSENT
+
+    def text(self, number: int, comp: int = 1) -> str:
+        """Peek at a component of the first repetition."""
+        found = self.all(number)
+        return found[0].text(comp) if found else ""
+
+    def elements(self) -> Iterator[Element]:
+        """Of all fields but the separators of MSH, in order."""
+        for number in range(3 if self.name == "MSH" else 1, len(self.fields)):
+            yield from self.all(number)
+
+    def places(self) -> list[Key]:
+        """All items but the separators of MSH, in order."""
+        return [key for element in self.elements() for key in element.places()]
+
+    @property
+    def open(self) -> int:
+        """How many items nothing has taken or lost so far."""
+        return sum(element.open.bit_count() for element in self.elements())
+
+    @property
+    def taken(self) -> int:
+        """How many items a mapping used."""
+        return sum(one.taken.bit_count() for some in self._elements.values() for one in some)
+
+    @property
+    def mapped(self) -> int:
+        """How many items count as mapped: taken, and not lost by another mapping."""
+        found = self._elements.values()
+        return sum((one.taken & ~one.lost).bit_count() for some in found for one in some)
+
+    def lose(
+        self, disposition: Disposition, reason: str, target: str | None = None, resource: str | None = None
+    ) -> None:
+        """Close what is left of it with one line at its own position."""
+        items = 0
+        for element in self.elements():
+            left = element.open
+            element.lost |= left
+            items += left.bit_count()
+        if items:
+            self.message.account.line(self.position, items, disposition, reason, target, resource)
