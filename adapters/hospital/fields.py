@@ -102,7 +102,10 @@ class Element:
 
     def give_back(self, comp: int = 1) -> None:
         """An item that this unit took and cannot use after all."""
-        self.taken &= ~self.bit(comp, 1)
+        bit = self.bit(comp, 1)
+        self.taken &= ~bit
+        journal = self.segment.message.journal
+        journal[:] = [one for one in journal if one != (self, bit)]
 
     def lose(
         self, disposition: Disposition, reason: str, target: str | None, places: Iterable[Place] | None = None

@@ -1,18 +1,15 @@
 """What no mapping took: kept raw in a Basic, or lost with a reason (normalisation.md 2 and 3.1, point 8)."""
 
 import re
-from itertools import groupby
-from operator import attrgetter
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.labels import RESTRICTED
-from adapters.hospital.message import Element, Segment
+from adapters.hospital.message import Segment
 from adapters.hospital.names import ADMINISTRATIVE, FORESEEN, LAST_FIELD, SEGMENTS
+from adapters.hospital.segment import Left
 from adapters.interface import JSON
 
 KEPT = "urn:carepact:kept"
-Open = list[tuple[Element, int]]
-"""Elements, and the bits of their items that are open."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -51,23 +48,26 @@ def keep_segment(context: Context, segment: Segment, reason: str, owner: Draft |
 def _close_mapped(context: Context, segment: Segment, owner: Draft | None) -> None:
     """Field by field: past the end of the segment kept, else lost with the table's reason."""
     last, foreseen = LAST_FIELD[segment.name], FORESEEN.get(segment.name, {})
-    for number, group in groupby(segment.elements(), key=attrgetter("field")):
-        elements = [(element, left) for element in group if (left := element.open)]
-        if elements and number > last:
+    for number, elements in segment.left():
+        if number > last:
             _keep_field(context, segment, number, elements, owner)
-        elif elements:
+        else:
             _lose_field(context, segment, number, elements, foreseen.get(number, "no-target"))
 
 
-def _keep_field(context: Context, segment: Segment, number: int, elements: Open, owner: Draft | None) -> None:
+def _keep_field(context: Context, segment: Segment, number: int, elements: Left, owner: Draft | None) -> None:
     basic = _basic(context, "unknown-field", owner)
     at = f"{segment.position}-{number}"
     _add_raw(context, basic, at, segment.raw_field(number))
     context.message.account.line(at, _close(elements), "kept", "unknown-field", "Basic", basic.reference)
 
 
-def _lose_field(context: Context, segment: Segment, number: int, elements: Open, reason: str) -> None:
+def _lose_field(context: Context, segment: Segment, number: int, elements: Left, reason: str) -> None:
     """One line for the field, if all of its items are open and there are several; else one for each."""
+    lines = context.message.account
+    if segment.plain and segment.raw_field(number) == elements[0][0].comps[0]:
+        lines.line(elements[0][0].position(), _close(elements), "not-mapped", reason)
+        return
     whole = sum(len(element.items()) for element in segment.all(number))
     if whole > 1 and whole == sum(left.bit_count() for _, left in elements):
         at = f"{segment.position}-{number}"
@@ -78,7 +78,7 @@ def _lose_field(context: Context, segment: Segment, number: int, elements: Open,
             element.lose("not-mapped", reason, None, [place])
 
 
-def _close(elements: Open) -> int:
+def _close(elements: Left) -> int:
     """How many items they were."""
     for element, left in elements:
         element.lost |= left

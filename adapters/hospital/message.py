@@ -102,7 +102,7 @@ class Message:
     def close(self) -> Losses:
         """The ledger: what is taken is mapped; what is still open becomes `not-mapped/no-target`."""
         total = self._items()
-        mapped = sum(segment.mapped for segment in self.segments)
+        mapped = sum([(one.taken & bits & ~one.lost).bit_count() for one, bits in self.journal])
         if mapped + self.account.closed != total:
             for segment in self.segments:
                 for element in segment.elements():
@@ -115,6 +115,7 @@ class Message:
         runs = _runs(self.separators)
         head = self.header.fields[:1] + self.header.fields[2:3]
         outside = sum(len(runs(text)) for text in head) + len(self.segments) - 1
+        outside += sum(len(runs(one.fields[0])) - 1 for one in set(self._joined[1:]) - {self.header})
         return len(runs("\r".join([segment.raw for segment in self.segments]))) - outside
 
     def named(self, name: str) -> Iterator[Segment]:

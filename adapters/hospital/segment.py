@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from adapters.hospital.message import Message
 
 
+Left = list[tuple[Element, int]]
+"""Elements, and the bits of their items that are open."""
+
+
 class Segment:
     """One line. Fields are split on first use and kept."""
 
@@ -68,22 +72,37 @@ class Segment:
 
     def first(self, number: int) -> Element:
         """First non-empty repetition, or an empty element."""
-        found = self.all(number)
+        found = self._elements.get(number) or self.all(number)
         return found[0] if found else ABSENT
 
     def text(self, number: int, comp: int = 1) -> str:
         """Peek at a component of the first repetition."""
-        found = self.all(number)
+        found = self._elements.get(number) or self.all(number)
         return found[0].text(comp) if found else ""
+
+    def left(self) -> Iterator[tuple[int, Left]]:
+        """Fields of which something is open, each with those of its elements."""
+        known = self._elements
+        for number, raw in enumerate(self.fields):
+            if raw and number >= self._from:
+                elements = known.get(number) or self._split(number, raw)
+                found = [(one, bits) for one in elements if (bits := one.open)]
+                if found:
+                    yield number, found
 
     def elements(self) -> Iterator[Element]:
         """Of all fields but the separators of MSH, in order."""
-        for number in range(3 if self.name == "MSH" else 1, len(self.fields)):
+        for number in range(self._from, len(self.fields)):
             yield from self.all(number)
 
     def places(self) -> list[Key]:
         """All items but the separators of MSH, in order."""
         return [key for element in self.elements() for key in element.places()]
+
+    @property
+    def _from(self) -> int:
+        """The first field that holds items: MSH-1 and MSH-2 are separators."""
+        return 3 if self.name == "MSH" else 1
 
     @property
     def open(self) -> int:
@@ -94,12 +113,6 @@ class Segment:
     def taken(self) -> int:
         """How many items a mapping used."""
         return sum(one.taken.bit_count() for some in self._elements.values() for one in some)
-
-    @property
-    def mapped(self) -> int:
-        """How many items count as mapped: taken, and not lost by another mapping."""
-        found = self._elements.values()
-        return sum((one.taken & ~one.lost).bit_count() for some in found for one in some)
 
     def lose(
         self, disposition: Disposition, reason: str, target: str | None = None, resource: str | None = None
