@@ -5,8 +5,8 @@ and reasons, never values.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Self, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Disposition = Literal["kept", "not-mapped", "rejected", "failed", "assumed", "altered"]
@@ -45,10 +45,7 @@ _WARN_WHEN_KEPT = frozenset(
 _REMARKS = frozenset({"assumed", "altered"})
 
 
-@dataclass(frozen=True, slots=True)
-class LossEntry:
-    """One line. `items` values of the input at `position` (HL7 v2 `SEG[n]-f.c.s`, XPath, FHIRPath)."""
-
+class _Line(NamedTuple):
     position: str
     items: int
     disposition: Disposition
@@ -57,9 +54,29 @@ class LossEntry:
     resource: str | None = None
     unit: int = 1
 
-    def __post_init__(self) -> None:
-        if self.reason not in REASONS[self.disposition]:
-            raise ValueError(f"{self.reason} is no reason of {self.disposition}")
+
+class LossEntry(_Line):
+    """One line. `items` values of the input at `position` (HL7 v2 `SEG[n]-f.c.s`, XPath, FHIRPath).
+
+    A tuple, for there are as many as values that nobody maps; `_replace` makes a changed one.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        position: str,
+        items: int,
+        disposition: Disposition,
+        reason: str,
+        target: str | None = None,
+        resource: str | None = None,
+        unit: int = 1,
+    ) -> Self:
+        """Raises ValueError for a reason that is not in the closed list of its disposition."""
+        if reason not in REASONS[disposition]:
+            raise ValueError(f"{reason} is no reason of {disposition}")
+        return tuple.__new__(cls, (position, items, disposition, reason, target, resource, unit))
 
     @property
     def severity(self) -> Severity:
@@ -109,7 +126,7 @@ class Losses:
         return Losses(
             self.total + other.total,
             self.mapped + other.mapped,
-            self.entries + tuple(replace(e, unit=e.unit + last) for e in other.entries),
+            self.entries + tuple(e._replace(unit=e.unit + last) for e in other.entries),
             self.unreadable and other.unreadable,
         )
 

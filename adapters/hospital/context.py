@@ -64,6 +64,13 @@ class Context:
         """Sender, facility and MSH-10 as written; empty without MSH-10."""
         self.fallback_key = self.control or f"sha256\x1f{hashlib.sha256(message.body).hexdigest()}"
 
+    def dissolve(self) -> None:
+        """The end of the message: nothing of it is read any more (`Message.dissolve`)."""
+        self.frames.clear()
+        self.made.clear()
+        self.merges.clear()
+        self.message.dissolve()
+
     @property
     def drafts(self) -> "dict[str, Draft]":
         """Resources so far by `Type/id`, in order of first appearance."""

@@ -65,6 +65,9 @@ def convert(
         losses = Losses(items, 0, (LossEntry("MSH[1]", items, "failed", "mapping-defect", unit=number),))
         control = context.control if context else ""
         return Unit((), None, losses, control=control, quarantine="unreadable")
+    finally:
+        if context is not None:
+            context.dissolve()
 
 
 def _converted(context: Context, at: datetime, mapping: str) -> Unit:

@@ -141,12 +141,18 @@ class Element:
     @property
     def open(self) -> int:
         """Bits of the items that nothing has taken or lost so far."""
-        if len(self.comps) == 1 and self.segment.plain:
-            return 2 & ~(self.taken | self.lost) if self.raw else 0
-        said = 0
+        done, said = self.taken | self.lost, 0
+        if self.segment.plain:
+            comps = self.comps
+            if done == (2 << len(comps)) - 2:
+                return 0
+            for comp, raw in enumerate(comps, 1):
+                if raw:
+                    said |= 1 << comp
+            return said & ~done
         for comp, sub in self.items():
             said |= self.bit(comp, sub)
-        return said & ~(self.taken | self.lost)
+        return said & ~done
 
     def items(self) -> list[Place]:
         """Components and subcomponents that say something, in order."""

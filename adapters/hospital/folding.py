@@ -7,7 +7,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters.codec import decoder_of, encode
 from adapters.hospital.acts import act_from_bytes
@@ -65,7 +65,7 @@ class Folding:
         self.total += batch.losses.total
         self.mapped += batch.losses.mapped
         message.quarantine = batch.quarantine
-        lines = [one if one.unit == n + 1 else replace(one, unit=n + 1) for one in batch.losses.entries]
+        lines = [one if one.unit == n + 1 else one._replace(unit=n + 1) for one in batch.losses.entries]
         message.place = put(encode(lines))
         if batch.quarantine is None:
             message.handed_on = tuple(put(encode(one)) for one in batch.handed_on)

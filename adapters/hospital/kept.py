@@ -80,9 +80,11 @@ def _lose_field(context: Context, segment: Segment, number: int, elements: Left,
 
 def _close(elements: Left) -> int:
     """How many items they were."""
+    items = 0
     for element, left in elements:
         element.lost |= left
-    return sum(left.bit_count() for _, left in elements)
+        items += left.bit_count()
+    return items
 
 
 def _basic(context: Context, reason: str, owner: Draft | None) -> Draft:

@@ -118,6 +118,15 @@ class Message:
         outside += sum(len(runs(one.fields[0])) - 1 for one in set(self._joined[1:]) - {self.header})
         return len(runs("\r".join([segment.raw for segment in self.segments]))) - outside
 
+    def dissolve(self) -> None:
+        """The end: parts that know their whole are a circle, which only the collector could free."""
+        for segment in self.segments:
+            segment.dissolve()
+        self.segments.clear()
+        self.journal.clear()
+        self._joined.clear()
+        del self.header
+
     def named(self, name: str) -> Iterator[Segment]:
         return (segment for segment in self.segments if segment.name == name)
 

@@ -117,7 +117,7 @@ def renamed(batch: SourceBatch, names: Mapping[str, str]) -> SourceBatch:
         losses=replace(
             batch.losses,
             entries=tuple(
-                replace(entry, resource=names.get(entry.resource or "", entry.resource))
+                entry._replace(resource=names.get(entry.resource or "", entry.resource))
                 for entry in batch.losses.entries
             ),
         ),

@@ -109,6 +109,10 @@ class Segment:
         """How many items nothing has taken or lost so far."""
         return sum(element.open.bit_count() for element in self.elements())
 
+    def dissolve(self) -> None:
+        """The line without its elements, at the end of the message."""
+        self._elements.clear()
+
     @property
     def taken(self) -> int:
         """How many items a mapping used."""

@@ -193,7 +193,7 @@ def _with_documents(
         original = replace(inner, intake=intake)
         made = normaliser_of(inner).normalise(original, replace(source, kind="specialist"), options.at)
         last = making.last_unit
-        making.tell(replace(line, unit=line.unit + last) for line in made.losses.entries)
+        making.tell(line._replace(unit=line.unit + last) for line in made.losses.entries)
         losses = replace(losses, entries=()).plus(replace(made.losses, entries=()))
         for one in (*made.resources, *([made.provenance] if made.provenance else [])):
             if reference_of(one) not in seen:
