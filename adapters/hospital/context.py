@@ -1,6 +1,6 @@
 """What the mappings of one message share: where resources go, ids, times, codes, and the units that may fail.
 
-A `Draft` is one resource in the making. Nothing reaches the batch before its unit ended well: a unit
+Nothing reaches the batch before its unit ended well: a unit
 that raises gives back what it took and is `failed/mapping-defect`, its siblings go on
 (normalisation.md 1, rule 11).
 """
@@ -8,22 +8,22 @@ that raises gives back what it took and is `failed/mapping-defect`, its siblings
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TypeVar
 
-from adapters.codec import encode
 from adapters.hospital.acts import Act
 from adapters.hospital.defects import reason_of
+from adapters.hospital.draft import Coding, Draft
 from adapters.hospital.header import control_key, message_event
 from adapters.hospital.message import Element, Message, Segment
 from adapters.hospital.twins import SHARED, TOLD, fill_in, is_apart
 from adapters.hospital.words import concept_in_words
 from adapters.identity import resource_id
-from adapters.interface import JSON, Original, Source
+from adapters.interface import Original, Source
 from adapters.terminology.tables import Concept, concept_map
 from adapters.times import Time, fhir_time, offset_of, parse_compact
 
 T = TypeVar("T")
-Coding = dict[str, str]
+__all__ = ["ABSENT", "Coding", "Context", "Draft"]
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
@@ -72,22 +72,22 @@ class Context:
         self.message.dissolve()
 
     @property
-    def drafts(self) -> "dict[str, Draft]":
+    def drafts(self) -> dict[str, Draft]:
         """Resources so far by `Type/id`, in order of first appearance."""
         return self.frames[0]
 
-    def draft(self, resource_type: str, key: str) -> "Draft":
+    def draft(self, resource_type: str, key: str) -> Draft:
         """A resource with its deterministic id; `add` it when it is complete."""
         return Draft(self, resource_type, self._id(resource_type, key), key)
 
     def _id(self, resource_type: str, key: str) -> str:
         return resource_id(self.source.id_key, resource_type, self.source.custodian, self.source.id, key)
 
-    def scratch(self, resource_type: str) -> "Draft":
+    def scratch(self, resource_type: str) -> Draft:
         """A resource whose key is not known yet: it collects what was assumed on the way to the key."""
         return Draft(self, resource_type, "")
 
-    def add(self, draft: "Draft") -> "Draft":
+    def add(self, draft: Draft) -> Draft:
         """Hand in a resource. One that is there already takes over what it did not yet say.
 
         One that contradicts it is another fact under the same number: its key gets an ordinal, and its `id`
@@ -111,7 +111,7 @@ class Context:
         known.labels += draft.labels
         return known
 
-    def known(self, reference: str) -> "Draft | None":
+    def known(self, reference: str) -> Draft | None:
         """The resource of a `Type/id` that was handed in, in any open unit."""
         return next((frame[reference] for frame in reversed(self.frames) if reference in frame), None)
 
@@ -191,66 +191,3 @@ class Context:
             element.take(comp)
             return found
         return None
-
-
-class Draft:
-    """One resource in the making: its JSON, what was assumed for it, how it is marked."""
-
-    __slots__ = ("body", "context", "id", "incomplete", "key", "labels", "reference", "tags", "type")
-
-    def __init__(self, context: Context, resource_type: str, id: str, key: str = "") -> None:
-        self.context = context
-        self.type = resource_type
-        self.id = id
-        self.key = key
-        self.reference = f"{resource_type}/{id}"
-        self.body: JSON = {"resourceType": resource_type, "id": id}
-        self.tags: set[str] = set()
-        self.incomplete: set[str] = set()
-        self.labels: list[Coding] = []
-
-    def rename(self, id: str) -> None:
-        """Another id, before it was handed in."""
-        self.id = self.body["id"] = id
-        self.reference = f"{self.type}/{id}"
-
-    def link(self, display: str = "") -> JSON:
-        """A Reference to this resource."""
-        link = {"reference": self.reference}
-        return link | {"display": display} if display else link
-
-    def put(self, name: str, value: Any) -> None:
-        """Set an element unless the value says nothing."""
-        if value or (value is not None and value != "" and value != [] and value != {}):
-            self.body[name] = value
-
-    def append(self, name: str, *values: Any) -> None:
-        """Add to a repeating element what says something and is not there yet."""
-        for value in values:
-            if value and value not in self.body.get(name, ()):
-                self.body.setdefault(name, []).append(value)
-
-    def time(self, element: Element, target: str, comp: int = 1) -> str | None:
-        """dateTime text of a component."""
-        made = self.context.time(element, f"{self.type}.{target}", comp, self.tags)
-        return made.text if made else None
-
-    def code(self, element: Element, table: str, target: str, comp: int = 1) -> str | None:
-        """Code of a component through a table."""
-        found = self.context.concept(element, table, f"{self.type}.{target}", comp)
-        return found.code if found else None
-
-    def contain(self, body: JSON, display: str = "") -> JSON:
-        """Put a person or organisation without identifier inside; a local Reference (id of the content)."""
-        id = "c" + hashlib.sha256(encode(body)).hexdigest()[:12]
-        inside = self.body.setdefault("contained", [])
-        if all(one["id"] != id for one in inside):
-            inside.append({"resourceType": body["resourceType"], "id": id} | body)
-        return {"reference": f"#{id}"} | ({"display": display} if display else {})
-
-    def assume(
-        self, position: str, kind: Literal["status", "class", "intent", "patient"], value: str
-    ) -> None:
-        """A required element that the source did not say: visible in the ledger and as a tag."""
-        self.tags.add(kind)
-        self.context.assume(position, kind, value, "default")
