@@ -56,8 +56,11 @@ from gateway.records.sql import require_secrets, sql_room
 from gateway.sources import bind
 from keys import selftest
 from keys.errors import KeyFault
-from keys.interface import Entropy, KeyWrapper
+from keys.interface import Entropy
 from keys.store.file import FileKeyStore, FileSecretStore
+from keys.store.process import forbid_core_dumps
+from keys.store.provider import signer_from
+from keys.store.turning import TurningWrapper
 from keys.store.wrapper import create_kek_file, wrapper_from
 
 Clock = Callable[[], datetime]
@@ -77,7 +80,7 @@ class Runtime:
     settings: Settings
     database: Database
     keys: FileKeyStore
-    wrapper: KeyWrapper
+    wrapper: TurningWrapper
     node: Node
     consents: Consents
     services: Services
@@ -96,9 +99,11 @@ async def open_node(
     `found`: on an empty state folder make keys first, and a members file where there is none (`serve`).
     """
     try:
+        forbid_core_dumps()
         selftest.run()  # 1
         wrapper = open_kek(settings, entropy)  # 2
-        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy)  # 3
+        provider = signer_from(settings.keys.signer)
+        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy, provider)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found:
             _found(settings, keys, int(clock().timestamp()))
@@ -164,15 +169,20 @@ def _links(settings: Settings, stack: AsyncExitStack) -> Links:
     return made
 
 
-def open_kek(settings: Settings, entropy: Entropy) -> KeyWrapper:
-    """The KEK that the settings name. The default file is made with a new node, never beside old keys."""
+def open_kek(settings: Settings, entropy: Entropy) -> TurningWrapper:
+    """The KEK that the settings name, and the other one too while it is being replaced.
+
+    The default file is made with a new node, never beside old keys.
+    """
     settings.node.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     default = settings.node.state / "kek"
     if not settings.keys.kek and not default.exists():
         if (settings.node.state / "keys").exists():
             raise RefusedToStart(f"{default} is gone: without it the node's keys cannot be read; restore it")
         create_kek_file(default, entropy)
-    return wrapper_from(settings.kek, entropy=entropy)
+    return TurningWrapper(
+        settings.kek, settings.node.state, lambda setting: wrapper_from(setting, entropy=entropy)
+    )
 
 
 def open_floor(settings: Settings) -> FloorPack:

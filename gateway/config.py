@@ -57,9 +57,11 @@ class StorageSettings(_Frozen):
 
 
 class KeySettings(_Frozen):
-    """`kek`: `file:PATH`, `env:NAME` or `passphrase:ENVNAME`; the default is a file made with the node."""
+    """`kek`: `file:PATH`, `env:NAME`, `passphrase:ENVNAME`, `exec:PATH`; a file is made with the node.
+    `signer`: `exec:PATH`, where some signing keys live elsewhere."""
 
     kek: str = ""
+    signer: str = ""
 
 
 class FloorSettings(_Frozen):

@@ -26,6 +26,8 @@ class PublicKey:
     jwk: Jwk
     nbf: int
     exp: int
+    destroyed: int | None = None
+    """When its private half was destroyed; None while it is there."""
 
 
 class KeyStore(Protocol):
@@ -49,6 +51,18 @@ class KeyStore(Protocol):
 
     def retire(self, kid: str, *, at: int) -> None:
         """End the life of a key: it signs and opens no more; the public half stays."""
+        ...
+
+
+class SignerProvider(Protocol):
+    """Signing keys that live elsewhere: an HSM, a cloud KMS. Raises `KeyFault`. Labels are its own names."""
+
+    def public(self, label: str) -> tuple[str, bytes]:
+        """Algorithm and raw public key."""
+        ...
+
+    def sign(self, label: str, data: bytes) -> bytes:
+        """Raw signature bytes, as `KeyStore.sign` gives them."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -130,7 +130,8 @@ def member_from_store(
     """
     keys = list(_published(store, federation, address, at or 0))
     kept = {key.kid for key in keys}
-    keys += [key for key in (previous.keys if previous else ()) if key.kid not in kept and key.use != "enc"]
+    before = previous.keys if previous else ()
+    keys += [_ended(key, store) for key in before if key.kid not in kept and key.use != "enc"]
     return Member(
         id=address,
         suites=tuple(suites),
@@ -150,6 +151,12 @@ def _published(store: KeyStore, federation: str, address: str, at: int) -> Itera
                 yield member_key_from_store(store, key, federation, address)
             except UnknownKey:
                 continue  # retired: it can no longer prove possession, `previous` has it
+
+
+def _ended(key: MemberKey, store: KeyStore) -> MemberKey:
+    """A key whose private half is gone ends where it went."""
+    end = next((own.exp for own in store.public() if own.kid == key.kid), key.exp)
+    return replace(key, exp=max(key.nbf + 1, min(key.exp, end)))
 
 
 def member_from_json(value: object, federation: str) -> Member:

@@ -35,7 +35,7 @@ _NOUNS = {
     "patient": "which records are one patient here, who else might be; part two that were merged",
     "directory": "who is believed: list, add, remove, register; a federation: init, join, admit, suspend, "
     "restore, take, publish, revoke, refresh, status, verify, mirror",
-    "keys": "the node's keys: list, jwks, member, create",
+    "keys": "the node's keys: list, jwks, member, create, rotate, retire, destroy, rewrap",
     "envelope": "envelopes in files: seal, open, inspect",
     "db": "upgrade and check the database",
     "doctor": "check the node and say the next step for each thing that is wrong",
@@ -115,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _spread(arguments: Sequence[str]) -> list[str]:
     """`demo --hospital a.hl7 b.hl7`, as a shell's `*.hl7` writes it, repeats the option."""
-    if tuple(arguments[:2]) == ("directory", "revoke"):
+    if tuple(arguments[:2]) in (("directory", "revoke"), ("keys", "retire"), ("keys", "destroy")):
         return _kid_last(arguments)
     if not arguments or arguments[0] != "demo":
         return list(arguments)

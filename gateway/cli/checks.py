@@ -121,10 +121,12 @@ def _stored_keys(settings: "Settings") -> "tuple[PublicKey, ...]":
     """Opens every key once, as a start does. `KeyFault`."""
     import os
 
+    from gateway.bootstrap import open_kek
     from keys.store.file import FileKeyStore
-    from keys.store.wrapper import wrapper_from
+    from keys.store.provider import signer_from
 
-    return FileKeyStore(settings.node.state / "keys", wrapper_from(settings.kek), os.urandom).public()
+    wrapper, provider = open_kek(settings, os.urandom), signer_from(settings.keys.signer)
+    return FileKeyStore(settings.node.state / "keys", wrapper, os.urandom, provider).public()
 
 
 def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:

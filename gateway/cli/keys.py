@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli.act import act_now, instant_from_seconds, write_file
+from gateway.cli.keys_commands import register
 from gateway.cli.noun import noun
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say
@@ -23,19 +24,31 @@ _EXAMPLES = """Examples:
   carepact keys jwks > north.jwks.json
   carepact keys member --out north.member.json
   carepact keys create --use sig --reason 'yearly change'
+  carepact keys list --due
+  carepact keys rotate --use sig --reason 'yearly change'
+  carepact keys rewrap --kek file:/etc/carepact/kek-2 --reason 'new vault'
 
-A key that others must verify or seal by is published in the members file when it is made."""
+A key that others must verify or seal by is published in the members file when it is made.
+Exit codes: 0 done, 2 usage, 4 no such key, 5 it would leave the node without a key, 9 no KEK at hand."""
 
-app = noun("The node's keys: list, jwks, member, create.", _EXAMPLES)
+app = noun("The node's keys: list, jwks, member, create, rotate, retire, destroy, rewrap.", _EXAMPLES)
 
 _COLUMNS = ("use", "alg", "state", "from", "until", "published", "kid")
-_ALGORITHMS = {"sig": ("Ed25519", "ML-DSA-65"), "log": ("Ed25519",), "enc": ("HPKE-9-KE",)}
+_DUE_COLUMNS = ("act", "use", "alg", "from", "until", "kid", "do")
 _LIFE = {"sig": 365 * 86_400, "log": 365 * 86_400, "enc": 48 * 3600}
 
 
 @app.command("list", epilog="Example: carepact keys list --json")
-def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
+def list_keys(
+    due: Annotated[bool, typer.Option("--due", help="Only what is to be done now, and by what.")] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
     """Every key that was ever made. Oldest first, with its state read off the clock."""
+    if due:
+        _list_due(as_json, config, as_node)
+        return
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
         owner = node.node.directory().trust.owner
@@ -45,6 +58,16 @@ def list_keys(as_json: JsonOption = False, config: ConfigOption = None, as_node:
 
     rows = with_node(config, as_node, act)
     emit_rows(rows, _COLUMNS, as_json=as_json, empty="no key: carepact keys create --use sig --reason …")
+
+
+def _list_due(as_json: bool, config: Path | None, as_node: str | None) -> None:
+    async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from gateway.cli.keys_life import due_rows
+
+        return due_rows(node)
+
+    rows = with_node(config, as_node, act)
+    emit_rows(rows, _DUE_COLUMNS, as_json=as_json, empty="nothing is due")
 
 
 @app.command(epilog="Example: carepact keys jwks > north.jwks.json")
@@ -84,14 +107,17 @@ def member(
 def create(
     use: Annotated[str, typer.Option(help="sig (both algorithms of a statement), log or enc.")],
     reason: ReasonOption,
+    provided: Annotated[
+        list[str] | None, typer.Option("--provided", help="Label of a signing key in keys.signer; repeat it.")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Make a key, publish it in the members file, and log that."""
-    if use not in _ALGORITHMS:
-        raise Problem("invalid", expression="--use", hint=f"one of {', '.join(_ALGORITHMS)}")
-    rows = with_node(config, as_node, lambda node: _created(node, use, reason))
+    if use not in _LIFE:
+        raise Problem("invalid", expression="--use", hint=f"one of {', '.join(_LIFE)}")
+    rows = with_node(config, as_node, lambda node: _created(node, use, reason, tuple(provided or ())))
     for row in rows:
         if as_json:
             emit_json(row)
@@ -100,11 +126,12 @@ def create(
             say(f"{row['use']} key {row['kid']} ({row['alg']}) lives until {row['until']} and {known}")
 
 
-async def _created(node: "Runtime", use: Any, reason: str) -> list[dict[str, Any]]:
+async def _created(node: "Runtime", use: Any, reason: str, labels: tuple[str, ...]) -> list[dict[str, Any]]:
     """In the node's own file nothing is made unless it can be published: an unknown key is worth nothing.
 
     In a federation it is published by an act of its own, which its publisher has to take.
     """
+    from gateway.cli.keys_life import algorithms_of, log_key
     from gateway.cli.published import publish, require_publishable
 
     act = act_now(node, reason)
@@ -112,22 +139,27 @@ async def _created(node: "Runtime", use: Any, reason: str) -> list[dict[str, Any
     own_file = node.settings.directory.members is not None
     if own_file:
         require_publishable(node)
-    kids = [node.keys.create(use, alg, nbf=at, exp=at + _LIFE[use]) for alg in _ALGORITHMS[use]]
+    end = at + _LIFE[use]
+    if labels:
+        kids = [_enrolled(node, use, label, at, end) for label in labels]
+    else:
+        kids = [node.keys.create(use, alg, nbf=at, exp=end) for alg in algorithms_of(node, use)]
     if own_file:
         publish(node)
-    await node.database.write(lambda c: _log(c, node, act, use, kids))
+    detail = {"action": "create", "use": use, "kids": kids}
+    await node.database.write(lambda connection: log_key(connection, node, act, detail))
     made = {key.kid: key for key in node.keys.public()}
     return [_row(made[kid], at, own_file) for kid in kids]
 
 
-def _log(connection: Any, node: "Runtime", act: Any, use: str, kids: list[str]) -> None:
-    from gateway.audit import ledger
-    from gateway.audit.interface import Entry
+def _enrolled(node: "Runtime", use: Any, label: str, at: int, end: int) -> str:
+    """A signing key that stays with its provider. Raises `unavailable`."""
+    from keys.errors import KeyFault, KeyRefused
 
-    detail = {"action": "create", "use": use, "kids": kids, "by": act.by, "reason": act.reason}
-    entry = Entry("key", int(act.at.timestamp()), detail=detail)
-    vault = node.node.room(connection).vault
-    ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)
+    try:
+        return node.keys.enrol(use, label, nbf=at, exp=end)
+    except (KeyFault, KeyRefused) as fault:
+        raise Problem("unavailable", expression="--provided", hint=str(fault)) from None
 
 
 def _row(key: "PublicKey", at: int, published: bool) -> dict[str, Any]:
@@ -142,3 +174,6 @@ def _row(key: "PublicKey", at: int, published: bool) -> dict[str, Any]:
         "until": instant_from_seconds(key.exp),
         "published": published,
     }
+
+
+register(app)

@@ -17,7 +17,7 @@ def raw_from_key(key: "PublicKey") -> bytes:
     """Raw public bytes."""
     from keys.jwk import public_from_jwk
 
-    return public_from_jwk(dict(key.jwk), encapsulate=False).raw
+    return public_from_jwk(dict(key.jwk), encapsulate=False, use=key.use).raw
 
 
 def statement_signers(store: "KeyStore", at: int) -> "tuple[Signer, ...]":

@@ -72,6 +72,7 @@ def _record(node: "Runtime") -> "Member":
         endpoints=endpoints_at(node.settings.node.public_url),
         log_vkeys=_log_vkeys(node, old.log_vkeys if old else ()),
         previous=old,
+        at=int(node.clock().timestamp()),
     )
     if old is None:
         return mine

@@ -23,7 +23,7 @@ from gateway.records.room import Room, Secrets, assemble
 from gateway.records.rows import ContributionRow, Found, MemberRow, RecordRow
 from gateway.records.sql_index import SQLIndex, SQLKeys
 from gateway.records.tables import contribution, identifier_token, record, record_member
-from keys.store.shelf import ShelfSecretStore
+from keys.store.secrets import ShelfSecretStore
 
 
 def sql_room(connection: Connection, secrets: Secrets) -> Room:

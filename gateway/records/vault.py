@@ -22,6 +22,11 @@ _NONCE = 12
 _PLACE = b"carepact/subject_key\0"
 
 
+def place_of_key(name: str) -> bytes:
+    """What binds a wrapped key to its name."""
+    return _PLACE + name.encode()
+
+
 class KeyRows(Protocol):
     """Where wrapped keys are. `None` for an erased one."""
 
@@ -104,7 +109,7 @@ class Vault:
                 if not make:
                     raise SealBroken
                 key = self._entropy(32)
-                if self._rows.add(name, self._wrapper.wrap(key, _PLACE + name.encode())):
+                if self._rows.add(name, self._wrapper.wrap(key, place_of_key(name))):
                     return self._keys.setdefault(name, key)
                 # Another worker was first: its key counts.
                 found = self._rows.get((name,))
@@ -116,6 +121,6 @@ class Vault:
 
     def _unwrap(self, name: str, wrapped: bytes) -> bytes:
         try:
-            return self._wrapper.unwrap(wrapped, _PLACE + name.encode())
+            return self._wrapper.unwrap(wrapped, place_of_key(name))
         except Exception:
             raise SealBroken from None

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from keys.errors import KeyFault
-from keys.interface import Entropy, KeyWrapper
-from keys.store.shelf import ShelfKeyStore, ShelfSecretStore
+from keys.interface import Entropy, KeyWrapper, SignerProvider
+from keys.store.secrets import ShelfSecretStore
+from keys.store.shelf import ShelfKeyStore
 
 MAX_BYTES = 65_536
 
@@ -43,24 +44,15 @@ class FileShelf:
         return True
 
     def replace(self, name: str, data: bytes) -> None:
-        self._written(name, data).replace(self._path(name))
-        self._sync()
+        replace_private(self._path(name), data, os.urandom(8).hex())
 
     def _written(self, name: str, data: bytes) -> Path:
         temporary = self._folder / f".{name}.{os.urandom(8).hex()}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_private_once(temporary, data)
         return temporary
 
     def _sync(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(self._folder)
 
     def _path(self, name: str) -> Path:
         if not name or "/" in name or name.startswith("."):
@@ -74,8 +66,14 @@ class FileShelf:
 class FileKeyStore(ShelfKeyStore):
     """A `KeyStore` over `<kid>.cpk` files; every one is opened once at the start. `KeyFault`."""
 
-    def __init__(self, folder: Path, wrapper: KeyWrapper, entropy: Entropy = os.urandom) -> None:
-        super().__init__(FileShelf(folder, ".cpk"), wrapper, entropy)
+    def __init__(
+        self,
+        folder: Path,
+        wrapper: KeyWrapper,
+        entropy: Entropy = os.urandom,
+        provider: SignerProvider | None = None,
+    ) -> None:
+        super().__init__(FileShelf(folder, ".cpk"), wrapper, entropy, provider)
         self.check()
 
 
@@ -102,6 +100,22 @@ def read_private(path: Path) -> bytes:
     if len(data) > MAX_BYTES:
         raise KeyFault("not a key file")
     return data
+
+
+def replace_private(path: Path, data: bytes, mark: str) -> None:
+    """A 0600 file put in the place of another, whole or not at all, durable. `mark` names the temporary."""
+    temporary = path.with_name(f".{path.name}.{mark}.tmp")
+    write_private_once(temporary, data)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_private_once(path: Path, data: bytes) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from keys.atrest import open_at_rest, seal_at_rest
 from keys.envelope.replay import Conflict, Same, Unseen
 from keys.interface import Entropy
-from keys.store.shelf import ShelfKeyStore, ShelfSecretStore
+from keys.store.secrets import ShelfSecretStore
+from keys.store.shelf import ShelfKeyStore
 
 
 class MemoryShelf:

@@ -1,26 +1,30 @@
-"""What every store has in common: named byte strings on a shelf, and a `KeyStore` and `SecretStore` over one.
+"""What every store has in common: named byte strings on a shelf, and a `KeyStore` over one.
 
 A store unwraps lazily and remembers what it unwrapped for as long as it lives.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from keys.algorithms import opener_from_seed, signer_from_seed
+from keys.algorithms import KEMS, opener_from_seed, signer_from_seed, verifies
 from keys.errors import KeyFault, UnknownKey
-from keys.interface import Entropy, KeyWrapper, PublicKey, Use
+from keys.interface import Entropy, KeyWrapper, PublicKey, SignerProvider, Use
+from keys.jwk import jwk_from_public, public_from_jwk
 from keys.store.record import (
+    Elsewhere,
     Record,
+    opens_under,
+    record_ended,
     record_from_bytes,
+    record_from_label,
     record_from_seed,
     record_retired,
     record_rewrapped,
     seed_from_record,
 )
 
-_SECRET = re.compile(r"[a-z][a-z0-9_]{0,31}").fullmatch
 SIGNING_USES = frozenset(("sig", "log", "witness", "directory"))
+_PROOF = b"carepact/enrolment\0"
 
 
 class Shelf(Protocol):
@@ -38,13 +42,15 @@ class Shelf(Protocol):
 
 
 class ShelfKeyStore:
-    """A `KeyStore` over a shelf. Private seeds never leave it."""
+    """A `KeyStore` over a shelf. Private seeds never leave it; some keys may live with a `provider`."""
 
-    def __init__(self, shelf: Shelf, wrapper: KeyWrapper, entropy: Entropy) -> None:
+    def __init__(
+        self, shelf: Shelf, wrapper: KeyWrapper, entropy: Entropy, provider: SignerProvider | None = None
+    ) -> None:
         self._shelf = shelf
         self._wrapper = wrapper
         self._entropy = entropy
-        self._seeds: dict[str, tuple[PublicKey, bytes]] = {}
+        self._provider = provider
         self._signers: dict[str, Callable[[bytes], bytes]] = {}
         self._openers: dict[str, Callable[[bytes, bytes], bytes | None]] = {}
         self._records: dict[str, Record] = {}
@@ -55,27 +61,43 @@ class ShelfKeyStore:
 
     def adopt(self, use: Use, alg: str, seed: bytes, *, nbf: int, exp: int) -> str:
         """Take in a seed that was made elsewhere (tests, a client's own key); return its kid."""
-        record = record_from_seed(use, alg, seed, nbf=nbf, exp=exp, wrapper=self._wrapper)
-        if not self._shelf.add(record.public.kid, record.data):
-            raise KeyFault("this key is here already")
-        return record.public.kid
+        return self._add(record_from_seed(use, alg, seed, nbf=nbf, exp=exp, wrapper=self._wrapper))
+
+    def enrol(self, use: Use, label: str, *, nbf: int, exp: int) -> str:
+        """Take in a signing key that stays with the provider, once it has shown that it signs; its kid.
+
+        KEM keys are never taken: HPKE opens in this process (envelope.md 12).
+        """
+        if self._provider is None:
+            raise KeyFault("no provider of signing keys is set")
+        alg, raw = self._provider.public(label)
+        if use not in SIGNING_USES or alg in KEMS or (alg == "ES256" and use != "sig"):
+            raise KeyFault("not an algorithm for this use")
+        half = public_from_jwk(dict(jwk_from_public(alg, raw)), use=use)
+        public = PublicKey(half.kid, use, alg, jwk_from_public(alg, raw), nbf, exp)
+        self._elsewhere(public, label)(_PROOF + self._entropy(32))
+        return self._add(record_from_label(public, label, self._wrapper))
 
     def sign(self, kid: str, data: bytes) -> bytes:
         """Raw signature bytes."""
         if kid not in self._signers:
-            public, seed = self._private(kid)
+            public, private = self._private(kid)
             if public.use not in SIGNING_USES:
                 raise UnknownKey("not a signing key")
-            self._signers[kid] = signer_from_seed(public.alg, seed)
+            self._signers[kid] = (
+                self._elsewhere(public, private.label)
+                if isinstance(private, Elsewhere)
+                else signer_from_seed(public.alg, private)
+            )
         return self._signers[kid](data)
 
     def open(self, kid: str, sealed: bytes, info: bytes) -> bytes:
         """HPKE single-shot open of enc ‖ ciphertext."""
         if kid not in self._openers:
-            public, seed = self._private(kid)
-            if public.use != "enc":
+            public, private = self._private(kid)
+            if public.use != "enc" or isinstance(private, Elsewhere):
                 raise UnknownKey("does not open with this key")
-            self._openers[kid] = opener_from_seed(seed, public.alg)
+            self._openers[kid] = opener_from_seed(private, public.alg)
         plain = self._openers[kid](sealed, info)
         if plain is None:
             raise UnknownKey("does not open with this key")
@@ -86,25 +108,55 @@ class ShelfKeyStore:
         found = [self._record(name).published() for name in self._shelf.names()]
         return tuple(sorted(found, key=lambda key: (key.nbf, key.kid)))
 
+    def end(self, kid: str, *, at: int) -> None:
+        """Cut the life of a key at `at`: nothing new is made with it; its private half stays until due."""
+        record = self._record(kid)
+        if record.retired is None and record.public.exp > at:
+            self._shelf.replace(kid, record_ended(record, at, self._wrapper).data)
+
     def retire(self, kid: str, *, at: int) -> None:
         """Destroy the seed; the public half stays. Retiring twice changes nothing."""
         record = self._record(kid)
         if seed_from_record(record, self._wrapper) is not None:
             self._shelf.replace(kid, record_retired(record, at, self._wrapper).data)
-        self._seeds.pop(kid, None)
         self._signers.pop(kid, None)
         self._openers.pop(kid, None)
 
-    def rewrap(self, wrapper: KeyWrapper) -> None:
-        """Put every key under another KEK."""
+    def rewrap(self, wrapper: KeyWrapper) -> int:
+        """Put every key under another KEK, one by one; how many were not yet. Once stopped, it goes on."""
+        turned = 0
         for name in tuple(self._shelf.names()):
-            self._shelf.replace(name, record_rewrapped(self._record(name), self._wrapper, wrapper).data)
+            record = self._record(name)
+            if not opens_under(record, wrapper):
+                self._shelf.replace(name, record_rewrapped(record, self._wrapper, wrapper).data)
+                turned += 1
         self._wrapper = wrapper
+        return turned
 
     def check(self) -> None:
         """Unwrap every key once: a wrong KEK or an altered record is found at the start. `KeyFault`."""
         for name in self._shelf.names():
             seed_from_record(self._record(name), self._wrapper)
+
+    def _add(self, record: Record) -> str:
+        if not self._shelf.add(record.public.kid, record.data):
+            raise KeyFault("this key is here already")
+        return record.public.kid
+
+    def _elsewhere(self, public: PublicKey, label: str) -> Callable[[bytes], bytes]:
+        """Signs with the provider; what it gives is checked, for a faulty one must not speak for us."""
+        provider = self._provider
+        if provider is None:
+            raise KeyFault("this key lives with a provider, and none is set")
+        raw = public_from_jwk(dict(public.jwk), use=public.use).raw
+
+        def sign(data: bytes) -> bytes:
+            signature = provider.sign(label, data)
+            if not verifies(public.alg, raw, signature, data):
+                raise KeyFault("the provider of signing keys made a signature that does not hold")
+            return signature
+
+        return sign
 
     def _record(self, kid: str) -> Record:
         data = self._shelf.read(kid)
@@ -119,45 +171,9 @@ class ShelfKeyStore:
         self._records[kid] = record
         return record
 
-    def _private(self, kid: str) -> tuple[PublicKey, bytes]:
-        if kid not in self._seeds:
-            record = self._record(kid)
-            seed = seed_from_record(record, self._wrapper)
-            if seed is None:
-                raise UnknownKey("this key is retired")
-            self._seeds[kid] = record.public, seed
-        return self._seeds[kid]
-
-
-class ShelfSecretStore:
-    """A `SecretStore` over a shelf: 32 random bytes a name, made on first use, wrapped like keys."""
-
-    def __init__(self, shelf: Shelf, wrapper: KeyWrapper, entropy: Entropy) -> None:
-        self._shelf = shelf
-        self._wrapper = wrapper
-        self._entropy = entropy
-        self._known: dict[str, bytes] = {}
-
-    def has(self, name: str) -> bool:
-        """Whether it was made before; `secret` would make it."""
-        return self._shelf.read(name) is not None
-
-    def secret(self, name: str) -> bytes:
-        """The secret of that name, always the same; `KeyFault` for a wrong KEK or altered bytes."""
-        if not _SECRET(name):
-            raise KeyFault("not a name of a secret")
-        if name not in self._known:
-            self._known[name] = self._read(name)
-        return self._known[name]
-
-    def _read(self, name: str) -> bytes:
-        aad = b"carepact/secret\0" + name.encode("ascii")
-        stored = self._shelf.read(name)
-        if stored is None:
-            # Of two first users one adds, and both read what was added.
-            self._shelf.add(name, self._wrapper.wrap(self._entropy(32), aad))
-            stored = self._shelf.read(name)
-        value = self._wrapper.unwrap(stored or b"", aad)
-        if len(value) != 32:
-            raise KeyFault("a secret is 32 bytes")
-        return value
+    def _private(self, kid: str) -> tuple[PublicKey, bytes | Elsewhere]:
+        record = self._record(kid)
+        private = seed_from_record(record, self._wrapper)
+        if private is None:
+            raise UnknownKey("this key is retired")
+        return record.public, private

@@ -7,7 +7,8 @@ from sqlalchemy import Column, Connection, LargeBinary, MetaData, String, Table,
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from keys.interface import Entropy, KeyWrapper
-from keys.store.shelf import ShelfKeyStore, ShelfSecretStore
+from keys.store.secrets import ShelfSecretStore
+from keys.store.shelf import ShelfKeyStore
 
 metadata = MetaData()
 

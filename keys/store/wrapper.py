@@ -1,4 +1,4 @@
-"""The key-encryption key (KEK) and where it comes from: `file:PATH`, `env:NAME`, `passphrase:NAME`.
+"""The key-encryption key (KEK) and where it is: `file:PATH`, `env:NAME`, `passphrase:NAME`, `exec:PATH`.
 
 What is wrapped says for itself all that unwrapping needs, for it also lies apart from any header (the keys of
 patients, data keys): nonce 12 ‖ AES-256-GCM, and under a passphrase its 16-byte salt in front.
@@ -16,6 +16,7 @@ from keys.atrest import open_at_rest, seal_at_rest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
 from keys.store.file import read_private, write_private_once
+from keys.store.provider import ProvidedWrapper, provider_at
 from keys.syntax import SyntaxRefused, b64u, unb64u
 
 KEK = 32
@@ -70,6 +71,10 @@ class PassphraseWrapper:
         self._salt = self._salt or salt
         return plain
 
+    def met(self, wrapped: bytes) -> bool:
+        """Whether trying costs no derivation."""
+        return wrapped[:SALT] in self._keys
+
     def _derived(self, salt: bytes) -> bytes:
         if salt not in self._keys:
             kdf = Argon2id(salt=salt, length=KEK, iterations=PASSES, lanes=LANES, memory_cost=MEMORY_KIB)
@@ -83,7 +88,8 @@ def wrapper_from(
     """The wrapper that a setting names; `KeyFault` if it is not there, exposed or malformed.
 
     `file:PATH` 32 raw bytes, mode 0600 · `env:NAME` b64u of 32 bytes · `passphrase:NAME` an environment
-    variable that holds the passphrase (never the passphrase itself).
+    variable that holds the passphrase (never the passphrase itself) · `exec:PATH` a provider of its own
+    process (`keys.store.provider`).
     """
     kind, _, where = setting.partition(":")
     match kind:
@@ -93,7 +99,9 @@ def wrapper_from(
             return RawWrapper(_kek_from_text(environ.get(where)), entropy)
         case "passphrase" if where:
             return PassphraseWrapper((environ.get(where) or "").encode("utf-8"), entropy)
-    raise KeyFault("a KEK setting is file:PATH, env:NAME or passphrase:NAME")
+        case "exec" if where:
+            return ProvidedWrapper(provider_at(where))
+    raise KeyFault("a KEK setting is file:PATH, env:NAME, passphrase:NAME or exec:PATH")
 
 
 def create_kek_file(path: Path, entropy: Entropy = os.urandom) -> None:

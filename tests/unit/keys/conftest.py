@@ -11,7 +11,8 @@ from sqlalchemy import create_engine
 from keys.interface import KeyWrapper
 from keys.store.file import FileKeyStore, FileSecretStore
 from keys.store.memory import MemoryKeyStore, MemorySecretStore, MemoryShelf
-from keys.store.shelf import ShelfKeyStore, ShelfSecretStore
+from keys.store.secrets import ShelfSecretStore
+from keys.store.shelf import ShelfKeyStore
 from keys.store.sql import SQLKeyStore, SQLSecretStore, metadata
 from keys.store.wrapper import RawWrapper
 
