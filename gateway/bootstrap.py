@@ -56,7 +56,7 @@ from gateway.records.sql import require_secrets, sql_room
 from gateway.sources import bind
 from keys import selftest
 from keys.errors import KeyFault
-from keys.interface import Entropy
+from keys.interface import Entropy, KeyWrapper
 from keys.store.file import FileKeyStore, FileSecretStore
 from keys.store.process import forbid_core_dumps
 from keys.store.provider import signer_from
