@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from functools import partial
 from pathlib import Path
 
 from adapters.transport import Transport
@@ -102,8 +103,8 @@ async def open_node(
         forbid_core_dumps()
         selftest.run()  # 1
         wrapper = open_kek(settings, entropy)  # 2
-        provider = signer_from(settings.keys.signer)
-        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy, provider)  # 3
+        elsewhere = signer_from(settings.keys.signer)
+        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy, elsewhere)  # 3
         secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
         if found:
             _found(settings, keys, int(clock().timestamp()))
@@ -170,19 +171,14 @@ def _links(settings: Settings, stack: AsyncExitStack) -> Links:
 
 
 def open_kek(settings: Settings, entropy: Entropy) -> TurningWrapper:
-    """The KEK that the settings name, and the other one too while it is being replaced.
-
-    The default file is made with a new node, never beside old keys.
-    """
+    """The KEK that the settings name; the default file is made with a new node, never beside old keys."""
     settings.node.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     default = settings.node.state / "kek"
     if not settings.keys.kek and not default.exists():
         if (settings.node.state / "keys").exists():
             raise RefusedToStart(f"{default} is gone: without it the node's keys cannot be read; restore it")
         create_kek_file(default, entropy)
-    return TurningWrapper(
-        settings.kek, settings.node.state, lambda setting: wrapper_from(setting, entropy=entropy)
-    )
+    return TurningWrapper(settings.kek, settings.node.state, partial(wrapper_from, entropy=entropy))
 
 
 def open_floor(settings: Settings) -> FloorPack:
