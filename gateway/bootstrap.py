@@ -14,7 +14,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from functools import partial
 from pathlib import Path
 
 from adapters.transport import Transport
@@ -51,6 +50,8 @@ from gateway.exchange.query import answer_query
 from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRulesRefused, no_source_rules
 from gateway.files import require_unshared
 from gateway.intake.intake import Intake
+from gateway.keyring import open_kek as open_kek
+from gateway.keyring import open_keys
 from gateway.records.interface import JSON, Database
 from gateway.records.room import Secrets
 from gateway.records.sql import require_secrets, sql_room
@@ -58,11 +59,8 @@ from gateway.sources import bind
 from keys import selftest
 from keys.errors import KeyFault
 from keys.interface import Entropy, KeyWrapper
-from keys.store.file import FileKeyStore, FileSecretStore
-from keys.store.process import forbid_core_dumps
-from keys.store.provider import signer_from
+from keys.store.file import FileKeyStore
 from keys.store.turning import TurningWrapper
-from keys.store.wrapper import create_kek_file, wrapper_from
 
 Clock = Callable[[], datetime]
 OPERATIONS: Operations = {"query": answer_query}
@@ -100,12 +98,9 @@ async def open_node(
     `found`: on an empty state folder make keys first, and a members file where there is none (`serve`).
     """
     try:
-        forbid_core_dumps()
         selftest.run()  # 1
         wrapper = open_kek(settings, entropy)  # 2
-        elsewhere = signer_from(settings.keys.signer)
-        keys = FileKeyStore(settings.node.state / "keys", wrapper, entropy, elsewhere)  # 3
-        secrets = FileSecretStore(settings.node.state / "secrets", wrapper, entropy)
+        keys, secrets = open_keys(settings, wrapper, entropy)  # 3
         if found:
             _found(settings, keys, int(clock().timestamp()))
         members = open_members(settings)  # 4
@@ -168,17 +163,6 @@ def _links(settings: Settings, stack: AsyncExitStack) -> Links:
     made = Links(lambda url: Transport(url, max_bytes=MAX_ENVELOPE, reach=reach))
     stack.push_async_callback(made.close)
     return made
-
-
-def open_kek(settings: Settings, entropy: Entropy) -> TurningWrapper:
-    """The KEK that the settings name; the default file is made with a new node, never beside old keys."""
-    settings.node.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    default = settings.node.state / "kek"
-    if not settings.keys.kek and not default.exists():
-        if (settings.node.state / "keys").exists():
-            raise RefusedToStart(f"{default} is gone: without it the node's keys cannot be read; restore it")
-        create_kek_file(default, entropy)
-    return TurningWrapper(settings.kek, settings.node.state, partial(wrapper_from, entropy=entropy))
 
 
 def open_floor(settings: Settings) -> FloorPack:
