@@ -58,7 +58,7 @@ from gateway.records.sql import require_secrets, sql_room
 from gateway.sources import bind
 from keys import selftest
 from keys.errors import KeyFault
-from keys.interface import Entropy, KeyWrapper
+from keys.interface import Entropy
 from keys.store.file import FileKeyStore
 from keys.store.turning import TurningWrapper
 
