@@ -4,7 +4,6 @@ Listeners start before the HTTP surface is said to be ready and stop after it: w
 stored is stored, whatever else goes on.
 """
 
-import gc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from gateway.api.app import application
 from gateway.api.server import bind, run
 from gateway.bootstrap import Runtime
+from gateway.collector import settle
 from gateway.drops import watch
 from gateway.errors import RefusedToStart
 from gateway.feeds import listen, manner_of
@@ -46,9 +46,7 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
         http = listener.getsockname()[:2]
 
         def started() -> None:
-            # What is loaded by now stays: a full collection over it stops everybody for a tenth of a second.
-            gc.collect()
-            gc.freeze()
+            settle()
             log.info("ready", member=runtime.node.member, address=http[0], port=http[1])
             ready(Addresses(http, feeds))
 

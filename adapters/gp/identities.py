@@ -87,6 +87,10 @@ class Identities:
         """New reference of a contained resource that was moved out of its parent."""
         return self._contained.get((id(parent), local))
 
+    def named(self, words: str) -> str | None:
+        """`resolve` of words that are a resource's own name or address, as nearly all are."""
+        return self._targets.get(words)
+
     def resolve(self, reference: str, within: dict[str, Any]) -> str | None:
         """The relative R4 reference that this one means inside this input, or None."""
         if reference.startswith("#"):

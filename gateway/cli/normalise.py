@@ -69,9 +69,11 @@ def normalise(
 
 def _run(files: Sequence[Path], options: "Options", output: "Output") -> set[str]:
     """How the inputs ended; each is independent of the others."""
+    from gateway.collector import widen
     from gateway.intake.single import normalise_input
     from gateway.intake.spool import DiskSpool
 
+    widen()
     states: set[str] = set()
     with _bar(files) as step:
         for file in files:

@@ -178,13 +178,16 @@ def reference(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         unit.reject(holder, step, "bad-reference")
         return None
     words = raw.get("reference")
+    if len(raw) == 1 and type(words) is str and (usual := unit.ids.named(words)) is not None:
+        unit.take_of(raw, ["reference"], True)
+        return {"reference": usual}
     made = _BESIDE.build(unit, raw) if len(raw) > 1 or words is None else {}
     if words is None:
         return made or None
     if not isinstance(words, str) or not words.strip():
         unit.reject(raw, "reference", "bad-reference")
         return made or None
-    unit.take_of(raw, ["reference"], len(raw) == 1)
+    unit.take(raw, "reference")
     target = unit.target_of(words.strip())
     if target is not None:
         return {"reference": target, **made}

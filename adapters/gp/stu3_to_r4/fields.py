@@ -100,7 +100,11 @@ class Table:
                 continue
             elif kind is list and each is not None:
                 holders += 1
-                if values := _each(unit, raw, each):
+                if values := [
+                    value
+                    for index, item in enumerate(raw)
+                    if item is not None and (value := each(unit, raw, index)) is not None
+                ]:
                     made[target] = values
                 continue
             elif kind in plain:
@@ -202,17 +206,9 @@ def _read(unit: Unit, stu3: dict[str, Any], row: Field) -> Any:
     if not isinstance(raw, list):
         value = row.convert(unit, stu3, row.source)
         return [value] if row.many_out and value is not None else value
-    if row.many_out:
-        return _each(unit, raw, row.convert) or None
     values = [row.convert(unit, raw, index) for index, item in enumerate(raw) if item is not None]
+    if row.many_out:
+        return [value for value in values if value is not None] or None
     for index in range(1, len(raw)):
         unit.reject(raw, index, "too-many")
     return values[0] if values else None
-
-
-def _each(unit: Unit, raw: list[Any], convert: Convert) -> list[Any]:
-    return [
-        value
-        for index, item in enumerate(raw)
-        if item is not None and (value := convert(unit, raw, index)) is not None
-    ]
