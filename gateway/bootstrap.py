@@ -45,8 +45,9 @@ from gateway.exchange.logs import log_desk
 from gateway.exchange.member_changes import log_change
 from gateway.exchange.node import Node
 from gateway.exchange.peer.endpoint import respond
-from gateway.exchange.peer.operations import Operations
+from gateway.exchange.peer.operations import Operations, answered
 from gateway.exchange.query import answer_query
+from gateway.exchange.reconcile_answer import answer_reconcile
 from gateway.exchange.source_rules import SourceRules, SourceRulesFile, SourceRulesRefused, no_source_rules
 from gateway.files import require_unshared
 from gateway.intake.intake import Intake
@@ -63,7 +64,7 @@ from keys.store.file import FileKeyStore
 from keys.store.turning import TurningWrapper
 
 Clock = Callable[[], datetime]
-OPERATIONS: Operations = {"query": answer_query}
+OPERATIONS: Operations = {"query": answer_query, "reconcile": answered(answer_reconcile)}
 """What other nodes may ask, by `op`; how to add one: `gateway/exchange/peer/operations.py`."""
 
 

@@ -14,7 +14,7 @@ MEMBERS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "match": (frozenset(("access", "subject")), frozenset()),
     "consent": (frozenset(("subject", "document")), frozenset()),
     "revoke": (frozenset(("answers", "records", "why")), frozenset()),
-    "reconcile": (frozenset(("since", "until", "after")), frozenset()),
+    "reconcile": (frozenset(("since", "until", "after")), frozenset(("md",))),
 }
 """Members that an op must have, and those that it may have (exchange.md)."""
 MAX_DEADLINE_MS = 600_000

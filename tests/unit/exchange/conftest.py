@@ -170,7 +170,9 @@ def _found(folder: Any, ports: dict[str, int]) -> None:
         make_log_key(store, now)
         store.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
         record = own_record(store, id, federation="pair")
-        members.append(replace(record, endpoints={"exchange": f"http://127.0.0.1:{port}/exchange"}))
+        base = f"http://127.0.0.1:{port}"
+        endpoints = {"exchange": f"{base}/exchange", "ledger": f"{base}/ledger"}
+        members.append(replace(record, endpoints=endpoints))
         text = CONFIGURATION.format(id=id, port=port, members="../members.json")
         (folder / id / "carepact.toml").write_text(text, "utf-8")
         (folder / id / "carepact.toml").chmod(0o600)
