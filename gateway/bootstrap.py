@@ -138,6 +138,7 @@ async def open_node(
             links=_links(settings, stack),
             look=lambda member, at: membership.lookout.unknown_key(member, at),
             mark_checkpoint=mark,
+            refuse_forked=settings.ledger.on_fork == "refuse",
         )
         await compare(database, mark, node.member, own_log_keys(keys, node.member))
         consents = Consents(node)

@@ -6,6 +6,7 @@ relative to the file that names them.
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
@@ -78,6 +79,14 @@ class ConsentSettings(_Frozen):
     source_rules: Path | None = None
 
 
+class LedgerSettings(_Frozen):
+    """`on_fork`: what follows when a member shows two histories of its log: `alarm`, and care goes on, or
+    `refuse`, and nothing is asked of it or answered to it any more.
+    """
+
+    on_fork: Literal["alarm", "refuse"] = "alarm"
+
+
 class Limits(_Frozen):
     """Every bound by name (assurance.md 7). Bytes, seconds or counts."""
 
@@ -123,6 +132,7 @@ class Settings(BaseSettings):
     directory: DirectorySettings
     floor: FloorSettings = FloorSettings()
     consent: ConsentSettings = ConsentSettings()
+    ledger: LedgerSettings = LedgerSettings()
     limits: Limits = Limits()
     sources: tuple[SourceSettings, ...] = ()
 

@@ -15,6 +15,7 @@ from gateway.collector import settle
 from gateway.drops import watch
 from gateway.errors import RefusedToStart
 from gateway.feeds import listen, manner_of
+from gateway.log_duties import start_log_duties
 from gateway.logs import log
 from gateway.upkeep import tend
 from keys.errors import UnknownKey
@@ -42,6 +43,7 @@ async def serve(runtime: Runtime, ready: Callable[[Addresses], None]) -> None:
         await runtime.node.intake.resume(resumed, runtime.clock(), manners)
         feeds = await listen(runtime, stack)
         await watch(runtime, stack)
+        start_log_duties(runtime, stack)
         listener = bind(settings)
         http = listener.getsockname()[:2]
 

@@ -38,7 +38,12 @@ async def tend(runtime: Runtime, stack: AsyncExitStack) -> None:
         for duty in DUTIES:
             await run_once(runtime, duty)
     for duty in DUTIES:
-        stack.push_async_callback(_stop, asyncio.create_task(_repeat(runtime, duty)))
+        start(runtime, duty, stack)
+
+
+def start(runtime: Runtime, duty: Duty, stack: AsyncExitStack) -> None:
+    """Do this duty from now on, until `stack` ends."""
+    stack.push_async_callback(_stop, asyncio.create_task(_repeat(runtime, duty)))
 
 
 def _stale(runtime: Runtime) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -60,6 +60,7 @@ async def _issued(node: "Runtime", person: str, act: "Act") -> "Receipt":
     from gateway.audit import origins
     from gateway.audit.signing import own_log_keys
     from gateway.cli.own_keys import statement_signers
+    from gateway.cli.trust_material import trust_of
     from keys import jws
     from keys.receipt import Receipt, receipt_claims
 
@@ -72,7 +73,7 @@ async def _issued(node: "Runtime", person: str, act: "Act") -> "Receipt":
     at = int(node.clock().timestamp())
     claims = receipt_claims(me, at, signed.size, signed.root, chains)
     statement = jws.sign(jws.RECEIPT, claims, statement_signers(node.keys, at))
-    return Receipt(me, at, note, chains, statement, _trust(node))
+    return Receipt(me, at, note, chains, statement, trust_of(node, me))
 
 
 def _logged(
@@ -116,19 +117,3 @@ def _chains(
         return chains_of(connection, persons, size, node.node.room(connection).vault)
     except SealBroken:
         raise Problem("refused", hint="a leaf does not hold: carepact audit verify") from None
-
-
-def _trust(node: "Runtime") -> dict[str, Any]:
-    """By what a stranger may know this node: the federation's files, or its own record."""
-    from gateway.directory.folder import FederationFolder
-    from keys.syntax import b64u
-    from keys.trust import json_from_member
-
-    if isinstance(node.members, FederationFolder):
-        files = node.members.advanced.state.files
-        return {"federation": {path: b64u(data) for path, data in sorted(files.items())}}
-    trust = node.node.directory().trust
-    own = trust.member(node.node.member)
-    if own is None:
-        raise Problem("unavailable", hint="this node is not in its own members file: carepact doctor")
-    return {"member": json_from_member(own), "id": trust.federation}

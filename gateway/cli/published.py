@@ -48,6 +48,20 @@ def publish(node: "Runtime") -> None:
     replace_file(node, trust_list_to_json(new))
 
 
+def publish_log(node: "Runtime", origin: str, previous: list[dict[str, Any]]) -> None:
+    """Our record with the log's new origin and those that it left, in the next version of the file."""
+    from gateway.directory.own import log_vkeys
+    from keys.trust import trust_list, trust_list_to_json
+
+    now, mine = node.node.directory().trust, _record(node)
+    vkeys = log_vkeys(node.keys, mine.id, origin)[-8:]
+    rest = dict(mine.rest) | {"previous": previous}
+    mine = replace(mine, log_origin=origin, log_vkeys=tuple(vkeys), rest=rest)
+    members = [mine if one.id == mine.id else one for one in now.members.values()]
+    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
+    replace_file(node, trust_list_to_json(new))
+
+
 def own_record(node: "Runtime") -> dict[str, Any]:
     """Our record as it stands in the members file; one with every usable key where it is not there."""
     from keys.trust import json_from_member

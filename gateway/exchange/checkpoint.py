@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from gateway.audit.interface import LedgerBroken
-from gateway.audit.peers import Book, take_checkpoint
+from gateway.audit.peers import Book, has_forked, take_checkpoint
 from gateway.audit.signing import signed_head
 from gateway.errors import Problem
 from gateway.exchange.node import Node
@@ -31,6 +31,11 @@ async def signed_checkpoint(node: Node) -> bytes:
     except LedgerBroken:
         raise Problem("unavailable", hint="carepact audit verify") from None
     return signed.note if signed else b""
+
+
+async def is_refused(node: Node, member: str) -> bool:
+    """Whether `ledger.on_fork` keeps us from exchanging with this member."""
+    return node.refuse_forked and await node.database.read(lambda c: has_forked(c, member))
 
 
 def heed_checkpoint(connection: Connection, node: Node, issuer: str, log: str, at: int) -> None:

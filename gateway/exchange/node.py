@@ -51,6 +51,8 @@ class Node:
     answer_resources: int
     organisations: frozenset[str]
     """Organisations of this node: a consent that another recorded came from a member."""
+    refuse_forked: bool = False
+    """Nothing goes to or comes from a member of whom two histories are on record (`ledger.on_fork`)."""
     mark_checkpoint: Callable[[bytes], None] | None = None
     """Keeps the newest checkpoint outside of the database (`gateway.audit.marks`)."""
     source_rules: Callable[[], SourceRules] = no_source_rules

@@ -20,7 +20,7 @@ from gateway.audit import ledger
 from gateway.audit.interface import Entry
 from gateway.audit.replay import SQLReplay
 from gateway.errors import Problem
-from gateway.exchange.checkpoint import heed_checkpoint, signed_checkpoint
+from gateway.exchange.checkpoint import heed_checkpoint, is_refused, signed_checkpoint
 from gateway.exchange.links import LinkFailed
 from gateway.exchange.node import Node
 from gateway.exchange.peer.agreement import newest_agreement
@@ -96,6 +96,8 @@ async def ask(node: Node, question: Question) -> Answered | Failed:
     url = directory.endpoint(question.member)
     if url is None or question.member == node.member:
         return Failed(question.member, "not-capable")
+    if await is_refused(node, question.member):
+        return Failed(question.member, "peer-suspended")
     try:
         outgoing = await _asked(node, question, directory.trust, at)  # 1 to 4
     except UnknownKey:

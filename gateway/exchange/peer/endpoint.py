@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from gateway.audit.replay import SQLReplay
 from gateway.errors import Problem
-from gateway.exchange.checkpoint import heed_checkpoint
+from gateway.exchange.checkpoint import heed_checkpoint, is_refused
 from gateway.exchange.node import Node
 from gateway.exchange.peer.agreement import named_agreement
 from gateway.exchange.peer.content import NotARequest, content_from_bytes
@@ -136,6 +136,8 @@ async def _understood(
     )
     if named is None:
         return found, _refusing(Problem("forbidden", hint="no-dsa"), "no-dsa")
+    if await is_refused(node, manifest.iss):
+        return found, _refusing(Problem("forbidden", hint="peer-suspended"), "peer-suspended")
     handler = operations.get(found.op)
     if handler is None:
         return found, _refusing(Problem("not_supported"))
