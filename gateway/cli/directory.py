@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import federation, federation_checks, federation_own
+from gateway.cli import federation, federation_checks, federation_own, federation_root
 from gateway.cli.act import act_now, instant_from_seconds, read_file
 from gateway.cli.directory_register import register
 from gateway.cli.noun import noun
@@ -38,6 +38,7 @@ for _name in ("publish", "revoke"):
 for _name in ("refresh", "status", "verify", "mirror", "ping"):
     app.command(_name)(getattr(federation_checks, _name))
 
+app.add_typer(federation_root.app, name="rotate-root")
 app.command(epilog="Example: carepact directory register register.json --reason 'ward 7 is new'")(register)
 _COLUMNS = ("id", "suites", "keys", "state")
 _USES = ("sig", "log", "enc", "witness")

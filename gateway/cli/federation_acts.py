@@ -179,6 +179,10 @@ async def publish(
 ) -> Published:
     """This node's record as it is now, under its role's next version, at a publisher or as a file."""
     about, at = {"by": act.by, "reason": act.reason}, int(act.at.timestamp())
+    desk = desk_of(node)
+    if desk.exists() and not by_hand and refused_as_problem(lambda: desk.targets_fade(at)):
+        await log_change(node, act, action="sign-anew")
+        refused_as_problem(lambda: desk.sign_anew(at))  # the operator's own role, by the operator's own hand
     return await awaited(publish_own(node.membership, about, at, revoked=revoked, by_hand=by_hand))
 
 

@@ -11,12 +11,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from gateway.directory.folder import files_from_folder, write_files
 from gateway.directory.interface import DirectoryRefused, DirectoryStale
 from keys.errors import TrustRefused
 from keys.federation.advance import begin
-from keys.federation.author import SNAPSHOT_LIFE, Keyring, Pair
+from keys.federation.author import SNAPSHOT_LIFE, TARGETS_LIFE, Keyring, Pair
 from keys.federation.documents import Federation, Registered, Registry
 from keys.federation.repository import Repository, advance_over, found
 from keys.federation.signer import PAIR, StoreSigner, online_from_store, pair_from_store
@@ -58,20 +59,20 @@ class Desk:
         """Keys of every role, the first metadata; the fingerprint of the root."""
         if self._folder.exists():
             raise DirectoryRefused("a federation was founded here already")
-        stores = [self._holder(number, now) for number in range(1, holders + 1)]
+        stores = [self.new_holder(str(number), now) for number in range(1, holders + 1)]
         for name in ("operator", "publisher"):
-            make_pair(self._store(name), now)
+            make_pair(self.store(name), now)
         keyring = Keyring(
             [_public(store, now) for store in stores],
             wanted,
-            _public(self._store("operator"), now),
+            _public(self.store("operator"), now),
             [self._publisher(now).public_key],
         )
         files = found(
             federation, keyring, [pair_from_store(one, at=now) for one in stores], self._operator(now), now
         )
         write_files(self.repository_folder, files)
-        self._add(self._repository().publish(self._publisher(now), now))
+        self._add(self.repository().publish(self._publisher(now), now))
         return self.fingerprint()
 
     def admit(self, id: str, registered: Registered, pair: Pair, own: Mapping[str, bytes], now: int) -> None:
@@ -91,7 +92,7 @@ class Desk:
 
     def taken(self, id: str, own: Mapping[str, bytes], now: int) -> dict[str, bytes]:
         """What a member's newer role and record add to the repository. Raises `DirectoryStale` too."""
-        repository = self._repository()
+        repository = self.repository()
         try:
             new = repository.put_member(id, own, self._publisher(now), now)
         except TrustRefused as refused:
@@ -104,7 +105,7 @@ class Desk:
 
     def stamped(self, now: int) -> dict[str, bytes]:
         """The timestamp again; with a new snapshot where half of the old one's life has gone."""
-        repository, publisher = self._repository(), self._publisher(now)
+        repository, publisher = self.repository(), self._publisher(now)
         fading = repository.snapshot_expiry() - now < SNAPSHOT_LIFE // 2
         change = repository.publish if fading else repository.stamp
         return self._asked(lambda _: change(publisher, now))
@@ -121,9 +122,17 @@ class Desk:
         if why != "suspended":
             raise DirectoryRefused(f"members would refuse this: {why}")
 
+    def sign_anew(self, now: int, added: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """The operator's role again, snapshot, timestamp: with a new root (`added`), or before it ends."""
+        self._register({}, now, added)
+
+    def targets_fade(self, now: int) -> bool:
+        """Whether half of the life of the operator's role has gone."""
+        return self.repository().targets_expiry() - now < TARGETS_LIFE // 2
+
     def registry(self) -> Registry:
         """Who is registered, as published."""
-        return self._repository().current().registry
+        return self.repository().current().registry
 
     def _register(
         self, changes: Mapping[str, tuple[Registered, Pair | None] | None], now: int, own: Mapping[str, bytes]
@@ -134,12 +143,12 @@ class Desk:
         )
         for id, change in changes.items():
             if change is not None and change[1] is not None:  # somebody comes, with keys of its own
-                self._require_believed(self._repository(), new, id, now)
+                self._require_believed(self.repository(), new, id, now)
         self._add(new)
 
     def _asked(self, change: Callable[[Repository], dict[str, bytes]]) -> dict[str, bytes]:
         try:
-            return change(self._repository())
+            return change(self.repository())
         except TrustRefused as refused:
             raise DirectoryRefused(f"members would refuse this: {refused}") from None
 
@@ -149,31 +158,34 @@ class Desk:
         except OSError:
             raise DirectoryRefused("the repository cannot be written") from None
 
-    def _repository(self) -> Repository:
+    def repository(self) -> Repository:
+        """What is published now, and how to change it. Raises `DirectoryRefused`."""
         files = files_from_folder(self.repository_folder)
         if FIRST not in files:
             raise DirectoryRefused("no federation was founded here: carepact directory init")
         return Repository(files, begin(files[FIRST], hashlib.sha256(files[FIRST]).hexdigest()))
 
-    def _holder(self, number: int, now: int) -> KeyStore:
-        folder = self._folder / "holders" / str(number)
+    def new_holder(self, name: str, now: int) -> FileKeyStore:
+        """A root holder's keys under a KEK of their own, in a folder to be taken offline."""
+        folder = self._folder / "holders" / name
         create_kek_file(folder / "kek", self._entropy)
         store = FileKeyStore(folder / "keys", wrapper_from(f"file:{folder / 'kek'}"), self._entropy)
         make_pair(store, now)
         return store
 
-    def _store(self, name: str) -> KeyStore:
+    def store(self, name: str) -> FileKeyStore:
+        """Keys of the desk under the node's KEK: `operator`, `publisher`."""
         return FileKeyStore(self._folder / name, self._wrapper, self._entropy)
 
     def _operator(self, now: int) -> tuple[StoreSigner, StoreSigner]:
-        return pair_from_store(self._store("operator"), at=now)
+        return pair_from_store(self.store("operator"), at=now)
 
     def publisher(self, now: int) -> StoreSigner:
         """The key that signs snapshots and timestamps here."""
         return self._publisher(now)
 
     def _publisher(self, now: int) -> StoreSigner:
-        return online_from_store(self._store("publisher"), at=now)
+        return online_from_store(self.store("publisher"), at=now)
 
 
 def make_pair(store: KeyStore, now: int) -> None:

@@ -42,13 +42,16 @@ class Keyring:
     wanted: int
     operator: Pair
     publishers: Sequence[SSlibKey]
+    stampers: Sequence[SSlibKey] = ()
+    """Publishers that sign the timestamp alone: of two that wrote snapshots one would lose the other's."""
 
 
 def new_root(keyring: Keyring, version: int, now: int) -> Metadata[Root]:
     """An unsigned root. Refuses `shape`: two of three holders are wanted, not one of two."""
     holders = [key for pair in keyring.holders for key in pair]
     online = [key.keyid for key in keyring.publishers]
-    keys = {key.keyid: key for key in (*holders, *keyring.operator, *keyring.publishers)}
+    stamping = [*online, *(key.keyid for key in keyring.stampers)]
+    keys = {key.keyid: key for key in (*holders, *keyring.operator, *keyring.publishers, *keyring.stampers)}
     try:
         root = Root(
             version=version,
@@ -58,7 +61,7 @@ def new_root(keyring: Keyring, version: int, now: int) -> Metadata[Root]:
                 "root": Role([key.keyid for key in holders], 2 * keyring.wanted),
                 "targets": Role([key.keyid for key in keyring.operator], 2),
                 "snapshot": Role(list(online), 1),
-                "timestamp": Role(list(online), 1),
+                "timestamp": Role(stamping, 1),
             },
             consistent_snapshot=True,
         )

@@ -86,7 +86,7 @@ class Repository:
         `added`: a new member's own files.
         """
         held = self.current()
-        registry, pairs = dict(held.registry), self._pairs()
+        registry, pairs = dict(held.registry), self.pairs()
         for id, change in changes.items():
             if change is None:
                 registry.pop(id, None)
@@ -126,6 +126,10 @@ class Repository:
         data = held.state.files[f"metadata/{version}.snapshot.json"]
         life = held.federation.timestamp_life
         return timestamp_file(version, data, now, publisher, life=life, second=self._second(now))
+
+    def targets_expiry(self) -> int:
+        """POSIX seconds at which the operator's role ends."""
+        return expiry(self._targets())
 
     def snapshot_expiry(self) -> int:
         """POSIX seconds at which the newest snapshot ends."""
@@ -180,7 +184,8 @@ class Repository:
         data = self.files.get(f"metadata/{_newest(self.files, 'root.json')}.root.json")
         return metadata_from_bytes(data, Root, "root", LIMITS["root"])
 
-    def _pairs(self) -> dict[str, Pair]:
+    def pairs(self) -> dict[str, Pair]:
+        """The role keys of every member that was admitted."""
         from securesystemslib.signer import SSlibKey
 
         delegations = self._targets().signed.delegations
