@@ -161,8 +161,7 @@ def directory_of(members: MembersFile | FederationFolder, register: Register) ->
 
 def _links(settings: Settings, stack: AsyncExitStack) -> Links:
     """Where members' records lead is judged as it is dialled: they name the addresses, not the operator."""
-    reach = reach_of(settings)
-    made = Links(lambda url: Transport(url, max_bytes=MAX_ENVELOPE, reach=reach))
+    made = Links(reach_of(settings))
     stack.push_async_callback(made.close)
     return made
 

@@ -49,6 +49,7 @@ def add(
     reason: ReasonOption,
     role: Annotated[list[str] | None, typer.Option(help="Role that it may name; repeat.")] = None,
     may: Annotated[list[str] | None, typer.Option(help="emergency or record-consent; repeat.")] = None,
+    reach: Annotated[str, typer.Option(help="local, or federation: may ask other members too.")] = "local",
     sealed: Annotated[
         str | None, typer.Option(help="offered, required or off; default: offered with --enc-jwk, else off.")
     ] = None,
@@ -83,6 +84,7 @@ def add(
                 scope,
                 purpose,
                 roles=role or (),
+                reach=reach,
                 may_declare_emergency="emergency" in (may or ()),
                 may_record_consent="record-consent" in (may or ()),
                 sealed=sealed or ("offered" if enc else "off"),

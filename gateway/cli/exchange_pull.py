@@ -36,7 +36,9 @@ def pull(
     keys: Annotated[Path | None, typer.Option(help="Folder of its KEM key: answers come sealed.")] = None,
     kek: Annotated[str | None, typer.Option(help="KEK of that folder: file:PATH, env:NAME, …")] = None,
     member: Annotated[str | None, typer.Option(help="Member id of the node.")] = None,
-    members: Annotated[Path | None, typer.Option(help="Members file with the node's keys.")] = None,
+    members: Annotated[Path | None, typer.Option(help="Members file with the node's keys; or:")] = None,
+    root_sha256: Annotated[str | None, typer.Option(help="Fingerprint of the federation's root.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="Its list: URL or folder; else URL/directory.")] = None,
     scope: Annotated[str, typer.Option(help="SMART scopes to ask for.")] = "system/*.rs",
     as_node: AsOption = None,
     as_json: JsonOption = False,
@@ -53,11 +55,14 @@ def pull(
         raise Problem("invalid", expression="--reach", hint="local or federation")
     if out is not None:
         _require_writable(out)
-    given = (url, client_id, key, member, members)
+    given = (url, client_id, key, member, members or root_sha256)
     if all(given):
-        registration, trust = _registered(url, client_id, key, keys, kek, member, members, scope)
+        registration = _registered(url, client_id, key, keys, kek, member, scope)
+        trust = _trust(members, root_sha256, mirror or f"{str(url).rstrip('/')}/directory")
     elif any(given):
-        raise Problem("invalid", hint="give --url, --client-id, --key, --member and --members together")
+        raise Problem(
+            "invalid", hint="give --url, --client-id, --key, --member, and --members or --root-sha256"
+        )
     else:
         registration, trust = _of_sandbox(as_node)
     asked = Purpose(purpose, role=role)
@@ -200,17 +205,14 @@ def _registered(
     keys: Path | None,
     kek: str | None,
     member: Any,
-    members: Any,
     scope: str,
-) -> tuple["Registration", "TrustList"]:
+) -> "Registration":
     import json
 
     from joserfc.errors import JoseError
     from joserfc.jwk import ECKey
 
     from gateway.client.session import Registration
-    from gateway.directory.interface import DirectoryRefused
-    from gateway.directory.members import MembersFile
     from keys.errors import KeyFault
     from keys.store.file import FileKeyStore
     from keys.store.wrapper import wrapper_from
@@ -218,10 +220,17 @@ def _registered(
     try:
         signing = ECKey.import_key(json.loads(key.read_text("utf-8")))
         store = FileKeyStore(keys, wrapper_from(kek or f"file:{keys.parent / 'kek'}")) if keys else None
-        trust = MembersFile(members).current.trust
     except (OSError, ValueError, JoseError):
         raise Problem("invalid", expression="--key", hint="a private ES384 JWK as JSON") from None
-    except (KeyFault, DirectoryRefused) as refused:
+    except KeyFault as refused:
         raise Problem("invalid", hint=str(refused)) from None
-    registration = Registration(url, member, client_id, signing, str(signing.kid), scope, store)
-    return registration, trust
+    return Registration(url, member, client_id, signing, str(signing.kid), scope, store)
+
+
+def _trust(members: Path | None, root_sha256: str | None, mirror: str) -> "TrustList":
+    from gateway.bootstrap import system_clock
+    from gateway.cli.exchange_trust import trust_from_file, trust_from_mirror
+
+    if members is not None:
+        return trust_from_file(members)
+    return trust_from_mirror(mirror, root_sha256 or "", int(system_clock().timestamp()))

@@ -1,14 +1,15 @@
 """The ways to other members' nodes: one client each, so that a slow one costs only its own line.
 
-1. The address is the member record's `endpoints.exchange`, never one from a message; no redirect is followed.
+1. The address is the member record's `endpoints.exchange`, never one from a message; no redirect is followed,
+   and where it leads is judged when it is dialled.
 2. A bulkhead: at most `AT_ONCE` questions to one member are out; one more waits within its own deadline.
 3. A breaker: after `TRIPS` failures in a row the member is not asked for `REST` seconds, then once to try.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from adapters.addresses import Reach
 from adapters.errors import SourceMalformed, SourceRefused, SourceTimedOut, SourceUnavailable
 from adapters.transport import Response, Transport
 
@@ -40,9 +41,8 @@ class _Link:
 class Links:
     """Opened as they are needed, closed with the node. Used from one event loop."""
 
-    make: Callable[[str], Transport] = field(
-        default=lambda url: Transport(url, max_bytes=MAX_ENVELOPE), repr=False
-    )
+    reach: Reach = field(default_factory=Reach)
+    """Which addresses a member's endpoint may lead to; public ones unless said otherwise."""
     _links: dict[str, _Link] = field(default_factory=dict, repr=False)
 
     async def post(self, member: str, url: str, envelope: bytes, deadline: float) -> bytes:
@@ -79,9 +79,10 @@ class Links:
         if found is not None and found.url == url:
             return found
         try:
-            made = _Link(url, self.make(url), asyncio.Semaphore(AT_ONCE))
+            transport = Transport(url, max_bytes=MAX_ENVELOPE, reach=self.reach)
         except ValueError:  # no address that this node may go to
             raise LinkFailed("not-capable") from None
+        made = _Link(url, transport, asyncio.Semaphore(AT_ONCE))
         if found is not None:
             await found.transport.close()
         self._links[member] = made
