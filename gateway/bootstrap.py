@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from adapters.transport import Transport
 from consent.digest import ResourceContext, digest
 from consent.errors import Uncomputable
 from consent.facts import facts_to_bytes
@@ -40,7 +39,7 @@ from gateway.directory.register import register_from_file
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
-from gateway.exchange.links import MAX_ENVELOPE, Links
+from gateway.exchange.links import Links
 from gateway.exchange.logs import log_desk
 from gateway.exchange.member_changes import log_change
 from gateway.exchange.node import Node

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.bootstrap import open_kek, system_clock
+from gateway.bootstrap import system_clock
 from gateway.cli.app import run
 from gateway.config import load
 from gateway.directory.own import found_member
+from gateway.keyring import open_kek
 from gateway.sandbox.federation import free_port
 from keys.store.file import FileKeyStore
 
