@@ -48,11 +48,9 @@ def pull(
     Exit 0 complete; 7 partial (what came is shown) or no source answered; 4 nothing available.
     """
     from gateway.client.assertion import Purpose
-    from gateway.client.errors import ClientError, NotReached, Refused, Unverified
 
     identifier = identifier_from_text(patient)
-    if reach not in ("local", "federation"):
-        raise Problem("invalid", expression="--reach", hint="local or federation")
+    question = _Asked(identifier.system, identifier.value, _reach(reach), summary)
     if out is not None:
         _require_writable(out)
     given = (url, client_id, key, member, members or root_sha256)
@@ -65,12 +63,29 @@ def pull(
         )
     else:
         registration, trust = _of_sandbox(as_node)
-    asked = Purpose(purpose, role=role)
+    _show(_answer(registration, trust, Purpose(purpose, role=role), question), out, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    system: str
+    value: str
+    reach: Literal["local", "federation"]
+    summary: bool
+
+
+def _reach(text: str) -> Literal["local", "federation"]:
+    if text not in ("local", "federation"):
+        raise Problem("invalid", expression="--reach", hint="local or federation")
+    return "federation" if text == "federation" else "local"
+
+
+def _answer(registration: "Registration", trust: "TrustList", purpose: Any, asked: _Asked) -> "Answer":
+    """The verified answer; else the exit code that says what became of the question."""
+    from gateway.client.errors import ClientError, NotReached, Refused, Unverified
+
     try:
-        question = _Asked(
-            identifier.system, identifier.value, "federation" if reach == "federation" else "local", summary
-        )
-        answer = asyncio.run(_ask(registration, trust, asked, question))
+        return asyncio.run(_ask(registration, trust, purpose, asked))
     except Refused as refused:
         warn(f"carepact: {refused}{_next(refused.category, registration.client_id)}")
         raise typer.Exit(_exit_of(refused.category)) from None
@@ -83,15 +98,6 @@ def pull(
     except ClientError as failed:
         warn(f"carepact: {failed}")
         raise typer.Exit(Exit.FAILED) from None
-    _show(answer, out, as_json)
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    system: str
-    value: str
-    reach: Literal["local", "federation"]
-    summary: bool
 
 
 async def _ask(registration: "Registration", trust: "TrustList", purpose: Any, asked: "_Asked") -> "Answer":
