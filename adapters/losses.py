@@ -140,6 +140,11 @@ class Ledger:
         self.closed = 0
         """Items that lines are about; remarks do not count."""
 
+    @property
+    def size(self) -> int:
+        """How many lines there are, remarks too."""
+        return len(self._entries)
+
     def line(
         self,
         position: str,

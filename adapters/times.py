@@ -45,6 +45,7 @@ def known_zone(name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=1024)
 def parse_compact(text: str, *, zone: str | None = None, default_offset: str | None = None) -> Time | None:
     """HL7 v2 DTM or CDA TS (`YYYY[MM[DD[HH[MM[SS[.f]]]]]][+ZZzz]`) to FHIR; None if it is no real date.
 

@@ -4,6 +4,7 @@ import re
 
 from adapters.hospital.context import Context
 from adapters.hospital.message import Element
+from adapters.hospital.readings import remembered
 from adapters.identity import local_system
 from adapters.interface import JSON
 from adapters.terminology.tables import concept_map, system_from_name, system_from_oid
@@ -28,6 +29,7 @@ def system_from_coding_name(context: Context, name: str) -> str | None:
     return system_from_name(name) or local_system(context.source.custodian, context.source.id, name)
 
 
+@remembered
 def concept_from_cwe(context: Context, element: Element, default_system: str | None = None) -> JSON | None:
     """All codings and the text of a coded element; None if it says nothing.
 
@@ -80,6 +82,7 @@ def _coding(
     return made
 
 
+@remembered
 def concept_from_table(
     context: Context, element: Element, table: str, default_system: str | None = None
 ) -> JSON | None:

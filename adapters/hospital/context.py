@@ -59,6 +59,9 @@ class Context:
         header = message.header
         self.event = header.text(9, 2) or message_event(message)
         self.family = header.text(9, 1).upper()
+        marks = message.separators
+        self.dialect = (source.custodian, source.id, marks.component, marks.repetition)
+        """What the meaning of a code depends on beside its text (readings.py)."""
         self.offset = offset_of(header.text(7))
         self.control = control_key(header)
         """Sender, facility and MSH-10 as written; empty without MSH-10."""

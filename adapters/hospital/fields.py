@@ -141,11 +141,12 @@ class Element:
     @property
     def open(self) -> int:
         """Bits of the items that nothing has taken or lost so far."""
-        done, said = self.taken | self.lost, 0
+        done, said, comps = self.taken | self.lost, 0, self.comps
         if self.segment.plain:
-            comps = self.comps
             if done == (2 << len(comps)) - 2:
                 return 0
+            if len(comps) == 1:
+                return 2 if self.raw else 0
             for comp, raw in enumerate(comps, 1):
                 if raw:
                     said |= 1 << comp

@@ -31,7 +31,7 @@ class Segment:
         self.plain = False
         """Nothing in it is escaped, null, a subcomponent or a control character: components are their text.
 
-        Known once a field was split, so before there is any `Element`.
+        Known once the fields are split, so before there is any `Element`.
         """
 
     @property
@@ -47,53 +47,46 @@ class Segment:
         fields = self._fields or self.fields
         return fields[number] if number < len(fields) else ""
 
+    def _split(self) -> dict[int, list[Element]]:
+        """All fields that say something, by number."""
+        marks, line = self.message.separators, self.raw
+        special = (marks.escape, marks.subcomponent, NULL)
+        self.plain = line.isprintable() and not any(mark in line for mark in special if mark)
+        mark, component, found = marks.repetition, marks.component, self._elements
+        for number, raw in enumerate(self.fields):
+            if mark and mark in raw:
+                reps = enumerate(raw.split(mark), 1)
+                found[number] = [Element(self, number, n, rep, component) for n, rep in reps if rep]
+            elif raw:
+                found[number] = [Element(self, number, 1, raw, component)]
+        return found
+
     def all(self, number: int) -> Sequence[Element]:
         """Non-empty repetitions of a field, each with its own number."""
-        found = self._elements.get(number)
-        if found is not None:
-            return found
-        fields = self._fields or self.fields
-        raw = fields[number] if number < len(fields) else ""
-        return self._split(number, raw) if raw else ()
-
-    def _split(self, number: int, raw: str) -> list[Element]:
-        marks, line = self.message.separators, self.raw
-        if not self._elements:
-            special = (marks.escape, marks.subcomponent, NULL)
-            self.plain = line.isprintable() and not any(mark in line for mark in special if mark)
-        mark, component = marks.repetition, marks.component
-        if mark and mark in raw:
-            reps = enumerate(raw.split(mark), 1)
-            found = [Element(self, number, n, rep, component) for n, rep in reps if rep]
-        else:
-            found = [Element(self, number, 1, raw, component)]
-        self._elements[number] = found
-        return found
+        return (self._elements or self._split()).get(number, ())
 
     def first(self, number: int) -> Element:
         """First non-empty repetition, or an empty element."""
-        found = self._elements.get(number) or self.all(number)
+        found = (self._elements or self._split()).get(number)
         return found[0] if found else ABSENT
 
     def text(self, number: int, comp: int = 1) -> str:
         """Peek at a component of the first repetition."""
-        found = self._elements.get(number) or self.all(number)
+        found = (self._elements or self._split()).get(number)
         return found[0].text(comp) if found else ""
 
     def left(self) -> Iterator[tuple[int, Left]]:
         """Fields of which something is open, each with those of its elements."""
-        known = self._elements
-        for number, raw in enumerate(self.fields):
-            if raw and number >= self._from:
-                elements = known.get(number) or self._split(number, raw)
-                found = [(one, bits) for one in elements if (bits := one.open)]
-                if found:
-                    yield number, found
+        start = self._from
+        for number, elements in (self._elements or self._split()).items():
+            if number >= start and (found := [(one, bits) for one in elements if (bits := one.open)]):
+                yield number, found
 
     def elements(self) -> Iterator[Element]:
         """Of all fields but the separators of MSH, in order."""
-        for number in range(self._from, len(self.fields)):
-            yield from self.all(number)
+        for number, elements in (self._elements or self._split()).items():
+            if number >= self._from:
+                yield from elements
 
     def places(self) -> list[Key]:
         """All items but the separators of MSH, in order."""

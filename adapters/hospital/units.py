@@ -7,6 +7,7 @@ import re
 
 from adapters.hospital.context import Context
 from adapters.hospital.message import Element
+from adapters.hospital.readings import remembered
 from adapters.terminology.tables import concept_map
 
 _UCUM = "http://unitsofmeasure.org"
@@ -21,6 +22,7 @@ _WORDS |= {"mcg": "ug", "minute": "min", "hour": "h", "day": "d", "week": "wk", 
 _WORDS |= {"percent": "%", "per cent": "%"}
 
 
+@remembered
 def unit_from_cwe(context: Context, element: Element) -> dict[str, str]:
     """`unit` in the sender's words; `system` and `code` only of coded UCUM or an exact synonym (3.3).
 

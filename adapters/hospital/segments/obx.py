@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
 
 from adapters.hospital.codes import concept_from_cwe, concept_from_table, table
 from adapters.hospital.context import ABSENT, Context, Draft
@@ -139,11 +141,18 @@ def _reference_range(draft: Draft, obx: Segment, unit: Unit) -> None:
     if not text:
         return
     made: JSON = {}
+    bounds = _bounds_from(text)
+    if bounds and "valueString" not in draft.body:
+        made = {"low": {"value": bounds[0]} | unit, "high": {"value": bounds[1]} | unit}
+    draft.put("referenceRange", [made | {"text": text}])
+
+
+@lru_cache(maxsize=1024)
+def _bounds_from(text: str) -> tuple[Decimal, Decimal] | None:
+    """Low and high of `3.5-5.0` and its like; None for other words."""
     found = _RANGE.match(text)
     low, high = (number_from(bound) for bound in found.groups()) if found else (None, None)
-    if low is not None and high is not None and low <= high and "valueString" not in draft.body:
-        made = {"low": {"value": low} | unit, "high": {"value": high} | unit}
-    draft.put("referenceRange", [made | {"text": text}])
+    return (low, high) if low is not None and high is not None and low <= high else None
 
 
 def equals_of(obx: Segment) -> tuple[str, str]:
