@@ -19,6 +19,8 @@ from adapters.boundary.table import Element, codes, elements, pairs, resource_ty
 
 Sieve = Callable[[Any], object]
 """True of a good value. Of a value of another JSON type it may raise one of `UNLIKE` instead."""
+Row = tuple[int, Sieve]
+"""Bit of a choice, 0 for any other member; its test."""
 UNLIKE = (AttributeError, KeyError, TypeError, ValueError)
 _NOTHING: Contained = {}
 _FEW = 1024
@@ -43,22 +45,19 @@ def sieve(path: str) -> Sieve:
 
 
 def _sieve_of(path: str) -> Sieve:
-    tests: dict[str, Sieve] = {}
-    choices: dict[str, int] = {}
-    required, wanted = set(), 0
-    rows = [(1 << place, element) for place, element in enumerate(elements(path))]
-    for bit, element in rows:
-        if element.choice:
-            choices |= dict.fromkeys((name for name, _ in spellings(element)), bit)
-            wanted |= bit if element.required else 0
-        elif element.required:
-            required.add(element.name)
-    known = tests, frozenset(required), RULES.get(path)
-    made = _made[path] = _with_choices(*known, choices, wanted) if choices else _without_choices(*known)
-    if path in resource_types():
-        tests["resourceType"] = _any
-    for _, element in rows:
-        tests |= {name: _test_of(element, words, name) for name, words in spellings(element)}
+    listed = [(1 << place if one.choice else 0, one) for place, one in enumerate(elements(path))]
+    required = frozenset(one.name for bit, one in listed if one.required and not bit)
+    wanted = sum(bit for bit, one in listed if one.required)
+    tests: dict[str, Sieve] = {"resourceType": _any} if path in resource_types() else {}
+    rows: dict[str, Row] = {name: (0, test) for name, test in tests.items()}
+    known = required, RULES.get(path)
+    has_choice = any(bit for bit, _ in listed)
+    made = _with_choices(rows, wanted, *known) if has_choice else _without_choices(tests, *known)
+    _made[path] = made
+    for bit, one in listed:
+        for name, words in spellings(one):
+            test = _test_of(one, words, name)
+            tests[name], rows[name] = test, (bit, test)
     return made
 
 
@@ -74,16 +73,12 @@ def _without_choices(tests: dict[str, Sieve], required: frozenset[str], rule: Ru
     return good
 
 
-def _with_choices(
-    tests: dict[str, Sieve], required: frozenset[str], rule: Rule | None, choices: dict[str, int], wanted: int
-) -> Sieve:
-    bit_of = choices.get
-
+def _with_choices(rows: dict[str, Row], wanted: int, required: frozenset[str], rule: Rule | None) -> Sieve:
     def good(value: dict[str, Any]) -> bool:
         seen = 0
         for name, item in value.items():
-            bit = bit_of(name, 0)
-            if bit & seen or not tests[name](item):
+            bit, test = rows[name]
+            if bit & seen or not test(item):
                 return False
             seen |= bit
         if len(value) < 2 and (not value or "id" in value):

@@ -116,7 +116,10 @@ class Context:
 
     def known(self, reference: str) -> Draft | None:
         """The resource of a `Type/id` that was handed in, in any open unit."""
-        return next((frame[reference] for frame in reversed(self.frames) if reference in frame), None)
+        for frame in reversed(self.frames):
+            if reference in frame:
+                return frame[reference]
+        return None
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""

@@ -196,19 +196,21 @@ def _finished(context: Context, draft: Draft, labels: list[dict[str, str]], orig
     meta: JSON = {"source": origin}
     if draft.labels or labels:
         meta["security"] = folded(draft.labels + labels)
-    tags = [{"system": "urn:carepact:assumed", "code": tag} for tag in sorted(draft.tags)]
-    tags += [{"system": "urn:carepact:incomplete", "code": tag} for tag in sorted(draft.incomplete)]
-    if tags:
+    if draft.tags or draft.incomplete:
+        tags = [{"system": "urn:carepact:assumed", "code": tag} for tag in sorted(draft.tags)]
+        tags += [{"system": "urn:carepact:incomplete", "code": tag} for tag in sorted(draft.incomplete)]
         meta["tag"] = tags
     act = context.acts.get(draft.reference)
-    body = draft.body | {"meta": meta}
+    body = draft.body
+    body["meta"] = meta
     return in_order(shown(body, act.links) if act else body)
 
 
 def in_order(resource: JSON) -> JSON:
     """Members that every resource begins with first, the rest as they were set."""
-    head = {name: resource[name] for name in _HEAD if name in resource}
-    return head | resource
+    made = {name: resource[name] for name in _HEAD if name in resource}
+    made.update(resource)
+    return made
 
 
 def patients_first(resources: list[JSON]) -> list[JSON]:

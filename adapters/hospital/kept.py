@@ -64,13 +64,12 @@ def _keep_field(context: Context, segment: Segment, number: int, elements: Left,
 
 def _lose_field(context: Context, segment: Segment, number: int, elements: Left, reason: str) -> None:
     """One line for the field, if all of its items are open and there are several; else one for each."""
-    lines = context.message.account
+    at = f"{segment.position}-{number}"
     if segment.plain and segment.raw_field(number) == elements[0][0].comps[0]:
-        lines.line(elements[0][0].position(), _close(elements), "not-mapped", reason)
+        context.message.account.line(at, _close(elements), "not-mapped", reason)
         return
     whole = sum(len(element.items()) for element in segment.all(number))
     if whole > 1 and whole == sum(left.bit_count() for _, left in elements):
-        at = f"{segment.position}-{number}"
         context.message.account.line(at, _close(elements), "not-mapped", reason)
         return
     for element, _ in elements:

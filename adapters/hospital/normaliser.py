@@ -59,11 +59,10 @@ class HospitalNormaliser:
         unit = convert(
             batch.messages[n], source, intake, at, mapping=self.mapping, charset=source.charset, number=n + 1
         )
-        made = _batch_from_unit(unit, self.mapping)
-        return replace(made, digest=hashlib.sha256(batch.messages[n]).hexdigest())
+        return _batch_from_unit(unit, self.mapping, hashlib.sha256(batch.messages[n]).hexdigest())
 
 
-def _batch_from_unit(unit: Unit, mapping: str) -> SourceBatch:
+def _batch_from_unit(unit: Unit, mapping: str, digest: str) -> SourceBatch:
     return SourceBatch(
         unit.resources,
         unit.provenance,
@@ -76,6 +75,7 @@ def _batch_from_unit(unit: Unit, mapping: str) -> SourceBatch:
         unit.handed_on,
         acts=unit.acts,
         merges=unit.merges,
+        digest=digest,
     )
 
 
@@ -98,6 +98,8 @@ def _folded(folding: Folding, mapping: str) -> SourceBatch:
 def _with_outside(made: SourceBatch, batch: Batch) -> SourceBatch:
     losses = made.losses
     outside = lines_outside(batch)
+    if not outside:
+        return made
     items = items_outside(outside)
     entries = (*outside, *losses.entries)
     return replace(made, losses=Losses(losses.total + items, losses.mapped, entries, losses.unreadable))

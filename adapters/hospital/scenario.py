@@ -106,10 +106,12 @@ class Ward:
         linked = {ref for one in batch.merges for ref in (one.old, one.new)}
         named = [f"Patient/{one['id']}" for one in batch.resources if one["resourceType"] == "Patient"]
         merged = [ref for ref in named if self.replaced_by.get(ref) and ref not in linked]
+        if not merged:
+            return batch
         unit = max((entry.unit for entry in batch.losses.entries), default=1)
         lines = tuple(merged_away(ref, unit) for ref in merged)
         losses = replace(batch.losses, entries=(*batch.losses.entries, *lines))
-        return replace(batch, losses=losses) if lines else batch
+        return replace(batch, losses=losses)
 
     def _know(self, resource: JSON) -> None:
         if resource["resourceType"] == "Patient":
@@ -136,6 +138,8 @@ def _moves(batch: SourceBatch, ref: str) -> bool:
 
 def _with_conflicts(batch: SourceBatch, merges: Sequence[Merge]) -> SourceBatch:
     """A record that was merged into another one already is merged into this one too: both links stand."""
+    if not merges:
+        return batch
     unit = max((entry.unit for entry in batch.losses.entries), default=1)
     lines = tuple(LossEntry(one.position, 1, "altered", "conflict", unit=unit) for one in merges)
     return replace(batch, losses=replace(batch.losses, entries=(*batch.losses.entries, *lines)))
