@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from consent.digest import ResourceContext
 from consent.record import consent_from_json
 
 
@@ -45,3 +46,29 @@ def test_the_patient_who_gives_her_own_consent_is_the_one_it_is_about(world: Any
     ):
         view = consent_from_json({**document, "performer": [performer]}, patient=world.patient)
         assert view.performers == (want,)
+
+
+def test_a_delegate_without_exclusions_sees_what_a_parent_of_an_adolescent_does_not(world: Any) -> None:
+    """The adolescent's exclusions narrow a parental right; a delegate's is as wide as the patient made it."""
+    hidden = sorted(world.scene.floor.adolescent_exclude)[0]
+    register = world.scene.directory
+    delegate = replace(register.proxies[0], proxy="RelatedPerson/aunt", patient=world.teen, kind="delegate")
+    parent = replace(delegate, proxy="RelatedPerson/father", kind="parental")
+    directory = replace(register, proxies=(delegate, parent), births={world.teen: "2013-06-01"})
+    floor = replace(world.scene.floor, parental_until=16)
+    resource = {**world.observation(hidden), "subject": {"reference": world.teen}}
+    for right, want in ((delegate, "proxy-access"), (parent, "proxy-excluded-label")):
+        asking = {"person": right.proxy, "purpose": ("FAMRQT",), "subject": world.teen, "practitioner": None}
+        assert said(world, asking=asking, resource=resource, directory=directory, floor=floor) == want
+
+
+def test_of_several_patients_reasons_the_strongest_basis_is_named(world: Any) -> None:
+    """A result of two people: the law presumes for one, the other said yes; her consent is the reason told."""
+    other = "Patient/patient-who-is-somebody-else"
+    yes = world.consent({"type": "permit"}, patient={"reference": other})
+    for patients in ((world.patient, other), (other, world.patient)):
+        scene = world.scene.but(
+            pack="opt-out", consents=(yes,), context=ResourceContext("gp-fern", patients=patients)
+        )
+        decision = scene.decide()
+        assert (decision.effect, decision.layer, decision.reason) == ("permit", "L3", "consent-permit")
