@@ -12,7 +12,7 @@ from typing import Any
 from keys import algorithms, p256
 from keys.errors import KeyRefused
 from keys.interface import Jwk, Use
-from keys.syntax import SyntaxRefused, b64u, emit, unb64u
+from keys.syntax import SyntaxRefused, b64u, emit_unread, unb64u
 
 _CURVE: dict[Use, str] = {"sig": "ES256", "enc": algorithms.CLASSICAL_KEM}
 """What a P-256 key is, by its use."""
@@ -59,7 +59,7 @@ def jwk_from_seed(alg: str, seed: bytes) -> Jwk:
 
 def thumbprint(jwk: Jwk) -> bytes:
     """RFC 7638 SHA-256 thumbprint, 32 bytes. All members of our JWKs are required ones."""
-    return hashlib.sha256(emit(dict(jwk))).digest()
+    return hashlib.sha256(emit_unread(dict(jwk))).digest()
 
 
 def kid_from_jwk(jwk: Jwk) -> str:
@@ -73,30 +73,31 @@ def public_from_jwk(jwk: object, *, encapsulate: bool = True, use: Use | None = 
     A KEM key is tried with one encapsulation (`encapsulate=False` only where the caller does that later).
     `use`: what the key is for; without it an EC key, which does not say so itself, is refused.
     """
-    alg, raw = _shape(jwk, use)
+    members, alg, raw = _shape(jwk, use)
     if alg == "Ed25519":
         _refuse_weak_ed25519(raw)
     if alg == "ES256":
         _refuse_foreign_point(raw)
     if alg in algorithms.KEMS and encapsulate:
         algorithms.wrap_to(raw, bytes(32), b"carepact/import\0", alg)
-    return PublicHalf(kid_from_jwk(jwk_from_public(alg, raw)), alg, raw)
+    return PublicHalf(kid_from_jwk(members), alg, raw)
 
 
-def _shape(jwk: object, use: Use | None) -> tuple[str, bytes]:
-    """Algorithm and raw bytes of a JWK with exact members, types and length."""
+def _shape(jwk: object, use: Use | None) -> tuple[Jwk, str, bytes]:
+    """The JWK, its algorithm and raw bytes, once members, types, spelling and length are exact."""
     if not isinstance(jwk, dict):
         raise KeyRefused("not a public JWK")
     members: dict[str, Any] = jwk
     try:
         if members.keys() == {"crv", "kty", "x"} and (members["kty"], members["crv"]) == ("OKP", "Ed25519"):
-            return "Ed25519", unb64u(members["x"], 32)
+            return members, "Ed25519", unb64u(members["x"], 32)
         if members.keys() == {"alg", "kty", "pub"} and members["kty"] == "AKP":
             alg = members["alg"]
-            return alg, unb64u(members["pub"], _public_length(alg))
+            return members, alg, unb64u(members["pub"], _public_length(alg))
         named = (members.get("kty"), members.get("crv"))
         if use in _CURVE and members.keys() == {"crv", "kty", "x", "y"} and named == ("EC", "P-256"):
-            return _CURVE[use], b"\x04" + unb64u(members["x"], 32) + unb64u(members["y"], 32)
+            point = b"\x04" + unb64u(members["x"], 32) + unb64u(members["y"], 32)
+            return members, _CURVE[use], point
     except SyntaxRefused:
         pass
     raise KeyRefused("not a public JWK that we take")

@@ -7,6 +7,7 @@ address and no algorithm is ever taken from the message (envelope.md 4, 13.5).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from keys.algorithms import STATEMENT_SIGNATURES, verifies
@@ -97,13 +98,17 @@ def sign(typ: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
     if typ not in TYPES or not 0 < len(signers) <= MAX_SIGNATURES:
         raise StatementRefused("type")
     _strict(payload)
-    body = b64u(payload)
-    signatures = []
+    return sign_read(typ, payload, signers)
+
+
+def sign_read(typ: str, payload: bytes, signers: Sequence[Signer]) -> bytes:
+    """As `sign`, for a payload that was read back already."""
+    body, signatures = b64u(payload), []
     for signer in signers:
-        protected = b64u(emit({"alg": signer.alg, "kid": signer.kid, "typ": typ}))
-        signature = signer.sign(f"{protected}.{body}".encode("ascii"))
-        signatures.append({"protected": protected, "signature": b64u(signature)})
-    return emit({"payload": body, "signatures": signatures})
+        protected = _protected(signer.alg, signer.kid, typ)
+        signature = b64u(signer.sign(f"{protected}.{body}".encode("ascii")))
+        signatures.append(f'{{"protected":"{protected}","signature":"{signature}"}}')
+    return f'{{"payload":"{body}","signatures":[{",".join(signatures)}]}}'.encode("ascii")
 
 
 def parse(jws: bytes, typ: str) -> Unchecked:
@@ -157,6 +162,12 @@ def verify(
     unchecked = parse(jws, typ)
     require_algorithms(unchecked, algorithms)
     return check(unchecked, resolve_keys(unchecked, resolve))
+
+
+@lru_cache(maxsize=64)
+def _protected(alg: str, kid: str, typ: str) -> str:
+    """The protected header of a key, which is the same each time."""
+    return b64u(emit({"alg": alg, "kid": kid, "typ": typ}))
 
 
 def _signature(entry: object, body: str, typ: str) -> Signature:

@@ -66,10 +66,12 @@ def _xwing_parsed(public: bytes) -> hpke.MLKEM768X25519PublicKey:
     )
 
 
+@lru_cache(maxsize=1)
 def _xwing_suite() -> hpke.Suite:
     return hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.SHAKE256, hpke.AEAD.AES_256_GCM)
 
 
+@lru_cache(maxsize=1)
 def _p256_suite() -> hpke.Suite:
     return hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 

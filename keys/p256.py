@@ -66,8 +66,12 @@ def signature_from_der(der: bytes) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def verify(public: bytes, signature: bytes, data: bytes) -> None:
-    """`InvalidSignature` or `ValueError` unless the 64 bytes hold."""
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    key = public_from_point(public)
-    key.verify(encode_dss_signature(r, s), data, ec.ECDSA(hashes.SHA256()))
+def verifier(public: bytes) -> Callable[[bytes, bytes], None]:
+    """What raises `InvalidSignature` or `ValueError` unless the 64 bytes hold. `ValueError` for no point."""
+    key, how = public_from_point(public), ec.ECDSA(hashes.SHA256())
+
+    def verify(signature: bytes, data: bytes) -> None:
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key.verify(encode_dss_signature(r, s), data, how)
+
+    return verify

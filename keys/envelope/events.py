@@ -39,7 +39,7 @@ class Replayed:
 class Content:
     """The next bytes of the content, provisional until `Complete`."""
 
-    data: Unverified[bytes]
+    data: Unverified[bytes | memoryview]
 
 
 @dataclass(frozen=True, slots=True)

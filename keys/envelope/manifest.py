@@ -14,7 +14,7 @@ from keys.errors import EnvelopeRefused
 from keys.interface import Jwk
 from keys.syntax import (
     SyntaxRefused,
-    emit,
+    emit_unread,
     parse_object,
     require_integer,
     require_list,
@@ -106,7 +106,7 @@ def digest(payload: bytes) -> bytes:
 
 
 def payload_from_manifest(manifest: Manifest) -> bytes:
-    """Compact sorted JSON of the claims of its kind."""
+    """Compact sorted JSON of the claims of its kind, to be read back by `manifest_from_payload`."""
     cnt = manifest.cnt
     claims: dict[str, Any] = {
         "v": 1,
@@ -128,7 +128,7 @@ def payload_from_manifest(manifest: Manifest) -> bytes:
     elif manifest.ack is not None:
         ack = manifest.ack
         claims |= {"req": manifest.req, "ack": {"md": ack.md, "env": ack.env, "result": ack.result}}
-    return emit(claims)
+    return emit_unread(claims)
 
 
 def manifest_from_payload(payload: bytes) -> Manifest:

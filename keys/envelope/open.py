@@ -10,7 +10,7 @@ from keys.envelope.binding import Opening
 from keys.envelope.encoding import inflate
 from keys.envelope.events import Complete, Content, Event, ManifestVerified, Opened, Released, Replayed
 from keys.envelope.opener import Opener
-from keys.envelope.spool import MemorySpool, Spool, Spooling
+from keys.envelope.spool import GatheredSpool, MemorySpool, Spool, Spooling
 from keys.errors import EnvelopeRefused
 
 
@@ -21,10 +21,12 @@ def open_stream(
     opener, encoded = Opener(opening), spooling()
     verified: ManifestVerified | None = None
     for piece in pieces:
-        for event in opener.feed(piece):
-            if isinstance(event, Replayed):
-                return event
-            verified = _keep(event, encoded) or verified
+        # A slice at a time, so that what it decrypts to is kept before the next is there.
+        for part in MemorySpool(piece).slices():
+            for event in opener.feed(part):
+                if isinstance(event, Replayed):
+                    return event
+                verified = _keep(event, encoded) or verified
     for event in opener.finish():
         if isinstance(event, Replayed):
             return event
@@ -36,12 +38,16 @@ def open_stream(
 
 def open_envelope(data: bytes, opening: Opening) -> Opened | Replayed:
     """Open a whole envelope in memory; content comes out only after its last byte held."""
-    done = open_stream((data,), opening)
+    done = open_stream((data,), opening, GatheredSpool)
     if isinstance(done, Replayed):
         return done
-    content = b"".join(done.content.slices())
-    encoded = content if done.encoded is done.content else b"".join(done.encoded.slices())
+    content = _whole(done.content)
+    encoded = content if done.encoded is done.content else _whole(done.encoded)
     return Opened(done.manifest, content, encoded, done.md, done.jws, done.blind, done.env, done.suite)
+
+
+def _whole(spool: Spool) -> bytes:
+    return spool.whole() if isinstance(spool, GatheredSpool) else b"".join(spool.slices())
 
 
 def _keep(event: Event, spool: Spool) -> ManifestVerified | None:

@@ -60,7 +60,7 @@ class Opener:
         self._plain = 0
         self._spent = False
 
-    def feed(self, data: bytes) -> tuple[Event, ...]:
+    def feed(self, data: bytes | memoryview) -> tuple[Event, ...]:
         """Take the next bytes of the envelope, of any number."""
         return self._guarded(lambda: self._take(data))
 
@@ -77,7 +77,7 @@ class Opener:
             self._spent = True
             raise
 
-    def _take(self, data: bytes) -> list[Event]:
+    def _take(self, data: bytes | memoryview) -> list[Event]:
         self._received += len(data)
         if self._received > self._with.max_envelope:
             raise EnvelopeRefused("limit")
@@ -128,27 +128,29 @@ class Opener:
             raise EnvelopeRefused("body") from None
 
     def _read_plain(self, data: bytes) -> list[Event]:
+        if not data:
+            return []
         self._plain += len(data)
         if self._verified is not None:
-            return self._read_content(data)
-        self._buffer += data
-        if len(self._buffer) < 4:
-            return []
-        length = int.from_bytes(self._buffer[:4], "big")
-        if not 2 <= length <= MAX_JWS:
+            return self._read_content(memoryview(data))
+        if self._buffer:
+            self._buffer += data
+            data = bytes(self._buffer)
+        length = int.from_bytes(data[:4], "big")
+        if len(data) >= 4 and not 2 <= length <= MAX_JWS:
             raise EnvelopeRefused("body")
-        if len(self._buffer) < HEAD + length:
+        if len(data) < 4 or len(data) < HEAD + length:
+            self._buffer[:] = data
             return []
-        event = self._verify(bytes(self._buffer[4 : 4 + length]))
+        event = self._verify(data[4 : 4 + length])
         if isinstance(event, Replayed):
             self._spent = True
             return [event]
         self._verified, self._left = event, event.manifest.cnt.len
-        self._blind = bytes(self._buffer[4 + length : HEAD + length])
+        self._blind = data[4 + length : HEAD + length]
         self._content.update(self._blind)
-        rest = bytes(self._buffer[HEAD + length :])
         self._buffer.clear()
-        return [event, *self._read_content(rest)]
+        return [event, *self._read_content(memoryview(data)[HEAD + length :])]
 
     def _verify(self, signed: bytes) -> ManifestVerified | Replayed:
         """Steps 5 to 11."""
@@ -170,16 +172,16 @@ class Opener:
                 return Replayed(manifest, md, outcome)
         return ManifestVerified(manifest, md, signed, frame.suite.number)  # 11.
 
-    def _read_content(self, data: bytes) -> list[Event]:
+    def _read_content(self, data: memoryview) -> list[Event]:
         """Steps 12 and 13: content up to its length, then zeros, not too many."""
         assert self._verified is not None
-        piece, padding = (data, b"") if len(data) <= self._left else (data[: self._left], data[self._left :])
+        piece, padding = data[: self._left], bytes(data[self._left :])
         self._left -= len(piece)
         self._content.update(piece)
         cnt = self._verified.manifest.cnt
         if self._plain > longest_accepted(HEAD + len(self._verified.jws) + cnt.len):
             raise EnvelopeRefused("padding")
-        if padding.count(0) != len(padding):
+        if padding != bytes(len(padding)):
             raise EnvelopeRefused("padding")
         return [Content(Unverified(piece))] if piece else []
 

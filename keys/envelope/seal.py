@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from itertools import chain
 
 from cryptography.cobblestone import Cobblestone256Encryptor
@@ -54,7 +55,7 @@ class Sealing:
         if tuple(signer.alg for signer in signers) != draft.suite.signatures:
             raise UnknownKey("other signers than the suite names")
         # 5. Sign.
-        self.jws = jws.sign(jws.MANIFEST, draft.payload, signers)
+        self.jws = jws.sign_read(jws.MANIFEST, draft.payload, signers)
         if len(self.jws) > MAX_JWS:
             raise EnvelopeRefused("limit")
         self.md, self.blind = draft.md, draft.blind
@@ -77,7 +78,9 @@ class Sealing:
 def finish(draft: Draft, signers: Sequence[jws.Signer]) -> Sealed:
     """Steps 5 to 8 in memory."""
     sealing = Sealing(draft, signers)
-    return Sealed(b"".join(sealing), sealing.jws, sealing.md, sealing.blind)
+    whole = BytesIO()
+    whole.writelines(sealing)
+    return Sealed(whole.getvalue(), sealing.jws, sealing.md, sealing.blind)
 
 
 def signers_for_suite(store: KeyStore, suite: int, *, at: int) -> tuple[jws.Signer, ...]:

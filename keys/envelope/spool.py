@@ -4,6 +4,7 @@ A spool in memory is enough for small content; `keys.store.spool` has one that g
 """
 
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Protocol
 
 from keys.envelope.framing import SLICE
@@ -47,3 +48,23 @@ class MemorySpool:
 
     def discard(self) -> None:
         self._pieces.clear()
+
+
+class GatheredSpool:
+    """The pieces copied into one growing block, so that each is let go at once: for what is wanted whole."""
+
+    def __init__(self) -> None:
+        self._block = BytesIO()
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._block.write(data)
+
+    def slices(self) -> Iterator[bytes | memoryview]:
+        yield from MemorySpool(self.whole()).slices()
+
+    def whole(self) -> bytes:
+        """All of it, without another copy."""
+        return self._block.getvalue()
+
+    def discard(self) -> None:
+        self._block = BytesIO()
