@@ -113,7 +113,8 @@ def renamed(batch: SourceBatch, names: Mapping[str, str]) -> SourceBatch:
         batch,
         resources=tuple(_with_names(one, names) for one in batch.resources),
         provenance=_with_names(provenance, names) if provenance else None,
-        acts={names.get(ref, ref): act for ref, act in batch.acts.items()},
+        acts={names.get(ref, ref): _act_with_names(act, names) for ref, act in batch.acts.items()},
+        merges=tuple(_merge_with_names(one, names) for one in batch.merges),
         losses=replace(
             batch.losses,
             entries=tuple(
@@ -128,6 +129,20 @@ def _with_names(resource: JSON, names: Mapping[str, str]) -> JSON:
     made: JSON = _rewritten(resource, names)
     new = names.get(_ref(resource))
     return made | {"id": new.partition("/")[2]} if new else made
+
+
+def _act_with_names(data: bytes, names: Mapping[str, str]) -> bytes:
+    act = act_from_bytes(data)
+    if not {*act.links, *act.unlinks, act.takes} & names.keys():
+        return data
+    links = {names.get(ref, ref): link for ref, link in act.links.items()}
+    unlinks = tuple(names.get(ref, ref) for ref in act.unlinks)
+    return act_to_bytes(replace(act, links=links, unlinks=unlinks, takes=names.get(act.takes, act.takes)))
+
+
+def _merge_with_names(merge: Merge, names: Mapping[str, str]) -> Merge:
+    refs = tuple(names.get(ref, ref) for ref in merge.refs)
+    return replace(merge, old=names.get(merge.old, merge.old), new=names.get(merge.new, merge.new), refs=refs)
 
 
 def _rewritten(node: Any, names: Mapping[str, str]) -> Any:

@@ -5,6 +5,7 @@
 3. A visit, order or result that is one person's stays hers: the message is parked (S24), unless all of it was
    said to be an error; then the other person gets a resource of his own (S23).
 4. What names a merged record is remarked (S15).
+5. A merge by a number that keys no record means the one record that bears it (priors.py).
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from adapters.hospital.acts import act_from_bytes
+from adapters.hospital.priors import with_known_priors
 from adapters.hospital.refusal import (
     all_taken_back,
     closes_circle,
@@ -55,6 +57,8 @@ class Ward:
     replaced_by: dict[str, set[str]] = field(default_factory=dict)
     kin: dict[str, set[str]] = field(default_factory=dict)
     """Identifier or Patient to all that are the same person by it."""
+    bearers: dict[str, set[str]] = field(default_factory=dict)
+    """Identifier to the Patients that were said to have it."""
 
     def take(self, batch: SourceBatch) -> SourceBatch:
         """One message. Returns it as far as it counts."""
@@ -63,8 +67,9 @@ class Ward:
         if batch.control and batch.control in self.controls:
             return _repeated(batch, same=self.controls[batch.control] == batch.digest)
         self.controls[batch.control] = batch.digest
+        batch, _ = with_known_priors(batch, self.held.__contains__, self._bearers)
         elsewhere = [one for one in batch.merges if self.replaced_by.get(one.old, set()) - {one.new}]
-        batch = _with_conflicts(batch, elsewhere)
+        batch = with_conflicts(batch, elsewhere)
         made = without(batch, list(self._circles(batch.merges)))
         for one in made.resources if made.quarantine is None else ():
             self._know(one)
@@ -115,9 +120,13 @@ class Ward:
 
     def _know(self, resource: JSON) -> None:
         if resource["resourceType"] == "Patient":
-            for one in resource.get("identifier", ()):
-                name = f"{one.get('system', '')}\x1f{one.get('value', '')}"
-                self._join(f"Patient/{resource['id']}", name)
+            ref = f"Patient/{resource['id']}"
+            for name in _names(resource):
+                self._join(ref, name)
+                self.bearers.setdefault(name, set()).add(ref)
+
+    def _bearers(self, patient: JSON) -> set[str]:
+        return set[str]().union(*(self.bearers.get(name, ()) for name in _names(patient)))
 
     def _join(self, one: str, other: str) -> None:
         both = self.kin.get(one, {one}) | self.kin.get(other, {other})
@@ -125,6 +134,10 @@ class Ward:
 
     def _are_one(self, one: str, other: str) -> bool:
         return one == other or other in self.kin.get(one, ())
+
+
+def _names(patient: JSON) -> list[str]:
+    return [f"{one.get('system', '')}\x1f{one.get('value', '')}" for one in patient.get("identifier", ())]
 
 
 def merged_away(reference: str, unit: int = 1) -> LossEntry:
@@ -136,12 +149,14 @@ def _moves(batch: SourceBatch, ref: str) -> bool:
     return act_from_bytes(batch.acts.get(ref, b"")).moved
 
 
-def _with_conflicts(batch: SourceBatch, merges: Sequence[Merge]) -> SourceBatch:
+def with_conflicts(batch: SourceBatch, merges: Sequence[Merge]) -> SourceBatch:
     """A record that was merged into another one already is merged into this one too: both links stand."""
     if not merges:
         return batch
     unit = max((entry.unit for entry in batch.losses.entries), default=1)
     lines = tuple(LossEntry(one.position, 1, "altered", "conflict", unit=unit) for one in merges)
+    if not lines:
+        return batch
     return replace(batch, losses=replace(batch.losses, entries=(*batch.losses.entries, *lines)))
 
 

@@ -1,5 +1,7 @@
 """What a hospital's message may not do to what is on record (normalisation.md 3.4).
 
+0. A merge by a number that keys no record means the one record of the source that bears it; one of a record
+   that another replaces already is remarked: both links stand.
 1. A merge that would close a circle is refused with its patient group (S12, S13).
 2. A visit, order or result that is one person's does not become another's: the message is quarantined
    `wrong-patient`, and neither record is changed (S24): which is right is for a person to say. Moves say so
@@ -11,9 +13,10 @@ from dataclasses import replace
 
 from adapters import codec
 from adapters.hospital.acts import act_from_bytes
+from adapters.hospital.priors import with_known_priors
 from adapters.hospital.refusal import closes_circle, is_taken_back, own_id, parked, renamed, without
-from adapters.hospital.scenario import about
-from adapters.interface import Merge, SourceBatch
+from adapters.hospital.scenario import about, with_conflicts
+from adapters.interface import JSON, Identifier, Merge, Source, SourceBatch
 from gateway.intake.folding import folded_refs
 from gateway.intake.interface import Digest
 from gateway.intake.prepare import Piece, Taken, prepare
@@ -30,6 +33,7 @@ def admitted(room: Room, taken: Taken, held: Mapping[str, Record | None], digest
     if taken.source.kind != "hospital":
         return taken
     if taken.batch.merges:
+        taken = _with(taken, _meant(room, taken), digest)
         taken = _with(taken, without(taken.batch, list(_circles(room, taken.batch))), digest)
     strange = {} if taken.batch.quarantine else _strange(room, taken, held)
     if not strange:
@@ -49,6 +53,34 @@ def _with(taken: Taken, batch: SourceBatch, digest: Digest) -> Taken:
         return taken
     prepared = prepare(batch, intake=taken.intake, custodian=taken.source.custodian, digest=digest)
     return replace(taken, batch=batch, prepared=prepared)
+
+
+def _meant(room: Room, taken: Taken) -> SourceBatch:
+    def is_known(ref: str) -> bool:
+        return room.records.current(ref) is not None
+
+    batch, found = with_known_priors(taken.batch, is_known, lambda one: _bearers(room, taken.source, one))
+    if found:
+        room.records.hold(found)  # it changes, and nobody else changes it meanwhile
+    elsewhere = [one for one in batch.merges if set(replaced_by(room, one.old)) - {one.new}]
+    return with_conflicts(batch, elsewhere)
+
+
+def _bearers(room: Room, source: Source, patient: JSON) -> set[str] | None:
+    """Records of the source that have one of these identifiers; None if they are several people's."""
+    wanted = {(one.get("system", ""), one["value"]) for one in patient.get("identifier", ())}
+    resolved = room.index.resolve([Identifier(*one) for one in sorted(wanted)])
+    if resolved.state == "ambiguous":
+        return None
+    links = room.index.links(resolved.person) if resolved.person else ()
+    own = (one.patient for one in links if (one.custodian, one.source) == (source.custodian, source.id))
+    return {ref for ref in own if wanted & _identifiers(room, ref)}
+
+
+def _identifiers(room: Room, patient: str) -> set[tuple[str, str]]:
+    held = room.records.current(patient)
+    said = codec.decode_own(held.body).get("identifier", ()) if held is not None else ()
+    return {(one.get("system", ""), one.get("value", "")) for one in said}
 
 
 def _circles(room: Room, batch: SourceBatch) -> Iterator[Merge]:
