@@ -3,26 +3,29 @@
 JSON of the strict form (trust-and-ledger.md 13):
 
     {"v":1, "me", "at", "checkpoint", "chains":[{"k_tag", "entries":[ENTRY, …]}], "statement", "trust":{…}}
-    ENTRY: {"index", "leaf", "proof":[…], "blind", "detail"}
+    ENTRY: {"index", "leaf", "proof":[…], "blind", "detail"} and, where reconciled, "partner" (`keys.partner`)
 
 `checkpoint` is the signed note, `statement` a JWS (`carepact-receipt+json`) over how many leaves each chain
 has in a tree of that size; a person whose local records were joined has one chain for each. All bytes are
 base64url. It is confidential: it is the patient's own log.
 
 `verify_receipt`: 1. the statement, by the node's keys then; 2. the checkpoint, by its log keys; 3. each
-leaf is in that tree; 4. `det` of each opening, `tag` and `prev` from 1 to n without a gap. Refuses with
-`ReceiptRefused`, whose `proof` tells a signature or proof that fails from a contradiction.
+leaf is in that tree; 4. `det` of each opening, `tag` and `prev` from 1 to n without a gap; 5. each partner is
+in its own log and says the same. Refuses with `ReceiptRefused`, whose
+`proof` tells a signature or proof that fails from a contradiction.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keys import jws
 from keys.errors import ProofRefused, StatementRefused
 from keys.leaf import Leaf, detail_digest, leaf_from_bytes, leaf_prev, leaf_tag
 from keys.ledger import leaf_hash, verify_inclusion
-from keys.note import Checkpoint, NoteKey, verify_checkpoint
+from keys.logs import log_origin
+from keys.note import Checkpoint, NoteKey, checkpoint_from_note, parse_note, verify_checkpoint
+from keys.partner import KeysOf, Partner, json_from_partner, partner_from_json, verify_partner
 from keys.syntax import (
     SyntaxRefused,
     b64u,
@@ -58,6 +61,7 @@ class ReceiptEntry:
     proof: tuple[bytes, ...]
     blind: bytes = field(repr=False)
     detail: bytes = field(repr=False)
+    partner: Partner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class Told:
     index: int
     leaf: Leaf
     detail: Mapping[str, Any] = field(repr=False)
+    partner: str = ""
+    """Member whose own log says the same."""
 
 
 def receipt_claims(me: str, at: int, size: int, root: bytes, chains: Sequence[Chain]) -> bytes:
@@ -111,7 +117,8 @@ def bytes_from_receipt(receipt: Receipt) -> bytes:
 
 
 def _json_from_entry(entry: ReceiptEntry) -> dict[str, Any]:
-    return {
+    partner = {} if entry.partner is None else {"partner": json_from_partner(entry.partner)}
+    return partner | {
         "index": entry.index,
         "leaf": b64u(entry.leaf),
         "proof": [b64u(one) for one in entry.proof],
@@ -146,29 +153,46 @@ def _chain(value: object) -> Chain:
 
 
 def _entry(value: object) -> ReceiptEntry:
-    held = require_members(value, _ENTRY)
+    held = require_members(value, _ENTRY, frozenset(("partner",)))
+    partner = partner_from_json(held["partner"]) if "partner" in held else None
     proof = tuple(unb64u(one, 32) for one in require_list(held["proof"], 0, 64))
     index, leaf = require_integer(held["index"]), unb64u(held["leaf"])
-    return ReceiptEntry(index, leaf, proof, unb64u(held["blind"], 32), unb64u(held["detail"]))
+    return ReceiptEntry(index, leaf, proof, unb64u(held["blind"], 32), unb64u(held["detail"]), partner)
 
 
-def verify_receipt(receipt: Receipt, resolve: jws.Resolve, log: Sequence[NoteKey]) -> tuple[Told, ...]:
-    """Every line of it, verified, oldest first. `resolve`, `log`: keys of the node, from pinned material."""
-    origin = f"{receipt.me}/ledger"
+def verify_receipt(
+    receipt: Receipt,
+    resolve: jws.Resolve,
+    log: Sequence[NoteKey],
+    *,
+    origins: Sequence[str] = (),
+    keys_of: KeysOf = lambda _: ((), ()),
+) -> tuple[Told, ...]:
+    """Every line of it, verified, oldest first. `resolve`, `log`: keys of the node, from pinned material.
+
+    `origins`: of its logs, its first one if none is named; `keys_of`: of members whose leaves stand beside.
+    """
     try:
         claims = jws.verify(receipt.statement, jws.RECEIPT, resolve).payload  # 1
-        signed = verify_checkpoint(receipt.checkpoint, origin, log)  # 2
+        signed = _signed(receipt, origins or (log_origin(receipt.me),), log)  # 2
     except StatementRefused:
         raise ReceiptRefused("the statement is not signed by this node's keys", proof=True) from None
     except ProofRefused:
         raise ReceiptRefused("the checkpoint is not signed by this node's log key", proof=True) from None
     if claims != receipt_claims(receipt.me, receipt.at, signed.size, signed.root, receipt.chains):
         raise ReceiptRefused("the statement is about other leaves than these", proof=False)
-    told = [line for chain in receipt.chains for line in _verified(chain, receipt.me, signed)]
+    told = [line for chain in receipt.chains for line in _verified(chain, receipt.me, signed, keys_of)]
     return tuple(sorted(told, key=lambda line: line.index))
 
 
-def _verified(chain: Chain, me: str, signed: Checkpoint) -> list[Told]:
+def _signed(receipt: Receipt, origins: Sequence[str], log: Sequence[NoteKey]) -> Checkpoint:
+    origin = checkpoint_from_note(parse_note(receipt.checkpoint)).origin
+    if origin not in origins:
+        raise ProofRefused("a checkpoint of another log")
+    return verify_checkpoint(receipt.checkpoint, origin, [replace(key, name=origin) for key in log])
+
+
+def _verified(chain: Chain, me: str, signed: Checkpoint, keys_of: KeysOf) -> list[Told]:
     told: list[Told] = []
     previous: bytes | None = None
     for n, entry in enumerate(chain.entries, 1):
@@ -184,8 +208,21 @@ def _verified(chain: Chain, me: str, signed: Checkpoint) -> list[Told]:
         if (leaf.tag, leaf.prev) != expected:
             raise ReceiptRefused("a leaf of this person is missing, swapped or repeated", proof=False)
         previous = hashed
-        told.append(Told(entry.index, leaf, _detail(entry.detail)))
+        partner = _partner(entry, leaf, keys_of)  # 5
+        told.append(Told(entry.index, leaf, _detail(entry.detail), partner))
     return told
+
+
+def _partner(entry: ReceiptEntry, leaf: Leaf, keys_of: KeysOf) -> str:
+    if entry.partner is None:
+        return ""
+    try:
+        same = verify_partner(entry.partner, leaf, keys_of)
+    except ProofRefused:
+        raise ReceiptRefused("the other side's leaf is not provably in its log", proof=True) from None
+    if not same:
+        raise ReceiptRefused("the other side's leaf says something else", proof=False)
+    return entry.partner.peer
 
 
 def _detail(data: bytes) -> Mapping[str, Any]:

@@ -6,7 +6,9 @@ from sqlalchemy import Connection, select
 
 from gateway.audit.interface import PersonVault
 from gateway.audit.ledger import prove_inclusion
-from gateway.audit.sql import ledger_detail, ledger_leaf
+from gateway.audit.sql import ledger_detail, ledger_leaf, peer_leaf
+from keys.ledger import HASH
+from keys.partner import Partner
 from keys.receipt import Chain, ReceiptEntry
 
 
@@ -32,5 +34,15 @@ def _chain(connection: Connection, person: str, size: int, vault: PersonVault) -
     for row in connection.execute(query).all():
         plain = vault.open(person, row.sealed or b"", row.det)
         proof = prove_inclusion(connection, row.idx, size)
-        entries.append(ReceiptEntry(row.idx, row.bytes, proof, plain[:32], plain[32:]))
+        partner = _partner(connection, row.idx)
+        entries.append(ReceiptEntry(row.idx, row.bytes, proof, plain[:32], plain[32:], partner))
     return Chain(vault.tag_key(person), tuple(entries))
+
+
+def _partner(connection: Connection, index: int) -> Partner | None:
+    """The other side's leaf, where a reconciliation paired it with ours."""
+    row = connection.execute(select(peer_leaf).where(peer_leaf.c.idx == index)).one_or_none()
+    if row is None:
+        return None
+    proof = tuple(row.proof[at : at + HASH] for at in range(0, len(row.proof), HASH))
+    return Partner(row.peer, row.theirs, row.bytes, proof, row.note)

@@ -9,6 +9,7 @@ from gateway.cli.audit_accessed import accessed
 from gateway.cli.audit_erase import erase
 from gateway.cli.audit_events import events
 from gateway.cli.audit_fork import fork
+from gateway.cli.audit_proof import proof
 from gateway.cli.audit_receipt import receipt
 from gateway.cli.audit_reconcile import reconcile
 from gateway.cli.audit_restart import restart
@@ -46,6 +47,7 @@ app.command("receipt", epilog="Example: carepact audit receipt --patient SYSTEM|
 )
 app.command("events", epilog="Example: carepact audit events --patient SYSTEM|VALUE > grace.ndjson")(events)
 app.command("reconcile", epilog="Example: carepact audit reconcile south-gp.example --since 7d")(reconcile)
+app.command("proof", epilog="Example: carepact audit proof 17 --out leaf.tlog-proof")(proof)
 app.command("fork", epilog="Example: carepact audit fork south-gp.example --export fork.json")(fork)
 app.command("restart", epilog="Example: carepact audit restart --reason 'restored after the fire'")(restart)
 app.command("erase", epilog="Example: carepact audit erase --patient SYSTEM|VALUE --reason 'her wish'")(erase)

@@ -66,14 +66,15 @@ async def _issued(node: "Runtime", person: str, act: "Act") -> "Receipt":
 
     me = node.node.member
     persons, index = await node.database.write(lambda c: _logged(c, node, person, act))
-    note = await _checkpoint_after(node, index)
+    note = await _published(node, index) or await _checkpoint_after(node, index)
     known = await node.database.read(lambda c: origins.sizes_of_origins(c, me))
     signed = origins.verified(note, known, own_log_keys(node.keys, me))
     chains = await node.database.read(lambda c: _chains(c, node, persons, signed.size))
     at = int(node.clock().timestamp())
     claims = receipt_claims(me, at, signed.size, signed.root, chains)
     statement = jws.sign(jws.RECEIPT, claims, statement_signers(node.keys, at))
-    return Receipt(me, at, note, chains, statement, trust_of(node, me))
+    others = sorted({one.partner.peer for chain in chains for one in chain.entries if one.partner})
+    return Receipt(me, at, note, chains, statement, trust_of(node, me, *others))
 
 
 def _logged(
@@ -92,6 +93,21 @@ def _logged(
     except KeyErased:
         raise Problem("not_available", hint="this person's record was erased") from None
     return room.index.persons(person) or (person,), new.index
+
+
+async def _published(node: "Runtime", index: int) -> bytes | None:
+    """A checkpoint that witnesses cosigned, with this leaf in it, if they can be asked now."""
+    from gateway.audit.interface import LedgerBroken
+    from gateway.audit.publishing import publish
+    from keys.errors import UnknownKey
+
+    if not node.services.logs.witnesses():
+        return None
+    try:
+        done = await publish(node.services.logs)
+    except (LedgerBroken, UnknownKey):
+        return None
+    return done.note if done is not None and done.size > index else None
 
 
 async def _checkpoint_after(node: "Runtime", index: int) -> bytes:

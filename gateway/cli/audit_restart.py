@@ -36,7 +36,7 @@ def restart(
 
     done = with_node(config, as_node, act)
     if as_json:
-        emit_json({"origin": done.origin, "leaves": done.size, "lost": done.lost_size - done.size})
+        emit_json({"origin": done.origin, "leaves": done.size, "signed": done.lost_size})
         return
     say(f"the log goes on as {done.origin} with {done.size} leaves; it was signed up to {done.lost_size}")
     say("tell the members: carepact directory publish; then carepact audit reconcile with each of them")
