@@ -45,10 +45,6 @@ class Account:
     def is_open(self, element: Element, name: str) -> bool:
         return element.items.get(name) == OPEN
 
-    def open_items(self) -> list[Key]:
-        """What nobody took, in document order."""
-        return [(node, name) for node in self._nodes if OPEN in node.items.values() for name in _open(node)]
-
     def _open_in(self, element: Element) -> Iterator[Key]:
         """Open items of an element and of all below it; words behind it are not in it."""
         nodes = self._nodes

@@ -62,7 +62,13 @@ def find_all(element: Element | None, path: str) -> Sequence[Element]:
         return (_name(element) if named is None else named).get(path, ())
     found: Sequence[Element] = (element,)
     for step in path.split("/"):
-        found = [child for one in found for child in find_all(one, step)]
+        below: list[Element] = []
+        for one in found:
+            named = one.named
+            below += (_name(one) if named is None else named).get(step, ())
+        found = below
+        if not found:
+            break
     return found
 
 
@@ -86,9 +92,12 @@ def peek(element: Element | None, name: str) -> str:
     return value.strip() if value else ""
 
 
-def templates(element: Element) -> set[str]:
+def templates(element: Element) -> frozenset[str]:
     """Roots of the templateIds of an element, any extension."""
-    return {peek(t, "root") for t in find_all(element, "templateId")}
+    claims = element.claims
+    if claims is None:
+        claims = element.claims = frozenset([peek(t, "root") for t in find_all(element, "templateId")])
+    return claims
 
 
 def type_of(element: Element) -> str:

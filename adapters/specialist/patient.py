@@ -89,7 +89,7 @@ def _numbers(record: Record, role: Element | None) -> set[tuple[str, str]]:
     """(system, value) of a patient's numbers; spellings of a national one are one."""
     found = set()
     for one in find_all(role, "id"):
-        system, value = system_uri(record, peek(one, "root")) or "", peek(one, "extension")
+        system, value = system_uri(record.owner, peek(one, "root")) or "", peek(one, "extension")
         if value:
             found.add((system, national_number(system, value) or value))
     return found

@@ -1,25 +1,15 @@
 """A CDA document with its account: a mark on every value that a mapping took, and its position in words."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from lxml import etree
 
 from adapters.losses import Losses
 from adapters.specialist.account import Account
-from adapters.specialist.markup import find, peek, read
+from adapters.specialist.closing import close
+from adapters.specialist.markup import read
 from adapters.specialist.tree import NARRATIVE, OPEN, TAKEN, TEXT, Element
-
-_STRUCTURAL = frozenset(
-    "classCode moodCode typeCode contextConductionInd contextControlCode determinerCode inversionInd "
-    "independentInd codeSystemName mediaType representation institutionSpecified operator".split()
-)
-# Codes that only say which kind of statement a node is; the template or the place says the same.
-_FIXED = frozenset(
-    "ASSERTION CONC SEV 33999-4 82606-5 48767-8 445518008 SECCLASSOBS SECCATOBS SECCONOBS SECCONTROLOBS "
-    "SECINTOBS 48765-2 29308-4 11535-2 10219-4 10183-2 48766-0 75303-8 IMMUNIZ DRUG PINSTRUCT "
-    "404684003".split()
-)
-_SAYS_NOTHING = frozenset({"NI", "UNK", "NA", "NP"})
 
 
 class Document:
@@ -31,7 +21,6 @@ class Document:
         self._account = Account(self.tree.nodes)
         self._raw: etree._Element | None = None
         self._paths: dict[Element, str] = {self.root: f"/{self.root.name}[1]"}
-        self._units: dict[Element, Element] = {}
         if repaired:
             self.remark(self.root, "altered", "namespace")
 
@@ -67,6 +56,15 @@ class Document:
             if self._account.unit is not None:
                 self._account.unit.append((element, name))
         return value.strip()
+
+    def take(self, element: Element, names: Sequence[str]) -> None:
+        """Take those of these attributes that are there."""
+        items, unit = element.items, self._account.unit
+        for name in names:
+            if items.get(name) == OPEN:
+                items[name] = TAKEN
+                if unit is not None:
+                    unit.append((element, name))
 
     def text(self, element: Element | None) -> str:
         """All text of an element, trimmed, taken (markup inside is dropped)."""
@@ -157,64 +155,8 @@ class Document:
         return self.raw(element.parent)[element.parent.children.index(element)]
 
     def close(self) -> Losses:
-        """The ledger, in the order of the document; XML scaffolding is one line for each entry."""
-        self._drop_foreseen()
-        self._drop_scaffolding()
-        for element, name in self._account.open_items():
-            items = self._account.close_item(element, name)
-            at = f"{self.position(element)}{_step_of(name)}"
-            self._account.line(element, at, items, "not-mapped", "no-target")
-        return self._account.close()
-
-    def _drop_foreseen(self) -> None:
-        """Authors that a nearer one replaced; pointers at narrative and words for codes that are there."""
-        for element in self.tree.authors:
+        """The ledger, in the order of the document (`closing`)."""
+        for element in self.tree.authors:  # a nearer one replaced them
             own = element.parent is not self.root
             self.lose(element, "not-mapped", "superseded" if own else "administrative")
-        for element, name in self._account.open_items():
-            if name == "value" and element.name == "reference":
-                if peek(element, "value").startswith("#"):
-                    self.lose(element, "not-mapped", "duplicate", name)
-            elif name == "displayName" and element.get("code") and not self.is_open(element, "code"):
-                self.lose(element, "not-mapped", "duplicate", name)
-
-    def _drop_scaffolding(self) -> None:
-        """Codes that say which kind of node it is, and null flavours that say no more than absence."""
-        found: dict[Element, int] = {}
-        for element, name in self._account.open_items():
-            if _is_scaffolding(element, name):
-                unit = self._unit(element)
-                found[unit] = found.get(unit, 0) + self._account.close_item(element, name)
-        for unit, items in found.items():
-            self._account.line(unit, self.position(unit), items, "not-mapped", "structural")
-
-    def _unit(self, element: Element) -> Element:
-        """The entry that an element is in, else the child of the root, else the root."""
-        known = self._units.get(element)
-        if known is None:
-            parent = element.parent
-            top = parent is None or parent.parent is None or element.name in ("entry", "section")
-            known = element if top or parent is None else self._unit(parent)
-            self._units[element] = known
-        return known
-
-
-def _step_of(name: str) -> str:
-    """The last step of an item's position; a narrative is its element."""
-    if name == NARRATIVE:
-        return ""
-    return f"/@{name.rpartition('}')[2]}" if name[0] != "/" else "/text()[1]"
-
-
-def _is_scaffolding(element: Element, name: str) -> bool:
-    if name == "nullFlavor":
-        return peek(element, "nullFlavor") in _SAYS_NOTHING
-    if name in _STRUCTURAL:
-        return True
-    kind = element.name
-    if kind == "statusCode":
-        holder = element.parent
-        above = holder.parent if holder is not None else None
-        code = peek(find(holder, "code"), "code")
-        return code == "CONC" or (above is not None and above.name == "entryRelationship")
-    return kind == "code" and peek(element, "code") in _FIXED
+        return close(self.tree, self._account, self.position)

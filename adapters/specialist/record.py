@@ -34,6 +34,7 @@ class Record:
     def __init__(self, doc: Document, source: Source, intake: str, offset: str | None) -> None:
         self.doc = doc
         self.source = source
+        self.owner = (source.custodian, source.id)
         self.offset = offset
         self.narratives = Narratives(doc)
         self.meta_source = meta_source(source.custodian, source.id, intake)

@@ -34,21 +34,13 @@ class Element:
     """A node. `name` is its local name, `step` how paths write it (`sdtc:` and foreign namespaces in front).
 
     `number`: place in the document; inside of a narrative, that of the narrative. `stop`: number behind its
-    last descendant. `items`: what of it counts, and what became of each.
+    last descendant. `items`: what of it counts, and what became of each. `named`, `claims`, `related`: what
+    `markup` and `sections.acts` made of it at the first question, since a parsed tree never changes.
     """
 
     __slots__ = (
-        "attrib",
-        "children",
-        "items",
-        "name",
-        "named",
-        "number",
-        "parent",
-        "step",
-        "stop",
-        "tail",
-        "text",
+        *("attrib", "children", "claims", "items", "name", "named", "number", "parent"),
+        *("related", "step", "stop", "tail", "text"),
     )
 
     def __init__(self, name: str, step: str, attrib: dict[str, str], parent: "Element | None") -> None:
@@ -61,6 +53,8 @@ class Element:
         self.children = _LEAF
         self.named: dict[str, list[Element]] | None = _NONE
         self.items = _NOTHING
+        self.claims: frozenset[str] | None = None
+        self.related: tuple[tuple[str, Element], ...] | None = None
         self.number = self.stop = 0
 
     def get(self, name: str) -> str | None:

@@ -1,8 +1,6 @@
 """What the entries of all sections share: their parts, keys, authors, comments and narrative."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from adapters.specialist.labels import labels_from_code
@@ -35,15 +33,20 @@ class Place:
 
 def act_of(holder: Element) -> Element | None:
     """The clinical statement inside an entry, component or entryRelationship."""
-    return next((e for e in holder.children if local(e) in ACTS), None)
+    for child in holder.children:
+        if child.name in ACTS:
+            return child
+    return None
 
 
-def relations(act: Element) -> Iterator[tuple[str, Element]]:
+def relations(act: Element) -> tuple[tuple[str, Element], ...]:
     """(typeCode, act) of every entryRelationship whose act may be told of the patient."""
-    for relation in find_all(act, "entryRelationship"):
-        inner = act_of(relation)
-        if inner is not None and not is_stray(inner):
-            yield peek(relation, "typeCode"), inner
+    known = act.related
+    if known is None:
+        held = [(peek(one, "typeCode"), act_of(one)) for one in find_all(act, "entryRelationship")]
+        known = tuple([(kind, inner) for kind, inner in held if inner is not None and not is_stray(inner)])
+        act.related = known
+    return known
 
 
 def members(organizer: Element) -> list[Element]:
@@ -54,10 +57,14 @@ def members(organizer: Element) -> list[Element]:
 
 def related(act: Element, *, template: str, code: str = "") -> Element | None:
     """First related act of a template, or else of a code."""
-    acts = [inner for _, inner in relations(act)]
-    by_template = (a for a in acts if template in templates(a))
-    by_code = (a for a in acts if code and peek(find(a, "code"), "code") == code)
-    return next(chain(by_template, by_code), None)
+    found = relations(act)
+    for _, inner in found:
+        if template in templates(inner):
+            return inner
+    for _, inner in found if code else ():
+        if peek(find(inner, "code"), "code") == code:
+            return inner
+    return None
 
 
 def is_negated(record: Record, act: Element) -> bool:
