@@ -21,12 +21,16 @@ _NUMBERED = frozenset({HL7 + "v3-Race", HL7 + "v3-Ethnicity"})
 
 def present(**members: Any) -> JSON:
     """The members that say something: FHIR knows no null, no empty string, list or object."""
-    # What is true goes first: nothing that is left out is.
-    return {k: v for k, v in members.items() if v or (v is not None and v != "" and v != [] and v != {})}
+    return {k: v for k, v in members.items() if v or v == 0}  # false is 0; nothing that says nothing is
 
 
 def system_uri(owner: tuple[str, str], root: str) -> str | None:
     """URI of an OID or UUID root; of anything else a namespace that only this source (`owner`) knows."""
+    return (_system if len(root) < _WORDS else _system.__wrapped__)(owner, root)
+
+
+@lru_cache(maxsize=4096)
+def _system(owner: tuple[str, str], root: str) -> str | None:
     if not root:
         return None
     if OID.match(root):

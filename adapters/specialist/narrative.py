@@ -94,11 +94,15 @@ def plain(text: str) -> dict[str, str]:
 
 def _speaks(element: Element) -> bool:
     """Whether there is a word in it."""
+    if not element.children:
+        return bool(element.text.strip())
     return any(words.strip() for words in element.words())
 
 
 def _words(element: Element) -> str:
     """Text of an element with white space folded; cells and lines stay apart."""
+    if not element.children:
+        return " ".join(element.text.split())
     apart = " " if _has_parts(element) else ""
     return " ".join(apart.join(element.words()).split())
 
@@ -129,15 +133,23 @@ def _has_parts(element: Element) -> bool:
 
 
 def _inside(element: Element) -> str:
-    parts = [escape(element.text, quote=False)]
+    if not element.children:
+        return _escaped(element.text)
+    parts = [_escaped(element.text)]
     for child in element.children:
         parts.append(_render(child))
-        parts.append(escape(child.tail, quote=False))
+        if child.tail:
+            parts.append(_escaped(child.tail))
     return "".join(parts)
 
 
+def _escaped(words: str) -> str:
+    """Text of XHTML; most words have nothing to escape."""
+    return escape(words, quote=False) if "&" in words or "<" in words or ">" in words else words
+
+
 def _render(element: Element) -> str:
-    name = local(element)
+    name = element.name
     if name in _GONE:
         return ""
     if name == "caption":
@@ -145,9 +157,9 @@ def _render(element: Element) -> str:
     if name == "list":
         return _list(element)
     tag = name if name in _SAME else _RENAMED.get(name, "span")
-    if name == "paragraph" and any(local(e) in _BLOCKS for child in element.children for e in child.all()):
+    if name == "paragraph" and any(e.name in _BLOCKS for child in element.children for e in child.all()):
         tag = "div"
-    opening = f"{tag}{_attributes(element, name)}"
+    opening = tag + _attributes(element, name) if element.attrib else tag
     if tag == "a" and " href=" not in opening:
         tag, opening = "span", "span" + opening[1:]
     if tag in _VOID:
@@ -155,11 +167,16 @@ def _render(element: Element) -> str:
     if tag == "table":
         return f"<{opening}>{_table(element)}</{tag}>"
     inner = _inside(element)
-    for style in (element.get("styleCode") or "").split():
-        emphasis = _EMPHASIS.get(style)
+    style = element.attrib.get("styleCode")
+    return f"<{opening}>{_styled(inner, tag, style) if style else inner}</{tag}>"
+
+
+def _styled(inner: str, tag: str, style: str) -> str:
+    for one in style.split():
+        emphasis = _EMPHASIS.get(one)
         if emphasis and tag in ("span", "td", "th", "p"):
             inner = f"<{emphasis}>{inner}</{emphasis}>"
-    return f"<{opening}>{inner}</{tag}>"
+    return inner
 
 
 def _caption(element: Element) -> str:
@@ -190,15 +207,16 @@ def _row_with_header(row: Element) -> str:
 
 
 def _attributes(element: Element, name: str) -> str:
-    if not element.attrib:
+    stated = element.attrib
+    if not stated:
         return ""
-    kept = [("id", element.get("ID"))]
-    kept += [(n, element.get(n)) for n in _ATTRIBUTES.get(name, ())]
+    kept = [("id", stated.get("ID"))]
+    kept += [(n, stated.get(n)) for n in _ATTRIBUTES.get(name, ())]
     if name == "linkHtml":
-        kept.append(("href", _safe_link(element.get("href") or "")))
-    if name == "footnoteRef" and element.get("IDREF"):
-        kept.append(("href", f"#{element.get('IDREF')}"))
-    return "".join(f' {n}="{escape(v)}"' for n, v in kept if v)
+        kept.append(("href", _safe_link(stated.get("href") or "")))
+    if name == "footnoteRef" and stated.get("IDREF"):
+        kept.append(("href", f"#{stated['IDREF']}"))
+    return "".join([f' {n}="{escape(v)}"' for n, v in kept if v])
 
 
 def _safe_link(href: str) -> str | None:

@@ -2,18 +2,22 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from adapters.specialist.markup import Element, find, peek
 from adapters.specialist.record import Record
 from adapters.specialist.values import present
 from adapters.terminology.ucum import UCUM, ucum_code
-from adapters.times import parse_compact, utc_key
+from adapters.times import Time, parse_compact, utc_key
 
 JSON = dict[str, Any]
+_LONGEST = 100
+"""A text of more is no time."""
 _DIGITS = 30
 """More before or after the point are no measure, and more than a reader's floating point holds."""
 _NUMBER = re.compile(r"([+-]?)(\d*)(\.\d+|\.)?([eE][+-]?\d{1,3})?\Z", re.ASCII)
+_PLAIN = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?\Z", re.ASCII)
 _PADDED = re.compile(r"[+-]?0\d")
 _AGES = frozenset("a mo wk d h min".split())
 """What an Age counts in (age-1)."""
@@ -24,6 +28,9 @@ def number(record: Record, element: Element | None, name: str = "value") -> Deci
     text = peek(element, name)
     if element is None or not text:
         return None
+    if _PLAIN.match(text):  # by far the most
+        record.doc.get(element, name)
+        return Decimal(text)
     found = _NUMBER.match(text)
     written = found and (found.group(2) or (found.group(3) or "").strip("."))
     if not written or len(text) > 40 or abs(Decimal(text).adjusted()) > _DIGITS:
@@ -78,10 +85,11 @@ def ranged(record: Record, element: Element | None) -> JSON | None:
 
 def time(record: Record, element: Element | None) -> str | None:
     """TS to dateTime; a bad one is a line, a zone that we filled in a remark."""
-    text = peek(element, "value")
+    value = element.attrib.get("value") if element is not None else None
+    text = value.strip() if value else ""
     if element is None or not text:
         return None
-    found = parse_compact(text, zone=record.source.zone, default_offset=record.offset)
+    found = _time(text[:_LONGEST], record.source.zone, record.offset)
     if found is None:
         record.doc.lose(element, "rejected", "bad-date", "value")
         return None
@@ -91,6 +99,12 @@ def time(record: Record, element: Element | None) -> str | None:
     if found.assumed:
         record.assume_zone(element)
     return found.text
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str, zone: str | None, offset: str | None) -> Time | None:
+    """A document states few times, and states them often."""
+    return parse_compact(text, zone=zone, default_offset=offset) if len(text) < _LONGEST else None
 
 
 def day(record: Record, element: Element | None) -> str | None:

@@ -15,7 +15,7 @@ from lxml import etree
 from adapters.identity import meta_source, resource_id
 from adapters.interface import Source
 from adapters.specialist.marks import marks_by_entry
-from adapters.specialist.markup import Element, find, find_all, local, peek
+from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.narrative import Narratives
 from adapters.specialist.reader import Document
 from adapters.specialist.strays import strays_by_act
@@ -50,10 +50,10 @@ class Record:
         self.failed_units = 0
         self._resources: dict[str, JSON] = {}
         self._assumed: set[str] = set()
-        self._begun: set[str] = set()
+        self._begun = 0
         self._links: list[tuple[JSON, Element, str]] = []
-        self._ids = Counter(_own_id(e) for e in doc.acts if not is_pointer(e))
-        self._roots = Counter(peek(e, "root") for e in doc.ids)
+        self._ids = Counter([_own_id(e) for e in doc.acts if not is_pointer(e)])
+        self._roots = Counter([peek(e, "root") for e in doc.ids])
         self._marks = marks_by_entry(doc)
         self._strays = strays_by_act(doc.acts)
         self._named: dict[tuple[str, str], str] = {}
@@ -80,6 +80,9 @@ class Record:
     def under(self, labels: list[JSON]) -> Iterator[None]:
         """Labels that lie on all that is added meanwhile, and on the document that holds it."""
         before = self.labels
+        if not labels:
+            yield
+            return
         self.labels = unique([*before, *labels])
         self.all_labels = unique([*self.all_labels, *labels])
         try:
@@ -153,7 +156,7 @@ class Record:
     def begin(self) -> None:
         self.doc.begin()
         self._assumed.clear()
-        self._begun = set(self._resources)
+        self._begun = len(self._resources)
 
     def commit(self) -> None:
         self.doc.commit()
@@ -163,7 +166,7 @@ class Record:
         """Forget what the unit made; what it took is open again."""
         self.doc.rollback()
         self._assumed.clear()
-        for reference in set(self._resources) - self._begun:
+        for reference in list(self._resources)[self._begun :]:
             del self._resources[reference]
 
     def marks_in(self, entry: Element) -> list[Element]:
@@ -209,8 +212,9 @@ def unique(items: list[JSON]) -> list[JSON]:
 
 def is_pointer(act: Element) -> bool:
     """An act that only repeats the id of another entry (C-CDA Entry Reference, the encounter of a note)."""
-    if any(local(e) not in _BARE for e in act.children):
-        return False
+    for child in act.children:
+        if child.name not in _BARE:
+            return False
     return not any(peek(c, "code") for c in find_all(act, "code"))
 
 

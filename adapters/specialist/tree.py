@@ -70,9 +70,12 @@ class Element:
 
     def all(self) -> Iterator["Element"]:
         """Itself and all below it, in document order."""
-        yield self
-        for child in self.children:
-            yield from child.all()
+        left = [self]
+        while left:
+            node = left.pop()
+            yield node
+            if node.children:
+                left += reversed(node.children)
 
     def words(self) -> Iterator[str]:
         """All text in it, in document order; empty pieces too."""

@@ -7,7 +7,7 @@ required element becomes a data-absent-reason (`absent`).
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.identity import check_digit_holds, local_system, national_number
+from adapters.identity import check_digit_holds, is_national, local_system, national_number
 from adapters.specialist.codes import HL7 as HL7
 from adapters.specialist.codes import OID, UUID
 from adapters.specialist.codes import coding as coding
@@ -49,14 +49,7 @@ def identifier(record: Record, element: Element) -> JSON | None:
     if not (root or extension):
         return None
     if extension:
-        system = system_uri(record.owner, root) or local_system(
-            record.source.custodian, record.source.id, "id"
-        )
-        value = national_number(system, extension) or extension
-        if check_digit_holds(system, value) is False:
-            # It must never link two people, so it leaves the national system.
-            system = local_system(*record.owner, root)
-            record.doc.remark(element, "altered", "check-digit")
+        system, value = _issued(record, element, root, extension)
     elif UUID.match(root):
         system, value = "urn:ietf:rfc:3986", f"urn:uuid:{root.lower()}"
     elif OID.match(root) and system_from_oid(root).startswith("urn:oid:"):
@@ -64,9 +57,25 @@ def identifier(record: Record, element: Element) -> JSON | None:
     else:
         record.doc.lose(element, "rejected", "bad-id")
         return None
-    record.doc.get(element, "root"), record.doc.get(element, "extension")
-    assigner = record.doc.get(element, "assigningAuthorityName")
-    return present(system=system, value=value, assigner=present(display=assigner))
+    record.doc.take(element, _IDENTIFIER)
+    assigner = peek(element, "assigningAuthorityName")
+    return {"system": system, "value": value} | ({"assigner": {"display": assigner}} if assigner else {})
+
+
+def _issued(record: Record, element: Element, root: str, extension: str) -> tuple[str, str]:
+    """(system, value). A national number with a wrong check digit leaves its system: it must never link two
+    people."""
+    system = system_uri(record.owner, root) or local_system(*record.owner, "id")
+    if not is_national(system):
+        return system, extension
+    value = national_number(system, extension) or extension
+    if check_digit_holds(system, value) is False:
+        record.doc.remark(element, "altered", "check-digit")
+        return local_system(*record.owner, root), value
+    return system, value
+
+
+_IDENTIFIER = ("root", "extension", "assigningAuthorityName")
 
 
 def identifiers(record: Record, elements: Sequence[Element]) -> list[JSON]:

@@ -204,12 +204,13 @@ def document_labels(record: Record) -> list[JSON]:
 def entry_labels(record: Record, entry: Element) -> list[JSON]:
     """Security observations (DS4P), confidentiality codes and masked values of an entry, as coded."""
     labels: list[JSON] = []
-    for element in record.marks_in(entry):
+    marks = record.marks_in(entry)
+    for element in marks:
         if local(element) == "confidentialityCode":
             labels += labels_from_code(record, element)
         elif local(element) == "observation":
             value = find(element, "value")
             stated = coding(record, value) if value is not None else None
             labels += [label_from_coding(stated)] if stated else []
-    masked = any(element.get("nullFlavor") == "MSK" for element in record.marks_in(entry))
+    masked = any(element.get("nullFlavor") == "MSK" for element in marks)
     return labels + (masked_labels() if masked else [])

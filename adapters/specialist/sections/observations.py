@@ -86,7 +86,8 @@ def head(record: Record, act: Element, category: JSON | None) -> JSON:
 
 
 def concepts(record: Record, act: Element, path: str) -> list[JSON]:
-    return unique([c for c in (concept(record, e) for e in find_all(act, path)) if c])
+    stated = find_all(act, path)
+    return unique([c for c in [concept(record, e) for e in stated] if c]) if stated else []
 
 
 def _value_or_reason(record: Record, act: Element, code: JSON) -> JSON:
