@@ -111,10 +111,10 @@ class Account:
             del self._entries[self._mark :]
         self.unit = None
 
-    def close(self) -> Losses:
-        """The ledger in document order. Nothing may be open any more."""
+    def close(self, rest: int) -> Losses:
+        """The ledger in document order. `rest`: items that are still open, and that lines now speak of."""
         lines = tuple([entry for _, entry in sorted(self._entries, key=lambda line: line[0])])
-        return Losses(self.total, self.total - self._closed, lines)
+        return Losses(self.total, self.total - self._closed - rest, lines)
 
 
 def _open(node: Element) -> list[str]:

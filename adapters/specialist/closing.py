@@ -26,7 +26,7 @@ Position = Callable[[Element], str]
 
 
 def close(tree: Tree, account: Account, position: Position) -> Losses:
-    """Closes all that is open, and the account. `position`: XPath of an element."""
+    """Lines for all that is open, and the account closed. `position`: XPath of an element."""
     rest: list[tuple[Element, str]] = []
     units: dict[Element, int] = {}
     above: dict[Element, Element] = {}
@@ -34,37 +34,48 @@ def close(tree: Tree, account: Account, position: Position) -> Losses:
         items = node.items
         if OPEN not in items.values():
             continue
-        known = items.get("code") != OPEN and "code" in node.attrib
-        fixed = _is_fixed(node)
-        for name in [name for name, state in items.items() if state == OPEN]:
-            if _is_foreseen(node, name, known):
-                account.line(node, f"{position(node)}/@{name}", 1, "not-mapped", "duplicate")
-                account.close_item(node, name)
-            elif fixed or name in _STRUCTURAL or _says_nothing(node, name):
-                unit = _unit(node, above)
-                units[unit] = units.get(unit, 0) + 1
-                account.close_item(node, name)
-        if OPEN in items.values():
-            rest += [(node, name) for name in _rest(items)]
+        if items.keys() <= _STRUCTURAL or _is_fixed(node):
+            count = list(items.values()).count(OPEN) - _foreseen(node, account, position)
+        else:
+            count = _told_apart(node, account, position, rest)
+        if count:
+            unit = _unit(node, above)
+            units[unit] = units.get(unit, 0) + count
     for unit, count in units.items():
         account.line(unit, position(unit), count, "not-mapped", "structural")
     for node, name in rest:
-        account.close_item(node, name)
         account.line(node, position(node) + _step_of(name), 1, "not-mapped", "no-target")
-    return account.close()
+    return account.close(len(rest) + sum(units.values()))
 
 
-def _rest(items: dict[str, int]) -> list[str]:
-    """Open items in document order; words behind an element come first, as part of what it stands in."""
-    found = [name for name, state in items.items() if state == OPEN]
-    return found if TAIL not in found else [TAIL, *(name for name in found if name != TAIL)]
+def _told_apart(node: Element, account: Account, position: Position, rest: list[tuple[Element, str]]) -> int:
+    """How many open items are scaffolding; to `rest` what is neither that nor foreseen.
+
+    Words behind an element come first there, as part of what it stands in.
+    """
+    found = [name for name, state in node.items.items() if state == OPEN]
+    foreseen = _foreseen(node, account, position)
+    left = [n for n in found if n not in _STRUCTURAL and not _says_nothing(node, n)]
+    told = [n for n in left if not foreseen or node.items[n] == OPEN]
+    rest += [(node, n) for n in told if n == TAIL]
+    rest += [(node, n) for n in told if n != TAIL]
+    return len(found) - len(left)
 
 
-def _is_foreseen(node: Element, name: str, known: bool) -> bool:
-    """`known`: the node's code was taken."""
-    if name == "displayName":
-        return known and bool(node.attrib["code"])
-    return name == "value" and node.name == "reference" and peek(node, "value").startswith("#")
+def _foreseen(node: Element, account: Account, position: Position) -> int:
+    """Lines of what says nothing new, closed; how many they are."""
+    items = node.items
+    known = items.get("code") != OPEN and bool(node.attrib.get("code"))
+    name = "displayName" if known else "value"
+    if items.get(name) != OPEN or not (known or _points(node)):
+        return 0
+    account.line(node, f"{position(node)}/@{name}", 1, "not-mapped", "duplicate")
+    return account.close_item(node, name)
+
+
+def _points(node: Element) -> bool:
+    """A reference to a passage of the narrative."""
+    return node.name == "reference" and peek(node, "value").startswith("#")
 
 
 def _says_nothing(node: Element, name: str) -> bool:
