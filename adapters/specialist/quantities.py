@@ -64,7 +64,12 @@ def quantity(record: Record, element: Element | None) -> JSON | None:
     code = ucum_code(unit)
     if code != unit:
         record.doc.remark(element, "altered", "namespace")
-    return present(value=value, unit=unit) | (present(system=UCUM, code=code) if code else {})
+    found: JSON = {"value": value}
+    if unit:
+        found["unit"] = unit
+    if code:
+        found |= {"system": UCUM, "code": code}
+    return found
 
 
 def aged(record: Record, element: Element | None, prefix: str) -> JSON:

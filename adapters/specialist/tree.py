@@ -24,10 +24,6 @@ _FOREIGN = frozenset(
     f"{XSI}}}{name}" for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")
 )
 _PREFIXES = {CDA: "", SDTC: "sdtc:"}
-_NOTHING: dict[str, int] = {}
-_NONE: dict[str, list["Element"]] = {}
-_LEAF: list["Element"] = []
-"""Shared by all nodes without items or children, and never changed."""
 
 
 class Element:
@@ -38,24 +34,24 @@ class Element:
     `markup` and `sections.acts` made of it at the first question, since a parsed tree never changes.
     """
 
-    __slots__ = (
-        *("attrib", "children", "claims", "items", "name", "named", "number", "parent"),
-        *("related", "step", "stop", "tail", "text"),
-    )
+    text = ""
+    tail = ""
+    children: "list[Element]" = []
+    named: "dict[str, list[Element]] | None" = {}
+    items: dict[str, int] = {}
+    claims: frozenset[str] | None = None
+    related: "tuple[tuple[str, Element], ...] | None" = None
+    stop = 0
+    # Shared by all nodes that have none of their own, and never changed: most have few of these.
 
-    def __init__(self, name: str, step: str, attrib: dict[str, str], parent: "Element | None") -> None:
+    def __init__(
+        self, name: str, step: str, attrib: dict[str, str], parent: "Element | None", number: int
+    ) -> None:
         self.name = name
         self.step = step
         self.attrib = attrib
         self.parent = parent
-        self.text = ""
-        self.tail = ""
-        self.children = _LEAF
-        self.named: dict[str, list[Element]] | None = _NONE
-        self.items = _NOTHING
-        self.claims: frozenset[str] | None = None
-        self.related: tuple[tuple[str, Element], ...] | None = None
-        self.number = self.stop = 0
+        self.number = number
 
     def get(self, name: str) -> str | None:
         """An attribute as it is written."""
@@ -127,6 +123,8 @@ class Tree:
         self._last: Element | None = None
         self._quiet: Element | None = None
         self._text: Element | None = None
+        self._inside = False
+        """Whether one of these two is open."""
         self._depth = 0
         parser = expat.ParserCreate("utf-8", "}")
         parser.buffer_text, parser.buffer_size = True, len(markup)  # the words of an element at once
@@ -139,22 +137,16 @@ class Tree:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name, step, told = _KINDS[tag]
         above = self._at
-        self._at = node = Element(name, step, attributes, above)
+        self._at = node = Element(name, step, attributes, above, len(self.nodes))
         self._last = None
         self._depth += 1
         if above is not None:
-            if above.children is _LEAF:
-                above.children, above.named = [node], None
-            else:
+            if above.children:
                 above.children.append(node)
-        if self._depth > _DEEPEST:
-            raise expat.ExpatError("too deep")
-        if self._text is not None and "ID" in attributes:
-            self._passage(node)
-        if self._quiet is not None:
-            node.number = self._quiet.number
+            else:
+                above.children, above.named = [node], None
+        if self._inside and self._stands_inside(node):
             return
-        node.number = len(self.nodes)
         self.nodes.append(node)
         if (told and not self._tell(node)) or not attributes:
             return
@@ -165,16 +157,29 @@ class Tree:
         if "nullFlavor" in items and attributes["nullFlavor"] == "MSK":
             self.marks.append(node)
 
+    def _stands_inside(self, node: Element) -> bool:
+        """Of a text or a template id: passages can be pointed at. Whether the node counts as part of it."""
+        if self._text is not None and "ID" in node.attrib:
+            self._passage(node)
+        if self._quiet is None:
+            return False
+        node.number = self._quiet.number
+        return True
+
     def _end(self, tag: str) -> None:
         self._last = node = self._at
         assert node is not None
         self._at = node.parent
+        if self._depth > _DEEPEST:
+            raise expat.ExpatError("too deep")
         self._depth -= 1
         node.stop = len(self.nodes)
-        if node is self._quiet:
-            self._quiet = None
-        if node is self._text:
-            self._text = None
+        if self._inside:
+            if node is self._quiet:
+                self._quiet = None
+            if node is self._text:
+                self._text = None
+            self._inside = self._text is not None or self._quiet is not None
 
     def _words(self, words: str) -> None:
         last = self._last
@@ -201,7 +206,7 @@ class Tree:
         elif name == "confidentialityCode":
             self.marks.append(node)
         elif name in _UNCOUNTED:
-            self._quiet = node
+            self._quiet, self._inside = node, True
             return False
         else:
             return self._tell_text(node)
@@ -210,11 +215,11 @@ class Tree:
     def _tell_text(self, node: Element) -> bool:
         """Of a section's narrative the whole is one item; passages of any text can be pointed at."""
         if self._text is None and node.step == "text":
-            self._text = node
+            self._text, self._inside = node, True
             self._passage(node)
         if node.parent is None or node.parent.name != "section":
             return True
-        self._quiet = node
+        self._quiet, self._inside = node, True
         node.items = {NARRATIVE: OPEN}
         return False
 
@@ -225,7 +230,7 @@ class Tree:
 
 
 def _count(node: Element, item: str) -> None:
-    if node.items is _NOTHING:
-        node.items = {item: OPEN}
-    else:
+    if node.items:
         node.items[item] = OPEN
+    else:
+        node.items = {item: OPEN}

@@ -43,7 +43,11 @@ def relations(act: Element) -> tuple[tuple[str, Element], ...]:
     """(typeCode, act) of every entryRelationship whose act may be told of the patient."""
     known = act.related
     if known is None:
-        held = [(peek(one, "typeCode"), act_of(one)) for one in find_all(act, "entryRelationship")]
+        stated = find_all(act, "entryRelationship")
+        if not stated:
+            act.related = ()
+            return ()
+        held = [(peek(one, "typeCode"), act_of(one)) for one in stated]
         known = tuple([(kind, inner) for kind, inner in held if inner is not None and not is_stray(inner)])
         act.related = known
     return known
@@ -87,21 +91,30 @@ def is_nullified(*acts: Element | None) -> bool:
 
 def frame(record: Record, resource_type: str, act: Element) -> JSON:
     """A resource with the identifiers of an act, and the narrative that the act points at."""
-    narrative = None
+    found: JSON = {"resourceType": resource_type}
     text = find(act, "text")
+    narrative = _narrative(record, text) if text is not None else None
+    if narrative:
+        found["text"] = narrative
+    ids = identifiers(record, find_all(act, "id"))
+    if ids:
+        found["identifier"] = ids
+    return found
+
+
+def _narrative(record: Record, text: Element) -> JSON | None:
+    """The passage that a text points at, else its words."""
     reference = find(text, "reference")
-    if reference is not None and peek(reference, "value"):
-        narrative = record.narratives.passage(peek(reference, "value"))
+    target = peek(reference, "value")
+    if reference is not None and target:
+        narrative = record.narratives.passage(target)
         if narrative:
             record.doc.get(reference, "value")
-        elif not (text is not None and text.text.strip()):
+            return narrative
+        if not text.text.strip():
             record.doc.lose(reference, "rejected", "bad-reference", "value")
-    if narrative is None and text is not None:
-        words = string(record, text)
-        narrative = plain(words) if words else None
-    return {"resourceType": resource_type} | present(
-        text=narrative, identifier=identifiers(record, find_all(act, "id"))
-    )
+    words = string(record, text)
+    return plain(words) if words else None
 
 
 def authorship(

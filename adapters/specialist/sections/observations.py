@@ -79,10 +79,10 @@ def head(record: Record, act: Element, category: JSON | None) -> JSON:
     target = mapped(record, "cda_result_status", ACT_STATUS, find(act, "statusCode"))
     if target is None:
         record.assume(act, "status")
-    return {
-        "status": target.code if target else "unknown",
-        "subject": record.subject,
-    } | present(category=[category] if category else None)
+    found: JSON = {"status": target.code if target else "unknown", "subject": record.subject}
+    if category:
+        found["category"] = [category]
+    return found
 
 
 def concepts(record: Record, act: Element, path: str) -> list[JSON]:
@@ -93,7 +93,7 @@ def concepts(record: Record, act: Element, path: str) -> list[JSON]:
 def _value_or_reason(record: Record, act: Element, code: JSON) -> JSON:
     """The value; several become components of the same code (obs-7); none: why not (obs-6)."""
     values = find_all(act, "value")
-    found = [v for v in (observed_value(record, e) for e in values) if v]
+    found = [v for v in [observed_value(record, e) for e in values] if v]
     if len(found) > 1:
         return {"component": [{"code": code} | v for v in found]}
     if found:
@@ -128,6 +128,8 @@ def _parts(record: Record, act: Element, place: Place, category: JSON | None, co
     Components; one of the same code as the whole is a member of its own (obs-7).
     """
     inner = [i for kind, i in relations(act) if kind == "COMP" and local(i) == "observation"]
+    if not inner:
+        return {}
     stated = [i for i in inner if find(i, "value") is not None and not is_denied(i)]
     same = [i for i in stated if peek(find(i, "code"), "code") == peek(find(act, "code"), "code")]
     parts = content.get("component", []) + [component(record, i) for i in stated if i not in same]

@@ -70,7 +70,8 @@ def _attached(record: Record, value: Element) -> JSON:
 def _quantity_or_text(record: Record, value: Element, kind: str) -> JSON:
     """PQ, REAL, TS; any other type by the words that it has."""
     if kind == "PQ":
-        return present(valueQuantity=quantity(record, value))
+        measured = quantity(record, value)
+        return {"valueQuantity": measured} if measured else {}
     if kind == "REAL":
         amount = number(record, value)
         return {} if amount is None else {"valueQuantity": {"value": amount}}
