@@ -6,10 +6,11 @@ Each source's Patient stays its own entry; nothing is averaged, merged away or r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from adapters.identity import meta_source
 from adapters.times import instant
 from consent.decision import Permit
 from gateway.errors import Problem
@@ -21,12 +22,13 @@ from gateway.exchange.node import Node
 from gateway.exchange.request import Ask
 from gateway.exchange.warnings import warnings_of
 from gateway.fhir.bundle import Entry, searchset
-from gateway.fhir.json import encode
+from gateway.fhir.json import decode_own, encode
 from gateway.fhir.outcome import completeness_outcome
 from gateway.fhir.provenance import assembly, contribution
 from gateway.fhir.summary import Released, Scope, summarise
 
 _LADDER = "ULMNRV"
+_SOURCE = b'"source":"urn:carepact:source:'
 _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 
@@ -53,6 +55,17 @@ def released(decided: Sequence[Decided], types: Sequence[str]) -> tuple[Decided,
     )
     by_ref = {(one.record.custodian, one.record.source, one.record.ref): one for one in chosen}
     return tuple(by_ref[(c.custodian, c.source, c.ref)] for c in kept)
+
+
+def with_source(one: Decided) -> Decided:
+    """A record that names its source itself: another node has nothing else to tell by. A copy, if need be."""
+    record = one.record
+    if one.body is None or _SOURCE in one.body:
+        return one
+    resource = decode_own(one.body)
+    named = meta_source(record.custodian, record.source, record.intake)
+    resource["meta"] = resource.get("meta", {}) | {"source": named}
+    return replace(one, body=encode(resource))
 
 
 def states_after(

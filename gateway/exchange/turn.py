@@ -9,7 +9,7 @@ from adapters.interface import Identifier
 from consent.plan import Plan
 from consent.request import AccessRequest
 from gateway.errors import Problem
-from gateway.exchange.assemble import assemble, released, states_after
+from gateway.exchange.assemble import assemble, released, states_after, with_source
 from gateway.exchange.completeness import Completeness, SourceState, blinded
 from gateway.exchange.decide import Decided, decide
 from gateway.exchange.foreign import Foreign, apart
@@ -84,6 +84,8 @@ async def decide_turn(
         decided += decide(plan, one.records, aliases)
     resolves = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
     leaving = _bounded(node, released(decided, ask.types)) if resolves else ()
+    if ask.shape == "query":
+        leaving = tuple(map(with_source, leaving))
     blind = node.entropy(32)
     statement_of = Completeness(
         node=node.member,

@@ -114,9 +114,7 @@ def _from_bundle(bundle: dict[str, Any], expected: Expected) -> Contributed:
     exchange, states = _stated(block, expected)  # 1
     if bundle.get("id") != exchange:
         raise BadContribution("unverified")
-    matches = [one for one in entries if _is_match(one)]
-    sources = _sources([one["resource"] for one in matches])
-    received = tuple(_received(one, sources, expected) for one in matches)
+    received = tuple(_received(one, expected) for one in entries if _is_match(one))
     _require_counts(received, states)  # 3
     _require_subject(received, expected.identifiers)  # 4
     return Contributed(expected.member, states, received, _obligations(bundle), _one_base(received))
@@ -157,33 +155,12 @@ def _stated(block: bytes, expected: Expected) -> tuple[str, tuple[SourceState, .
     return str(statement.get("exchange")), known
 
 
-def _sources(resources: list[dict[str, Any]]) -> dict[str, re.Match[str]]:
-    """`Type/id` to what its `meta.source` says; a Provenance without one is of the source of its targets."""
-    found: dict[str, re.Match[str]] = {}
-    for one in resources:
-        meta = one.get("meta")
-        source = _SOURCE.match(str(meta.get("source"))) if isinstance(meta, dict) else None
-        if source is not None:
-            found[f"{one.get('resourceType')}/{one.get('id')}"] = source
-    for one in resources:
-        if one.get("resourceType") == "Provenance":
-            named = [found[ref] for ref in _targets(one) if ref in found]
-            if len({source.group(1, 2) for source in named}) == 1:
-                found.setdefault(f"Provenance/{one.get('id')}", named[0])
-    return found
-
-
-def _targets(provenance: Mapping[str, Any]) -> list[str]:
-    said = provenance.get("target")
-    targets = said if isinstance(said, list) else []
-    return [str(one.get("reference")) for one in targets if isinstance(one, dict)]
-
-
-def _received(entry: dict[str, Any], sources: Mapping[str, re.Match[str]], expected: Expected) -> Received:
+def _received(entry: dict[str, Any], expected: Expected) -> Received:
     """3 and 5, of one entry."""
     resource: dict[str, Any] = entry["resource"]
     kind, id, url = resource.get("resourceType"), resource.get("id"), entry.get("fullUrl")
-    source = sources.get(f"{kind}/{id}")
+    meta = resource.get("meta")
+    source = _SOURCE.match(str(meta.get("source"))) if isinstance(meta, dict) else None
     if kind not in expected.types or not isinstance(id, str) or not _ID.match(id) or source is None:
         raise BadContribution("malformed")
     if not isinstance(url, str) or not url.endswith(f"/{kind}/{id}"):

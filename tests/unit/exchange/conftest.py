@@ -243,6 +243,11 @@ class Pair:
     def south(self) -> Side:
         return self.sides[SOUTH]
 
+    @staticmethod
+    def listening(app: Any, port: int) -> Any:
+        """One more worker of a node, on a port of its own."""
+        return listening(app, port)
+
     def query(self, label: str = FULL, **changed: Any) -> dict[str, Any]:
         """The members of a `query`, as north frames them."""
         about = identifier(label)
