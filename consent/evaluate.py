@@ -223,8 +223,5 @@ def _precedence(way: _Way) -> tuple[Layer, str]:
         return "L3", "break-glass"
     if len(way.bases) == 1:
         return way.bases[0]
-    for start in ("consent-permit", "mandate:", "implied:"):
-        for layer, reason in way.bases:
-            if reason.startswith(start):
-                return layer, reason
-    return way.bases[0]
+    ranks = ("consent-permit", "mandate:", "implied:")
+    return min(way.bases, key=lambda base: [not base[1].startswith(start) for start in ranks])

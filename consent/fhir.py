@@ -1,8 +1,7 @@
 """FHIR Consent at the door: what is admitted, and how the node's own staff write one (consent.md 14, 17).
 
 What was received is kept byte for byte; the model is a view. What a decision could not compute is refused
-loudly,
-with the element's path, and nothing is stored.
+loudly, with the element's path, and nothing is stored.
 """
 
 import json
@@ -12,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from consent.errors import Uncomputable
-from consent.instants import instant_text, interval
+from consent.instants import instant_text, interval, micros
 from consent.provision import Provision
 from consent.record import ConsentView, consent_from_json
 from consent.references import typed
@@ -118,6 +117,7 @@ def consent_document(
     performer: str | None = None,
     custodians: Sequence[str] = (),
     policy: Sequence[str] = (),
+    evidence: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A Consent as the desk records it. Raises `Uncomputable` if a purpose or date is none, or nothing is
     said.
@@ -126,7 +126,7 @@ def consent_document(
     ids, also
     of the exceptions, so that a consent says nothing of others. `custodians`: whose records it is about
     (all if
-    empty). `patient`, `performer`: references. Dates: FHIR dates.
+    empty). `patient`, `performer`: references. Dates: FHIR dates. `evidence`: an Attachment that it rests on.
     """
     if not permit and not deny:
         raise Uncomputable("permit", "or deny must name a purpose")
@@ -160,6 +160,8 @@ def consent_document(
         document["organization"] = [{"reference": typed("Organization", org)} for org in custodians]
     if policy:
         document["policy"] = [{"uri": uri} for uri in policy]
+    if evidence:
+        document["sourceAttachment"] = dict(evidence)
     document["provision"] = provision
     return document
 
@@ -169,6 +171,19 @@ def withdrawn(document: Mapping[str, Any]) -> dict[str, Any]:
     consents.
     """
     return {**document, "status": "inactive"}
+
+
+def ending(document: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The next version of a consent that is withdrawn from an instant on: it is silent after it.
+
+    Equal to the document where it ends before anyway. It stays the newest of its key: nothing older returns.
+    """
+    root = document.get("provision", {})
+    span = interval(str(root.get("period", {}).get("end", "")))
+    if span is not None and span[1] <= micros(at):
+        return dict(document)
+    period = {**root.get("period", {}), "end": instant_text(at)}
+    return {**document, "provision": {**root, "period": period}}
 
 
 def narrowed(document: Mapping[str, Any], item: Excepted) -> dict[str, Any]:

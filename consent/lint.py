@@ -57,6 +57,13 @@ TIE = Caution(
 )
 
 
+WITHOUT_RIGHT = Caution(
+    "performer-without-right",
+    "Consent.performer",
+    "no verified right of whoever gave it is on record for that instant: its permit does not count",
+)
+
+
 def _key(view: ConsentView) -> tuple[object, ...] | None:
     if view.status != "active" or view.given is None:
         return None

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import consent_template
-from gateway.cli.act import act_now, decline
+from gateway.cli.act import instant_from_option
 from gateway.cli.consent_export import export
 from gateway.cli.consent_import import import_consents
 from gateway.cli.consent_lint import lint
 from gateway.cli.consent_questions import can, what_if, who_can
+from gateway.cli.consent_record import grant, withdraw
 from gateway.cli.noun import noun
 from gateway.cli.options import (
+    AsOfOption,
     AsOption,
     ConfigOption,
-    DryRunOption,
     JsonOption,
     PatientOption,
-    ReasonOption,
     identifier_from_text,
     with_node,
 )
 from gateway.cli.output import emit_json, emit_rows, say
-from gateway.errors import Exit, Problem
+from gateway.errors import Problem
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
@@ -55,101 +55,21 @@ app.command("who-can", epilog="Example: carepact consent who-can Observation/o1 
 app.command("what-if", epilog="Example: carepact consent what-if --withdraw c-1f3a --since 90d")(what_if)
 app.command(epilog="Example: carepact consent lint FILE.json FORMS.csv")(lint)
 app.command(epilog="Example: carepact consent export --patient SYSTEM|VALUE --format csv")(export)
+app.command(epilog="Example: carepact consent grant --patient SYSTEM|VALUE --permit TREAT --reason 'form'")(
+    grant
+)
+app.command(epilog="Example: carepact consent withdraw c-1f3a --only label:PSY --reason 'asked by phone'")(
+    withdraw
+)
 app.add_typer(consent_template.app, name="template")
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
-
-
-@app.command(epilog="Example: carepact consent grant --patient SYSTEM|VALUE --permit TREAT --reason 'form'")
-def grant(
-    patient: PatientOption,
-    reason: ReasonOption,
-    permit: Annotated[
-        list[str] | None, typer.Option("--permit", help="Purpose that may be served; repeat.")
-    ] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option("--deny", help="Purpose that may not be served; repeat.")
-    ] = None,
-    to: Annotated[
-        list[str] | None, typer.Option("--to", help="Organisation it is about; repeat. Default: any.")
-    ] = None,
-    custodian: Annotated[
-        list[str] | None,
-        typer.Option("--custodian", help="Organisation whose records it is about; repeat. Default: all."),
-    ] = None,
-    excepted: Annotated[
-        list[str] | None,
-        typer.Option("--except", help="Left out: label:PSY, class:Observation or code:SYSTEM|CODE; repeat."),
-    ] = None,
-    data_from: Annotated[str | None, typer.Option(help="Only data from this date on.")] = None,
-    data_to: Annotated[str | None, typer.Option(help="Only data up to this date.")] = None,
-    until: Annotated[str | None, typer.Option(help="Last day on which it holds.")] = None,
-    id: Annotated[str | None, typer.Option(help="Id of the new consent; default: a random one.")] = None,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-    as_node: AsOption = None,
-) -> None:
-    """Record a consent. The patient need not have a record here yet."""
-    identifier = identifier_from_text(patient)
-
-    async def act(node: "Runtime") -> dict[str, Any]:
-        from gateway.cli.consent_options import excepted_from_option, require_given
-        from gateway.cli.person import canonical
-        from gateway.exchange.consents import Grant
-
-        given = Grant(
-            permit=tuple(permit or ()),
-            deny=tuple(deny or ()),
-            to=tuple(to or ()),
-            excepted=tuple(excepted_from_option("--except", text) for text in excepted or ()),
-            custodians=tuple(custodian or ()),
-            data_from=data_from,
-            data_to=data_to,
-            until=until,
-            id=id,
-        )
-        await require_given(node, given)
-        about = canonical(identifier)
-        return _row(await node.consents.grant(about, given, act_now(node, reason), dry_run=dry_run))
-
-    _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
-
-
-@app.command(epilog="Example: carepact consent withdraw c-1f3a --only label:PSY --reason 'asked by phone'")
-def withdraw(
-    id: str,
-    reason: ReasonOption,
-    only: Annotated[
-        str | None, typer.Option(help="Withdraw only this: label:PSY, class:Observation, code:SYSTEM|CODE.")
-    ] = None,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
-    config: ConfigOption = None,
-    as_node: AsOption = None,
-) -> None:
-    """Withdraw a consent, whole or in part. It binds the next resource that is decided on."""
-
-    async def act(node: "Runtime") -> dict[str, Any]:
-        from gateway.cli.consent_options import excepted_from_option
-
-        part = None if only is None else excepted_from_option("--only", only)
-        held = _row(await node.consents.get(id))
-        if held["status"] != "active":
-            decline(Exit.CONFLICT, f"consent {held['id']} is {held['status']} already: nothing was changed")
-        row = _row(await node.consents.withdraw(id, act_now(node, reason), only=part, dry_run=dry_run))
-        if row["version"] == held["version"]:
-            decline(Exit.CONFLICT, f"consent {id} leaves {only} out already: nothing was changed")
-        return row
-
-    _told(with_node(config, as_node, act), dry_run, as_json, "recorded")
-    if not as_json and only is None:
-        say("what it refused is no longer refused by it: carepact consent can, or grant --deny, to be sure")
 
 
 @app.command("list", epilog="Example: carepact consent list --patient SYSTEM|VALUE --all")
 def list_consents(
     patient: PatientOption,
     every: Annotated[bool, typer.Option("--all", help="Every version, withdrawn ones too.")] = False,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -161,7 +81,8 @@ def list_consents(
         from gateway.cli.person import canonical, person_of
 
         await person_of(node, identifier)
-        known = await node.consents.of_patient(canonical(identifier), node.clock())
+        at = instant_from_option(as_of, node.clock())
+        known = await node.consents.of_patient(canonical(identifier), at)
         return [_row(one) for one in known]
 
     rows = with_node(config, as_node, act)
@@ -175,15 +96,17 @@ def list_consents(
 def show(
     id: str,
     version: Annotated[int | None, typer.Option(help="Default: the newest.")] = None,
+    as_of: AsOfOption = None,
     fhir: Annotated[bool, typer.Option("--fhir", help="The FHIR Consent, byte for byte as kept.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
-    """One consent in words, or as FHIR."""
+    """One consent in words, or as FHIR: the newest version, one by number, or the one that was known then."""
 
     async def act(node: "Runtime") -> Any:
-        return await node.consents.get(id, version)
+        at = None if as_of is None else instant_from_option(as_of, node.clock())
+        return await node.consents.get(id, version, as_of=at)
 
     stored = with_node(config, as_node, act)
     if fhir:
@@ -233,16 +156,3 @@ def _row(stored: Any) -> dict[str, Any]:
     from gateway.cli.consent_words import row_from_consent
 
     return row_from_consent(stored)
-
-
-def _told(row: dict[str, Any], dry_run: bool, as_json: bool, done: str) -> None:
-    if as_json:
-        emit_json(row | {"dry_run": dry_run})
-        return
-    said = "would be" if dry_run else "is"
-    say(f"consent {row['id']} version {row['version']} {said} {done}: {row['status']}, {row['says']}")
-    for name in ("except", "to", "custodians", "until"):
-        if row[name]:
-            say(f"  {name}: {', '.join(row[name]) if isinstance(row[name], list) else row[name]}")
-    if dry_run:
-        say("dry run: nothing was stored")

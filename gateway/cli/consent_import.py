@@ -51,10 +51,10 @@ def import_consents(
 
         by = act_now(node, reason)
         rows = rows_from_file(data, at=by.at, zone=node.settings.node.civil_timezone)
-        flips = [await _would_flip(node, row) for row in rows] if report is not None else None
+        flips = await _flips(node, rows) if report is not None else None
         work = ConsentImport(node.node, node.consents, by, quarantine=quarantine)
         if on_error == "stop":
-            done = await work.all_or_nothing(rows, dry_run=dry_run)
+            done = await work.all_or_nothing(rows, dry_run=dry_run, told=_progress(len(rows)))
         else:
             done = await work.each(rows, dry_run=dry_run, told=_progress(len(rows)))
         return _report(done, flips)
@@ -75,6 +75,14 @@ def _report(done: "Sequence[Outcome]", flips: list[int] | None) -> list[dict[str
     for place, flip in enumerate(flips or ()):
         rows[place]["would_flip"] = flip
     return rows
+
+
+async def _flips(node: "Runtime", rows: "Sequence[ImportRow]") -> list[int]:
+    told, found = _progress(len(rows), "looked at"), []
+    for row in rows:
+        found.append(await _would_flip(node, row))
+        told(len(found))
+    return found
 
 
 async def _would_flip(node: "Runtime", row: "ImportRow") -> int:
@@ -98,12 +106,12 @@ async def _would_flip(node: "Runtime", row: "ImportRow") -> int:
     return len((await what_if(node.node, draft, since=since, person=person)).flips)
 
 
-def _progress(total: int) -> Any:
+def _progress(total: int, done_with: str = "done") -> Any:
     """A line on a terminal now and then."""
 
     def told(done: int) -> None:
         if done % STEP == 0 and sys.stderr.isatty():
-            warn(f"{done} of {total} rows")
+            warn(f"{done} of {total} rows {done_with}")
 
     return told
 
@@ -112,6 +120,8 @@ def _told(rows: list[dict[str, Any]], dry_run: bool) -> None:
     for row in rows:
         if row["outcome"] == "rejected":
             say(f"row {row['row']}  rejected  {row['path']}: {row['code']}")
+        elif row["cautions"]:
+            say(f"row {row['row']}  {row['outcome']}  caution: {', '.join(row['cautions'])}")
     counts = {name: sum(row["outcome"] == name for row in rows)
               for name in ("created", "superseded", "unchanged", "rejected", "not-written")}  # fmt: skip
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "created")

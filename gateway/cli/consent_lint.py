@@ -61,8 +61,9 @@ def _findings(node: "Runtime", name: str, data: bytes) -> list[dict[str, Any]]:
     from consent.errors import Uncomputable
     from consent.lint import cautions_of_consent
     from gateway.cli.consent_rows import rows_from_file
+    from gateway.exchange.cautions import presumes
 
-    opt_out = any(rule.mode == "OPT_OUT" for rule in node.node.floor.rules)
+    opt_out = presumes(node.node)
     found: list[dict[str, Any]] = []
     views: list[tuple[ImportRow, ConsentView]] = []
     for row in rows_from_file(data, at=node.clock(), zone=node.settings.node.civil_timezone):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from consent.fhir import Excepted
     from gateway.bootstrap import Runtime
     from gateway.exchange.consents import Grant
@@ -31,6 +33,35 @@ def excepted_from_option(option: str, text: str) -> "Excepted":
             else "use label:CODE, class:TYPE or code:SYSTEM|CODE, like label:PSY or class:Observation"
         )
         refuse(option, hint)
+
+
+def performer_from_option(text: str | None) -> str | None:
+    """`RelatedPerson/ID` or `Patient/ID`; her right is judged when it counts. Raises `invalid`."""
+    from consent.references import plain_reference
+
+    if text is None:
+        return None
+    kind, _, id = plain_reference(text).partition("/")
+    if kind not in ("RelatedPerson", "Patient") or not id or "/" in id:
+        refuse("--performer", "who gives it for her, like RelatedPerson/17 of the register")
+    return f"{kind}/{id}"
+
+
+def effective_from_option(text: str, now: "datetime", *, whole: bool) -> "datetime | None":
+    """`now` is None; else an instant to come, and then of the whole consent alone. Raises `invalid`."""
+    from consent.instants import datetime_from_micros, interval
+
+    if text == "now":
+        return None
+    span = interval(text)
+    if span is None or "T" not in text:
+        refuse("--effective", "now, or an instant like 2027-01-31T18:00:00Z")
+    if not whole:
+        refuse("--effective", "a part is withdrawn at once; leave --effective or --only out")
+    at = datetime_from_micros(span[0])
+    if at <= now:
+        refuse("--effective", "that is over: what was disclosed since cannot be taken back; use now")
+    return at
 
 
 async def require_given(node: "Runtime", given: "Grant") -> None:

@@ -18,7 +18,7 @@ from gateway.cli.options import (
     identifier_from_text,
     with_node,
 )
-from gateway.cli.output import emit_json, emit_rows, say
+from gateway.cli.output import emit_json, emit_rows, say, warn
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -94,12 +94,13 @@ def use(
 
     async def act(node: "Runtime") -> dict[str, Any]:
         from consent.fhir import document_to_bytes
-        from gateway.cli.consent_words import row_from_consent
+        from gateway.cli.consent_record import row_with_cautions
         from gateway.cli.person import canonical
 
         by, about = act_now(node, reason), canonical(identifier)
         document = document_to_bytes(_document(template, _named(about), by.at))
-        return row_from_consent(await node.consents.record(about, document, by, dry_run=dry_run))
+        stored = await node.consents.record(about, document, by, dry_run=dry_run)
+        return await row_with_cautions(node, stored, by)
 
     row = with_node(config, as_node, act)
     if as_json:
@@ -107,6 +108,8 @@ def use(
         return
     said = "would be" if dry_run else "is"
     say(f"consent {row['id']} version {row['version']} {said} recorded: {row['says']} ({template.means})")
+    for one in row["cautions"]:
+        warn(f"carepact: caution {one['code']} ({one['path']}): {one['said']}")
     if dry_run:
         say("dry run: nothing was stored")
 

@@ -14,8 +14,11 @@ from sqlalchemy import Connection
 from adapters.interface import Identifier
 from consent.errors import StaleVersion, Uncomputable
 from consent.fhir import document_from_bytes, document_to_bytes, withdrawn
+from consent.lint import cautions_of_consent
+from consent.record import consent_from_stored
 from gateway.errors import Problem
 from gateway.exchange.act import Act
+from gateway.exchange.cautions import presumes
 from gateway.exchange.consents import Consents
 from gateway.exchange.node import Node
 from gateway.exchange.rehearsal import write_or_rehearse
@@ -44,6 +47,8 @@ class Outcome:
     outcome: str
     code: str = ""
     path: str = ""
+    cautions: tuple[str, ...] = ()
+    """Codes of what it may mean otherwise than it seems (`consent.lint`); it is stored all the same."""
 
 
 class _Stopped(Exception):
@@ -67,9 +72,14 @@ class ConsentImport:
         self._consents = consents
         self._act = act
         self._quarantine = quarantine
+        self._presumes = presumes(node)
 
     async def all_or_nothing(
-        self, rows: Sequence[ImportRow], *, dry_run: bool = False
+        self,
+        rows: Sequence[ImportRow],
+        *,
+        dry_run: bool = False,
+        told: Callable[[int], None] = lambda n: None,
     ) -> tuple[Outcome, ...]:
         """Every row, or none: then the rejected row is named and the others are `not-written`."""
 
@@ -79,6 +89,7 @@ class ConsentImport:
                 found.append(self._row(connection, row))
                 if found[-1].outcome == "rejected":
                     raise _Stopped(found[-1])
+                told(len(found))
             return tuple(found)
 
         try:
@@ -122,7 +133,8 @@ class ConsentImport:
             fault = row.fault or Uncomputable("row", "cannot be read")
             return replace(done, code=fault.why, path=fault.path)
         try:
-            return replace(done, outcome=self._written(connection, done.id, row))
+            outcome, cautions = self._written(connection, done.id, row)
+            return replace(done, outcome=outcome, cautions=cautions)
         except Uncomputable as fault:
             return replace(done, code=fault.why, path=fault.path)
         except Problem as problem:
@@ -132,7 +144,7 @@ class ConsentImport:
         except StaleVersion:
             return replace(done, code="conflict", path="source_key")
 
-    def _written(self, connection: Connection, id: str, row: ImportRow) -> str:
+    def _written(self, connection: Connection, id: str, row: ImportRow) -> tuple[str, tuple[str, ...]]:
         assert row.document is not None
         assert row.patient is not None
         registry = self._consents.registry(connection)
@@ -144,12 +156,14 @@ class ConsentImport:
         subject = held.subject if held is not None else subject
         document = row.document(id, subject, None if held is None else held.document)
         if held is not None and held.document == document:
-            return "unchanged"
+            return "unchanged", ()
         replaced = self._withdrawn(connection, row.supersedes, persons) if row.supersedes else False
-        self._consents.put(
+        stored = self._consents.put(
             connection, id, subject, document, self._act, held, quarantine=self._quarantine
-        )  # fmt: skip
-        return "superseded" if held is not None or replaced else "created"
+        )
+        found = cautions_of_consent(consent_from_stored(stored), opt_out=self._presumes)
+        told = tuple(dict.fromkeys(one.code for one in found))
+        return "superseded" if held is not None or replaced else "created", told
 
     def _withdrawn(self, connection: Connection, key: str, persons: Sequence[str]) -> bool:
         """Withdraw the consent of another key that this row takes the place of."""

@@ -13,12 +13,14 @@ from sqlalchemy import Connection
 
 from adapters.interface import Identifier
 from consent.errors import Uncomputable
+from consent.evidence import attachment_from_bytes
 from consent.fhir import (
     Excepted,
     admit,
     consent_document,
     document_from_bytes,
     document_to_bytes,
+    ending,
     narrowed,
     withdrawn,
 )
@@ -53,6 +55,10 @@ class Grant:
     data_to: str | None = None
     until: str | None = None
     id: str | None = None
+    performer: str | None = None
+    """Who gave it: `RelatedPerson/…` or `Patient/…`; None: the patient herself."""
+    evidence: bytes | None = None
+    """The form as it was scanned."""
 
 
 class Consents:
@@ -72,7 +78,8 @@ class Consents:
             document = consent_document(
                 id=id, patient=subject, at=act.at, permit=grant.permit, deny=grant.deny, to=grant.to,
                 excepted=grant.excepted, custodians=grant.custodians, data_from=grant.data_from,
-                data_to=grant.data_to, until=grant.until, performer=subject,
+                data_to=grant.data_to, until=grant.until, performer=grant.performer or subject,
+                evidence=attachment_from_bytes(grant.evidence) if grant.evidence else None,
             )  # fmt: skip
             return self.put(connection, id, subject, document_to_bytes(document), act)
 
@@ -101,29 +108,39 @@ class Consents:
         return await self._write(unit, False)
 
     async def withdraw(
-        self, id: str, act: Act, *, only: Excepted | None = None, dry_run: bool = False
-    ) -> StoredConsent:
+        self, id: str, act: Act, *, only: Excepted | None = None, effective: datetime | None = None,
+        dry_run: bool = False,
+    ) -> StoredConsent:  # fmt: skip
         """Withdraw a consent, or (`only`) what it says about some data; binds the next resource.
 
-        What is withdrawn already stays the version that it is, without a leaf.
+        `effective`: from that instant on instead of at once. What is withdrawn already stays the version that
+        it is, without a leaf.
         """
 
         def unit(connection: Connection) -> StoredConsent:
             held = self._held(connection, id)
             document = document_from_bytes(held.document)
-            changed = withdrawn(document) if only is None else narrowed(document, only)
+            if effective is not None:
+                changed = ending(document, effective)
+            else:
+                changed = withdrawn(document) if only is None else narrowed(document, only)
             if changed == document:
                 return held
             return self.put(connection, id, held.subject, document_to_bytes(changed), act, held)
 
         return await self._write(unit, dry_run)
 
-    async def get(self, id: str, version: int | None = None) -> StoredConsent:
-        """One version, the newest by default. Raises `not_found`."""
+    async def get(
+        self, id: str, version: int | None = None, *, as_of: datetime | None = None
+    ) -> StoredConsent:
+        """One version, the newest by default, or the newest known at `as_of`. Raises `not_found`."""
 
         def unit(connection: Connection) -> StoredConsent | None:
             registry = self.registry(connection)
-            return registry.current(id) if version is None else registry.version(id, version)
+            found = registry.current(id) if version is None else registry.version(id, version)
+            while found is not None and as_of is not None and found.recorded > as_of:
+                found = registry.version(id, found.version - 1) if version is None else None
+            return found
 
         found = await self._node.database.read(unit)
         if found is None:

@@ -124,3 +124,32 @@ def test_alike_resources_share_one_decision(world: Any) -> None:
     twin = scene.but(resource=world.observation(id="o2"))
     assert made.decide(twin.facts) is made.decide(scene.facts)
     assert replace(made, _key=None).decide(twin.facts) == made.decide(scene.facts)
+
+
+def test_an_action_that_is_not_listed_is_false_and_an_unknown_one_is_unknown(world: Any) -> None:
+    """A denial of an act nobody knows is heard; one of another act is not."""
+    for code, effect in (("correct", "permit"), ("juggle", "deny")):
+        rule = {"type": "deny", "action": [{"coding": [{"code": code}]}]}
+        scene = world.scene.but(pack="opt-out", consents=(world.consent(rule),))
+        assert scene.decide().effect == effect, code
+
+
+def test_a_resource_with_labels_deep_inside_is_surveyed_to_the_bottom(world: Any) -> None:
+    """Inside lists, of primitives' siblings too; a member that is no object is passed over."""
+    inline = {
+        "url": "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label",
+        "valueCoding": world.labels("PSY")[0],
+    }
+    resource = world.observation(
+        note=[{"text": "x", "extension": [inline]}, "no object"],
+        _status={"extension": [inline]},
+        contained=[{"resourceType": "Patient", "meta": {"security": world.labels("HIV")}}],
+        performer="nobody",
+    )
+    facts = world.scene.but(resource=resource).facts
+    assert {one.path for one in facts.elements} == {
+        "Observation.note[0]",
+        "Observation.status",
+        "Observation.contained[0]",
+    }
+    assert facts.authors == frozenset()
