@@ -4,7 +4,7 @@ Life: opened by the first use, then `open` until it is `expired`, `closed` or `r
 `justified` or `not-justified`. Nothing is ever changed: each step is one more event.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consent.floor import BreakGlassTerms
 from consent.instants import Micros
@@ -63,6 +63,10 @@ class Grant:
         """Found not justified, and no officer has lifted that since."""
         last = next((e for e in reversed(self.events) if e.kind in ("review", "lift")), None)
         return last is not None and last.kind == "review" and last.verdict == "not-justified"
+
+    def as_of(self, at: Micros) -> "Grant":
+        """As it was known at an instant."""
+        return replace(self, events=tuple(event for event in self.events if event.at <= at))
 
     def state(self, at: Micros) -> str:
         """`open`, `expired`, `closed` or `revoked`."""

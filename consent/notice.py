@@ -5,7 +5,7 @@ where telling would endanger someone, by a rule of the source or by an officer. 
 was not told stays on the list. Nothing is ever changed: each step is one more event.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consent.instants import Micros
 
@@ -55,6 +55,10 @@ class Notice:
     def channel(self) -> str | None:
         """How she was told; None if she was not."""
         return next((event.channel for event in self.events if event.kind == "tell"), None)
+
+    def as_of(self, at: Micros) -> "Notice":
+        """As it was known at an instant."""
+        return replace(self, events=tuple(event for event in self.events if event.at <= at))
 
     def state(self, at: Micros) -> str:
         """`due`, `deferred` or `told`."""

@@ -2,13 +2,14 @@
 law's.
 """
 
+from calendar import isleap
 from collections.abc import Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 
 from consent.directory import Directory, Proxy
 from consent.facts import Facts
 from consent.floor import FloorPack
-from consent.instants import Micros, datetime_from_micros, interval
+from consent.instants import Micros, datetime_from_micros, interval, micros
 from consent.vocabulary import purpose_under, sensitivity_under
 
 _ELDEST = 16
@@ -72,6 +73,20 @@ def may_consent(proxy: str, patient: str, at: Micros, directory: Directory, pare
         and _old_enough(right, age, parental_until)
         for right in directory.proxies
     )
+
+
+def comes_of_age(birth: str | None, parental_until: int) -> Micros | None:
+    """The first instant at which a parental right no longer holds; None for a birth that is no known date."""
+    span = interval(birth) if birth else None
+    if span is None:
+        return None
+    born = datetime_from_micros(span[0]).astimezone(UTC).date()
+    year = born.year + min(parental_until, _ELDEST)
+    if year > date.max.year:
+        return None
+    leap = (born.month, born.day) == (2, 29) and not isleap(year)
+    day = date(year, 3, 1) if leap else born.replace(year=year)
+    return micros(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def age_in_years(birth: str | None, at: Micros) -> int | None:

@@ -5,12 +5,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import act_now, read_file, write_file
+from gateway.cli.act import act_now, instant_from_option, read_file, write_file
 from gateway.cli.agreement_acts import OutOption, VersionOption, refusing, register, told_statement
 from gateway.cli.agreement_send import register_sending
-from gateway.cli.agreement_views import register_views
+from gateway.cli.agreement_views import ref_from_text, register_views
 from gateway.cli.noun import noun
-from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, lines, with_node
+from gateway.cli.options import (
+    AsOfOption,
+    AsOption,
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    ReasonOption,
+    lines,
+    with_node,
+)
 from gateway.cli.output import emit_json, say, warn
 from gateway.errors import Problem
 
@@ -53,19 +62,26 @@ def new(
     purpose: Annotated[
         list[str] | None, typer.Option("--purpose", help="Purpose of use; repeat. Default: TREAT.")
     ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Start from direct-care or research; options add to it.")
+    ] = None,
     version: Annotated[int | None, typer.Option(help="Default: one more than the newest here.")] = None,
     effective: Annotated[str | None, typer.Option(help="First day; default: today, UTC.")] = None,
     end: Annotated[str | None, typer.Option(help="Last day; default: none.")] = None,
     emergency: Annotated[bool, typer.Option("--emergency", help="Break-glass may rest on it.")] = False,
     out: OutOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Draft an agreement and keep it. Nothing may flow before both sides signed."""
+    from gateway.cli.agreement_words import TEMPLATES, document_from_options
+
+    if template is not None and template not in TEMPLATES:
+        raise Problem("invalid", expression="--template", hint=f"one of {', '.join(TEMPLATES)}")
 
     async def act(node: "Runtime") -> tuple[dict[str, Any], bytes]:
-        from gateway.cli.agreement_words import document_from_options
         from gateway.exchange.agreements import Agreements
 
         at = node.clock()
@@ -76,17 +92,18 @@ def new(
             version or newest + 1,
             providers=provider,
             recipients=recipient,
-            purposes=purpose or ["TREAT"],
+            purposes=purpose or [],
             start=effective or at.date().isoformat(),
             end=end,
             emergency=emergency,
             supersedes=newest or None,
+            template=None if template is None else TEMPLATES[template],
         )
-        return await _added(node, document, reason), document
+        return await _added(node, document, reason, dry_run), document
 
     row, document = with_node(config, as_node, act)
     _told_added(row, as_json, quiet=str(out) == "-")
-    if out is not None:
+    if out is not None:  # a rehearsal shows the text too: that is what it is for
         write_file(out, document, "--out")
 
 
@@ -94,19 +111,21 @@ def new(
 def add(
     file: Path,
     reason: ReasonOption,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Take in a document of the other side. It is kept byte for byte; again the same changes nothing."""
     document = read_file(file, "FILE")
-    _told_added(with_node(config, as_node, lambda node: _added(node, document, reason)), as_json)
+    _told_added(with_node(config, as_node, lambda node: _added(node, document, reason, dry_run)), as_json)
 
 
 @app.command(epilog="Example: carepact agreement statement east.jws --reason 'received by mail'")
 def statement(
     file: Path,
     reason: ReasonOption,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -118,9 +137,9 @@ def statement(
         from gateway.exchange.agreements import Agreements
 
         with refusing():
-            return await Agreements(node.node).receive(data, act_now(node, reason))
+            return await Agreements(node.node).receive(data, act_now(node, reason), dry_run=dry_run)
 
-    told_statement(with_node(config, as_node, act), as_json)
+    told_statement(with_node(config, as_node, act), as_json, dry_run=dry_run)
 
 
 @app.command(epilog="Example: carepact agreement show D1 --document > D1.json")
@@ -128,6 +147,7 @@ def show(
     id: str,
     version: VersionOption = None,
     document: Annotated[bool, typer.Option("--document", help="The exact bytes that are signed.")] = False,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -138,7 +158,7 @@ def show(
         from gateway.cli.agreement_words import rows_from_agreements
         from gateway.exchange.agreements import Agreements
 
-        at = node.clock()
+        at = instant_from_option(as_of, node.clock())
         held = await Agreements(node.node).get(id, version, at=at)
         desk = Agreements(node.node)
         rows = rows_from_agreements(await desk.known(at), at, sent=await desk.proposed(at))
@@ -159,17 +179,19 @@ def show(
 
 @app.command(epilog="Example: carepact agreement export D1 --format contract > D1.fhir.json")
 def export(
-    id: str,
+    id: Annotated[str, typer.Argument(metavar="ID[@VERSION]")],
     version: VersionOption = None,
     format: Annotated[str, typer.Option(help="contract: FHIR R4 Contract, the signed text inside.")] = (
         "contract"
     ),
+    as_of: AsOfOption = None,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """One version for systems that keep contracts. Export only: what binds is the signed document."""
     if format != "contract":
         raise Problem("invalid", expression="--format", hint="contract")
+    name, numbered = ref_from_text(id)
 
     async def act(node: "Runtime") -> dict[str, Any]:
         from consent.agreement import agreement_status
@@ -177,8 +199,8 @@ def export(
         from consent.instants import micros
         from gateway.exchange.agreements import Agreements, readable
 
-        at = node.clock()
-        held = await Agreements(node.node).get(id, version, at=at)
+        at = instant_from_option(as_of, node.clock())
+        held = await Agreements(node.node).get(name, version or numbered, at=at)
         versions = readable(await Agreements(node.node).known(at))
         (own,) = readable([held])
         return contract_from_agreement(held, agreement_status(own, micros(at), versions=versions))
@@ -191,14 +213,14 @@ register_views(app)
 register_sending(app)
 
 
-async def _added(node: "Runtime", document: bytes, reason: str) -> dict[str, Any]:
+async def _added(node: "Runtime", document: bytes, reason: str, dry_run: bool) -> dict[str, Any]:
     from consent.agreement import agreement_from_bytes
     from gateway.exchange.agreements import Agreements
 
     desk = Agreements(node.node)
-    stored = await desk.add(document, act_now(node, reason))
+    stored = await desk.add(document, act_now(node, reason), dry_run=dry_run)
     strangers = desk.strangers(agreement_from_bytes(document))
-    return {"id": stored.id, "version": stored.version, "not_members": list(strangers)}
+    return {"id": stored.id, "version": stored.version, "not_members": list(strangers), "dry_run": dry_run}
 
 
 def _told_added(row: dict[str, Any], as_json: bool, *, quiet: bool = False) -> None:
@@ -207,6 +229,9 @@ def _told_added(row: dict[str, Any], as_json: bool, *, quiet: bool = False) -> N
         warn(f"carepact: {org} is not in the members list: what it signs cannot be verified here yet")
     if as_json and not quiet:
         emit_json(row)
+    elif not quiet and row["dry_run"]:
+        say(f"agreement {row['id']} version {row['version']} would be kept")
+        say("dry run: nothing was stored")
     elif not quiet:
         id = row["id"]
         say(f"agreement {id} version {row['version']} is kept; next: carepact agreement sign {id} --reason …")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.act import act_now, decline, operator, write_file
-from gateway.cli.options import AsOption, ConfigOption, JsonOption, ReasonOption, with_node
+from gateway.cli.options import AsOption, ConfigOption, DryRunOption, JsonOption, ReasonOption, with_node
 from gateway.cli.output import emit_json, say, warn
 from gateway.errors import Exit, Problem
 
@@ -52,6 +52,7 @@ class _Statement:
     kek: str | None
     by: str | None
     effective: str | None = None
+    dry_run: bool = False
 
 
 def register(app: typer.Typer) -> None:
@@ -72,11 +73,13 @@ def _plain(action: str):  # type: ignore[no-untyped-def]  # typer reads the sign
         by: ByOption = None,
         version: VersionOption = None,
         out: OutOption = None,
+        dry_run: DryRunOption = False,
         as_json: JsonOption = False,
         config: ConfigOption = None,
         as_node: AsOption = None,
     ) -> None:
-        _run(_Statement(action, id, version, org, keys, kek, by), reason, out, as_json, config, as_node)
+        said = _Statement(action, id, version, org, keys, kek, by, dry_run=dry_run)
+        _run(said, reason, out, as_json, config, as_node)
 
     return run
 
@@ -91,12 +94,13 @@ def terminate(
     by: ByOption = None,
     version: VersionOption = None,
     out: OutOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """End an agreement, for good; one side is enough."""
-    said = _Statement("terminate", id, version, org, keys, kek, by, effective)
+    said = _Statement("terminate", id, version, org, keys, kek, by, effective, dry_run)
     _run(said, reason, out, as_json, config, as_node)
 
 
@@ -110,13 +114,14 @@ def _run(
 ) -> None:
     async def act(node: "Runtime") -> "tuple[StoredStatement, tuple[str, ...]]":
         made = await _stated(node, said, reason)
-        return made, await _awaited(node, made) if made.action == "resume" else ()
+        waits = made.action == "resume" and not said.dry_run
+        return made, await _awaited(node, made) if waits else ()
 
     stored, awaited = with_node(config, as_node, act)
-    if out is not None:
+    if out is not None and not said.dry_run:
         write_file(out, stored.jws, "--out")
-    if str(out) != "-":
-        told_statement(stored, as_json)
+    if str(out) != "-" or said.dry_run:
+        told_statement(stored, as_json, dry_run=said.dry_run)
     if awaited:
         warn(f"carepact: it stays suspended until {', '.join(awaited)} resumes too, whoever suspended it")
 
@@ -138,6 +143,7 @@ async def _stated(node: "Runtime", said: _Statement, reason: str) -> "StoredStat
             org=org,
             by=said.by or operator(),
             effective=_seconds(said.effective),
+            dry_run=said.dry_run,
         )
 
 
@@ -221,7 +227,7 @@ def refusing() -> Iterator[None]:
         decline(Exit.BAD_PROOF, f"the statement is refused: {why}")
 
 
-def told_statement(stored: "StoredStatement", as_json: bool) -> None:
+def told_statement(stored: "StoredStatement", as_json: bool, *, dry_run: bool = False) -> None:
     """What was stored, and where to look next."""
     row = {
         "id": stored.agreement,
@@ -232,8 +238,11 @@ def told_statement(stored: "StoredStatement", as_json: bool) -> None:
         "effective": stored.effective.isoformat() if stored.effective else None,
     }
     if as_json:
-        emit_json(row)
+        emit_json(row | {"dry_run": dry_run})
+        return
+    said = "would be" if dry_run else "is"
+    say(f"agreement {stored.agreement} version {stored.version}: {stored.action} by {stored.org} {said} kept")
+    if dry_run:
+        say("dry run: nothing was stored, nothing was written")
     else:
-        ref = f"{stored.agreement} version {stored.version}"
-        say(f"agreement {ref}: {stored.action} by {stored.org} is kept")
         say(f"its status: carepact agreement show {stored.agreement}")

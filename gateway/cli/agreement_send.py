@@ -41,6 +41,7 @@ def propose(
     reason: ReasonOption,
     out: Annotated[Path, typer.Option(help="The proposal, one file; - for stdout.")],
     version: VersionOption = None,
+    dry_run: DryRunOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
@@ -50,9 +51,13 @@ def propose(
         from gateway.exchange.agreements import Agreements
 
         by = act_now(node, reason)
-        return await Agreements(node.node).propose(id, version, by)
+        return await Agreements(node.node).propose(id, version, by, dry_run=dry_run)
 
     held = with_node(config, as_node, act)
+    if dry_run:
+        say(f"{held.id} version {held.version} with {len(held.statements)} statements would be proposed")
+        say("dry run: nothing was stored, nothing was written")
+        return
     write_file(out, bytes_from_proposal(held), "--out")
     if str(out) != "-":
         say(f"{out}: {held.id} version {held.version} with {len(held.statements)} statements; over there:")

@@ -1,7 +1,8 @@
 """Agreements for people: rows with their status, and the document that `agreement new` writes."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,32 @@ if TYPE_CHECKING:
 
     from consent.agreement import SharingAgreement, Term
     from consent.interface import StoredAgreement
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementTemplate:
+    """Members of a new agreement and of its one term; what it leaves open the options or the parties say."""
+
+    means: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    term: Mapping[str, Any] = field(default_factory=dict)
+
+
+TEMPLATES: Mapping[str, AgreementTemplate] = {
+    "direct-care": AgreementTemplate(
+        "whoever treats may see and copy up to R; emergencies; either side records consents",
+        {"emergency": True, "records_consent": True, "onward": "consent", "review_grace_days": 30},
+        {"purposes": ["TREAT"], "actions": ["access", "disclose"], "max_confidentiality": "R",
+         "obligations": ["CPLYPOL"]},
+    ),
+    "research": AgreementTemplate(
+        "research without names, up to N, nothing passed on",
+        {"onward": "none"},
+        {"purposes": ["HRESCH"], "actions": ["access"], "max_confidentiality": "N",
+         "obligations": ["CPLYPOL", "DEID"],
+         "elements_redacted": ["Patient.name", "Patient.address", "Patient.telecom", "Patient.contact"]},
+    ),
+}  # fmt: skip
 
 
 def document_from_options(
@@ -22,20 +49,37 @@ def document_from_options(
     end: str | None,
     emergency: bool,
     supersedes: int | None,
+    template: AgreementTemplate | None = None,
 ) -> bytes:
-    """The bytes of a new document (consent.md 5). Whether they are an agreement is the registry's to say."""
+    """The bytes of a new document (consent.md 5). Whether they are an agreement is the registry's to say.
+
+    A template fills what the options leave open, and sets the review to one year after the start.
+    """
     document: dict[str, Any] = {
         "id": id,
         "version": version,
         "providers": list(providers),
         "recipients": list(recipients),
         "effective": {"start": start} | ({"end": end} if end else {}),
-        "terms": [{"id": "t1", "purposes": list(purposes)}],
+        "terms": [{"id": "t1", "purposes": list(purposes) or ["TREAT"]}],
         "emergency": emergency,
     }
+    if template is not None:
+        document |= dict(template.members)
+        document["emergency"] = emergency or template.members.get("emergency", False)
+        document["terms"] = [{"id": "t1", **template.term} | ({"purposes": [*purposes]} if purposes else {})]
+        document["review_due"] = _year_after(start)
     if supersedes is not None and supersedes < version:
         document["supersedes"] = f"{id}@{supersedes}"
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _year_after(start: str) -> str:
+    """The same day a year later, as a date; of what is no date, the registry tells."""
+    year, _, rest = start.partition("-")
+    if not (year.isdigit() and len(year) == 4):
+        return start
+    return f"{int(year) + 1:04}" + (f"-{rest[:5]}" if rest else "").replace("-02-29", "-02-28")
 
 
 def rows_from_agreements(

@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway.cli import breakglass_notice
-from gateway.cli.act import act_now, seconds_from_text
+from gateway.cli.act import act_now, instant_from_option, seconds_from_text
 from gateway.cli.noun import noun
-from gateway.cli.options import AsOption, ConfigOption, DryRunOption, JsonOption, ReasonOption, with_node
+from gateway.cli.options import (
+    AsOfOption,
+    AsOption,
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    ReasonOption,
+    with_node,
+)
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from consent.floor import BreakGlassTerms
     from consent.grant import Grant
     from gateway.bootstrap import Runtime
@@ -44,6 +54,7 @@ def list_grants(
     unreviewed: Annotated[bool, typer.Option("--unreviewed", help="Only those without a verdict.")] = False,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only those not reviewed in time.")] = False,
     since: Annotated[str | None, typer.Option(help="A date, or a span like 30d.")] = None,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -51,11 +62,13 @@ def list_grants(
     """Grants, oldest first: who opened them, how often they were used, whether anybody looked at them."""
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from consent.instants import micros
         from gateway.exchange.grants import Grants
 
-        start = seconds_from_text(since, node.clock(), "--since") if since else 0
+        now = instant_from_option(as_of, node.clock())
+        start = seconds_from_text(since, now, "--since") if since else 0
         found = await Grants(node.node).since(start * 1_000_000)
-        return [_row(node, one) for one in found]
+        return [_row(node, one.as_of(micros(now)), now) for one in found if one.opened <= micros(now)]
 
     rows = with_node(config, as_node, act)
     if unreviewed or overdue:
@@ -166,11 +179,11 @@ def _change(
         say("dry run: nothing was stored")
 
 
-def _row(node: "Runtime", grant: "Grant") -> dict[str, Any]:
-    """One grant without the patient and without words."""
+def _row(node: "Runtime", grant: "Grant", at: "datetime | None" = None) -> dict[str, Any]:
+    """One grant without the patient and without words, as it is at an instant, now if none is named."""
     from consent.instants import micros
 
-    now = micros(node.clock())
+    now = micros(at or node.clock())
     terms = node.node.floor.break_glass
     return {
         "id": grant.id,

@@ -6,13 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import act_now, seconds_from_text, write_file
+from gateway.cli.act import act_now, instant_from_option, seconds_from_text, write_file
 from gateway.cli.noun import noun
-from gateway.cli.options import AsOption, ConfigOption, DryRunOption, JsonOption, ReasonOption, with_node
+from gateway.cli.options import (
+    AsOfOption,
+    AsOption,
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    ReasonOption,
+    with_node,
+)
 from gateway.cli.output import emit_json, emit_rows, say
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from consent.notice import Notice
     from gateway.bootstrap import Runtime
     from gateway.exchange.act import Act
@@ -29,6 +39,7 @@ def list_notices(
     deferred: Annotated[bool, typer.Option("--deferred", help="Only those that are put off.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Those that were told too.")] = False,
     since: Annotated[str | None, typer.Option(help="A date, or a span like 30d.")] = None,
+    as_of: AsOfOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -36,10 +47,13 @@ def list_notices(
     """Who is still to be told, the oldest first. Without names: `show` says whom."""
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from consent.instants import micros
         from gateway.exchange.notices import Notices
 
-        start = seconds_from_text(since, node.clock(), "--since") if since else 0
-        return [_row(node, one) for one in await Notices(node.node).since(start * 1_000_000)]
+        now = instant_from_option(as_of, node.clock())
+        start = seconds_from_text(since, now, "--since") if since else 0
+        found = await Notices(node.node).since(start * 1_000_000)
+        return [_row(node, one.as_of(micros(now)), now) for one in found if one.opened <= micros(now)]
 
     rows = with_node(config, as_node, act)
     wanted = {"overdue"} if overdue else {"deferred"} if deferred else {"due", "overdue", "deferred"}
@@ -173,11 +187,11 @@ def _change(
         say("dry run: nothing was stored")
 
 
-def _row(node: "Runtime", notice: "Notice") -> dict[str, Any]:
-    """One notice without whom it is for and without words."""
+def _row(node: "Runtime", notice: "Notice", at: "datetime | None" = None) -> dict[str, Any]:
+    """One notice without whom it is for and without words, as it is at an instant, now if none is named."""
     from consent.instants import micros
 
-    now = micros(node.clock())
+    now = micros(at or node.clock())
     return {
         "id": notice.id,
         "organisation": notice.org,

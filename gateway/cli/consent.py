@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli import consent_template
+from gateway.cli import consent_milestone, consent_template
 from gateway.cli.act import instant_from_option
 from gateway.cli.consent_export import export
 from gateway.cli.consent_import import import_consents
@@ -62,6 +62,7 @@ app.command(epilog="Example: carepact consent withdraw c-1f3a --only label:PSY -
     withdraw
 )
 app.add_typer(consent_template.app, name="template")
+app.add_typer(consent_milestone.app, name="milestone")
 _COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
 
 

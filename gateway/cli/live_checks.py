@@ -28,6 +28,7 @@ async def live_checks(node: "Runtime") -> tuple[Check, ...]:
         *await _agreements(node),
         await _grants(node),
         await _notices(node),
+        await _milestones(node),
         await _clients(node),
     )
 
@@ -97,6 +98,21 @@ async def _notices(node: "Runtime") -> Check:
         said = f"{late} patients were not told of an emergency access in time{put_off}"
         return Check("notices", "warning", said, "carepact breakglass notice list --overdue")
     return Check("notices", "ok", f"{waiting} patients to be told, none late{put_off}")
+
+
+async def _milestones(node: "Runtime") -> Check:
+    """Children who came of age, whose parents' consents nobody has looked at."""
+    from consent.instants import micros
+    from gateway.exchange.milestones import Milestones
+
+    now = node.clock()
+    found = await Milestones(node.node, node.consents).known(now)
+    due = sum(one.state(micros(now)) == "due" for one in found)
+    unknown = sum(one.state(micros(now)) == "unknown-birth" for one in found)
+    if due or unknown:
+        said = f"{due} children came of age, {unknown} of unknown birth: a parent's right does not hold"
+        return Check("milestones", "warning", said, "carepact consent milestone list")
+    return Check("milestones", "ok", "no parent's right has ended by age")
 
 
 async def _agreements(node: "Runtime") -> list[Check]:

@@ -21,6 +21,7 @@ from gateway.directory.agreements import sign_statement, verify_statement
 from gateway.errors import Problem
 from gateway.exchange.consents import Act
 from gateway.exchange.node import Node
+from gateway.exchange.rehearsal import write_or_rehearse
 from keys import jws
 from keys.errors import StatementRefused
 from keys.jws import Signer
@@ -36,7 +37,7 @@ class Agreements:
     def __init__(self, node: Node) -> None:
         self._node = node
 
-    async def add(self, document: bytes, act: Act) -> StoredAgreement:
+    async def add(self, document: bytes, act: Act, *, dry_run: bool = False) -> StoredAgreement:
         """Store a version, without statements; the same bytes again change nothing.
 
         Raises `Uncomputable` for what is no agreement, `StaleVersion` for other bytes or an older version.
@@ -51,7 +52,7 @@ class Agreements:
                 SQLAgreementRegistry(connection).put(new)
             return held or new
 
-        return await self._node.database.write(unit)
+        return await write_or_rehearse(self._node.database, unit, dry_run)
 
     async def state(
         self,
@@ -63,6 +64,7 @@ class Agreements:
         org: str,
         by: str,
         effective: int | None = None,
+        dry_run: bool = False,
     ) -> StoredStatement:
         """Sign a statement of `org` (`sign suspend resume terminate`), verify it as anybody would, store it.
 
@@ -79,9 +81,9 @@ class Agreements:
             at=_moment(held, action, int(act.at.timestamp())),
             effective=effective,
         )
-        return await self.receive(statement, act)
+        return await self.receive(statement, act, dry_run=dry_run)
 
-    async def receive(self, statement: bytes, act: Act) -> StoredStatement:
+    async def receive(self, statement: bytes, act: Act, *, dry_run: bool = False) -> StoredStatement:
         """Store a signed statement (JWS bytes) about a version that is held here. Raises as `state`."""
         about = _about(statement)
         held = await self.get(*about, at=act.at)
@@ -98,9 +100,11 @@ class Agreements:
             SQLAgreementRegistry(connection).add_statement(verified)
             return verified
 
-        return await self._node.database.write(unit)
+        return await write_or_rehearse(self._node.database, unit, dry_run)
 
-    async def propose(self, id: str, version: int | None, act: Act) -> StoredAgreement:
+    async def propose(
+        self, id: str, version: int | None, act: Act, *, dry_run: bool = False
+    ) -> StoredAgreement:
         """Log that a version was sent to the other side. Raises `not_found`."""
         held = await self.get(id, version, at=act.at)
 
@@ -108,7 +112,7 @@ class Agreements:
             self._log(connection, act, f"{held.id}@{held.version}", action=_PROPOSE)
             return held
 
-        return await self._node.database.write(unit)
+        return await write_or_rehearse(self._node.database, unit, dry_run)
 
     async def proposed(self, at: datetime) -> frozenset[str]:
         """Refs of the versions that were sent by an instant, from the ledger: nothing else says so."""

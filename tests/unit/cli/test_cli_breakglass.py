@@ -1,5 +1,6 @@
 """`carepact breakglass`: officers see every grant, and say what they found."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from consent.instants import micros
 from consent.notice import Notice, NoticeEvent
 from consent.store.grants import SQLGrantRegistry
 from consent.store.notices import SQLNoticeRegistry
+from gateway.bootstrap import system_clock
 
 
 @pytest.fixture
@@ -49,6 +51,9 @@ def test_grants_are_listed_without_patient_or_words(broken: Any) -> None:
     assert [row["id"] for row in broken("breakglass", "list", "--overdue", "--json").rows] == ["bg-old"]
     assert [row["id"] for row in broken("breakglass", "list", "--since", "1d", "--json").rows] == ["bg-new"]
     assert "found on the floor" in broken("breakglass", "show", "bg-old").out
+    past = (system_clock() - timedelta(hours=90)).isoformat()
+    then = broken("breakglass", "list", "--as-of", past, "--json").rows
+    assert [(row["id"], row["state"], row["review"]) for row in then] == [("bg-old", "open", "due")]
 
 
 def test_an_officer_reviews_revokes_and_lifts_in_order(broken: Any) -> None:
@@ -130,6 +135,9 @@ def test_notices_are_listed_told_and_put_off(owed: Any) -> None:
     assert owed(*notice, "letter", "nt-new").code == 5
     assert owed(*notice, "resume", "nt-new", "--reason", "safe now").code == 0
     assert [r["state"] for r in owed(*notice, "list", "--all", "--json").rows] == ["told", "due"]
+    past = (system_clock() - timedelta(days=13)).isoformat()
+    then = owed(*notice, "list", "--as-of", past, "--json").rows
+    assert [(r["id"], r["state"]) for r in then] == [("nt-old", "due")]
     assert owed("audit", "verify").code == 0
 
 

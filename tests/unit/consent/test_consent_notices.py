@@ -5,7 +5,10 @@ from sqlalchemy import insert, select
 
 from consent.catalogue import CATALOGUE
 from consent.errors import StaleVersion, Uncomputable
+from consent.grant import Grant, GrantEvent
+from consent.instants import datetime_from_micros
 from consent.notice import Notice, NoticeEvent
+from consent.person import age_in_years, comes_of_age
 from consent.source_rules import source_rules_from_json
 from consent.store.notices import SQLNoticeRegistry
 from consent.store.tables import metadata, notice_event
@@ -18,6 +21,38 @@ DUE = Notice("nt-1", HER, "ward", 100, 500, (OPEN,))
 
 def after(*events):
     return Notice("nt-1", HER, "ward", 100, 500, (OPEN, *events))
+
+
+def test_a_notice_and_a_grant_are_told_as_they_were_known():
+    """Steps of later are not there yet."""
+    told = after(NoticeEvent("tell", 200, "clerk", channel="letter"))
+    assert told.as_of(199).state(199) == "due"
+    assert told.as_of(200) == told
+    opened = GrantEvent("open", 100, "dr-ivy", until=900)
+    grant = Grant("bg-1", "dr-ivy", "ward", HER, 100, (opened, GrantEvent("revoke", 200, "officer")))
+    assert (grant.as_of(199).state(199), grant.state(200)) == ("open", "revoked")
+
+
+@pytest.mark.parametrize(
+    ("birth", "years", "day"),
+    [
+        ("2015-06-01", 11, "2026-06-01"),
+        ("2015", 11, "2026-01-01"),
+        ("2012-02-29", 11, "2023-03-01"),
+        ("2012-02-29", 12, "2024-02-29"),
+        ("2015-06-01", 40, "2031-06-01"),
+        ("9999", 11, None),
+        ("never", 11, None),
+        (None, 11, None),
+    ],
+)
+def test_a_parents_right_ends_on_the_first_day_of_that_age(birth, years, day):
+    """The day before she has not completed the years, on that day she has; never above sixteen."""
+    found = comes_of_age(birth, years)
+    assert (None if found is None else datetime_from_micros(found).date().isoformat()) == day
+    if found is not None:
+        assert age_in_years(birth, found) == min(years, 16)
+        assert age_in_years(birth, found - 1) == min(years, 16) - 1
 
 
 @pytest.mark.parametrize(
