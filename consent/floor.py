@@ -12,6 +12,7 @@ from typing import Any
 from consent.errors import Uncomputable
 from consent.instants import Micros
 from consent.shape import boolean, confidentiality, integer, members, period, text, texts
+from consent.sign_off import is_signed
 from consent.vocabulary import OBLIGATIONS, PURPOSE_UP, RESTRICTED, purpose_under
 
 MODES = ("FORBID", "MANDATE", "OPT_IN", "OPT_OUT")
@@ -116,13 +117,17 @@ _PACK = (
 ).split()
 
 
-def floor_from_bytes(document: bytes) -> FloorPack:
-    """A pack from the bytes of its file. Raises `Uncomputable`: the node does not start with it."""
+def floor_from_bytes(document: bytes, *, kept: bool = False) -> FloorPack:
+    """A pack from the bytes of its file. Raises `Uncomputable`: the node does not start with it.
+
+    `kept`: bytes that past decisions were made under; whether their sign-off fitted was asked then.
+    """
     try:
         value = json.loads(document, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Uncomputable("pack", "is no JSON object without duplicate members") from error
-    return replace(floor_from_json(value, sha256=hashlib.sha256(document).hexdigest()), document=document)
+    pack = floor_from_json(value, sha256=hashlib.sha256(document).hexdigest(), kept=kept)
+    return replace(pack, document=document)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def shipped_floor(id: str) -> FloorPack:
     return floor_from_bytes(packs[id])
 
 
-def floor_from_json(value: Any, *, sha256: str = "") -> FloorPack:
+def floor_from_json(value: Any, *, sha256: str = "", kept: bool = False) -> FloorPack:
     """Strict: an unknown member or mode, a duplicate code with another mode, an unknown purpose is
     refused.
     """
@@ -161,7 +166,7 @@ def floor_from_json(value: Any, *, sha256: str = "") -> FloorPack:
         sha256=sha256,
         start=start,
         end=end,
-        signed=_signed(found.get("sign_off")),
+        signed=is_signed(found, kept=kept),
         btg_ceiling=confidentiality(found.get("btg_ceiling", "R"), "pack.btg_ceiling"),
         break_glass=_break_glass(found.get("break_glass", {})),
         parental_until=integer(proxy.get("parental_until", 11), "pack.proxy.parental_until", 0, 16),
@@ -214,16 +219,6 @@ def _purposes(when: Mapping[str, Any], path: str) -> frozenset[str] | None:
     return (
         frozenset(texts(when["purpose"], f"{path}.when.purpose", PURPOSE_UP)) if "purpose" in when else None
     )
-
-
-def _signed(value: Any) -> bool:
-    if value is None:
-        return False
-    for name, item in members(
-        value, "pack.sign_off", ("by", "role", "at", "sha256"), ("by", "role", "at")
-    ).items():
-        text(item, f"pack.sign_off.{name}")
-    return True
 
 
 def _break_glass(value: Any) -> BreakGlassTerms:

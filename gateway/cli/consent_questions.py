@@ -148,14 +148,18 @@ def what_if(
     withdraw: Annotated[str | None, typer.Option(help="Id of a consent, as if it were withdrawn.")] = None,
     agreement: Annotated[Path | None, typer.Option(help="A sharing agreement, as if signed.")] = None,
     pack: Annotated[Path | None, typer.Option(help="A pack of the law, as if in effect.")] = None,
+    source_rules: Annotated[
+        Path | None, typer.Option(help="A file of source rules, in the place of the node's own.")
+    ] = None,
     since: Annotated[str, typer.Option(help="From a date on, or a span like 90d.")] = "90d",
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Replay past decisions against a draft, and list the ones that flip. Nothing is written."""
-    if sum(one is not None for one in (add, withdraw, agreement, pack)) != 1:
-        raise Problem("invalid", hint="name one draft: --add, --withdraw, --agreement or --pack")
+    if sum(one is not None for one in (add, withdraw, agreement, pack, source_rules)) != 1:
+        hint = "name one draft: --add, --withdraw, --agreement, --pack or --source-rules"
+        raise Problem("invalid", hint=hint)
     if (add is None) != (patient is None):
         raise Problem("invalid", expression="--patient", hint="--add and --patient go together")
 
@@ -163,7 +167,7 @@ def what_if(
         from gateway.exchange.questions import what_if as looked
 
         start = seconds_from_text(since, node.clock(), "--since")
-        draft = await _draft(node, add, patient, withdraw, agreement, pack)
+        draft = await _draft(node, add, patient, withdraw, agreement, pack, source_rules)
         return await looked(node.node, draft, since=start)
 
     found = with_node(config, as_node, act)
@@ -181,7 +185,7 @@ def what_if(
 
 async def _draft(
     node: "Runtime", add: Path | None, patient: str | None, withdraw: str | None,
-    agreement: Path | None, pack: Path | None,
+    agreement: Path | None, pack: Path | None, source_rules: Path | None,
 ) -> "Draft":  # fmt: skip
     from gateway.cli.person import person_of
     from gateway.exchange import drafts
@@ -192,10 +196,22 @@ async def _draft(
         return drafts.draft_of_agreement(read_file(agreement, "--agreement"))
     if pack is not None:
         return drafts.draft_of_pack(read_file(pack, "--pack"))
+    if source_rules is not None:
+        return _draft_of_rules(node, read_file(source_rules, "--source-rules"))
     assert add is not None
     assert patient is not None
     person = await person_of(node, identifier_from_text(patient))
     return drafts.draft_of_consent(read_file(add, "--add"), person, None, node.consents.resolves)
+
+
+def _draft_of_rules(node: "Runtime", data: bytes) -> "Draft":
+    from gateway.exchange.drafts import draft_of_source_rules
+    from gateway.exchange.source_rules import SourceRulesRefused
+
+    try:
+        return draft_of_source_rules(data, {one.source.custodian for one in node.node.sources})
+    except SourceRulesRefused as refused:
+        raise Problem("invalid", expression="--source-rules", hint=str(refused)) from None
 
 
 def _request(node: "Runtime", org: str, purpose: str, action: str, at: str | None) -> "AccessRequest":

@@ -23,8 +23,14 @@ _COLUMNS = ("source", "state", "records", "verified", "as_of", "reason")
 
 def pull(
     patient: PatientOption,
-    purpose: Annotated[str, typer.Option(help="Purpose of use, a v3 ActReason code.")] = "TREAT",
+    purpose: Annotated[
+        str | None, typer.Option(help="A v3 ActReason code. Default: TREAT, in an emergency ETREAT.")
+    ] = None,
     role: Annotated[str | None, typer.Option(help="Role that the assertion states.")] = "doctor",
+    practitioner: Annotated[str | None, typer.Option(help="Who asks: SYSTEM|VALUE of the user.")] = None,
+    emergency: Annotated[
+        str | None, typer.Option(help="Declare an emergency: why, 10 to 500 characters. Officers read it.")
+    ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="The patient summary instead of everything.")
     ] = False,
@@ -47,7 +53,7 @@ def pull(
 
     Exit 0 complete; 7 partial (what came is shown) or no source answered; 4 nothing available.
     """
-    from gateway.client.assertion import Purpose
+    from gateway.cli.purpose import purpose_from_options
 
     identifier = identifier_from_text(patient)
     question = _Asked(identifier.system, identifier.value, _reach(reach), summary)
@@ -63,7 +69,8 @@ def pull(
         )
     else:
         registration, trust = _of_sandbox(as_node)
-    _show(_answer(registration, trust, Purpose(purpose, role=role), question), out, as_json)
+    asked = purpose_from_options(identifier, purpose, role, practitioner, emergency)
+    _show(_answer(registration, trust, asked, question), out, as_json)
 
 
 @dataclass(frozen=True, slots=True)

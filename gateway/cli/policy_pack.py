@@ -39,12 +39,15 @@ def list_packs(as_json: JsonOption = False) -> None:
 
 @app.command(epilog="Example: carepact policy pack show uk")
 def show(pack: PackArgument, as_json: JsonOption = False) -> None:
-    """Every rule of one pack, in its order."""
+    """Every rule of one pack, in its order, and the digest that a sign-off is of."""
+    from consent.sign_off import text_sha256
+
     document, floor = _pack(pack)
     if as_json:
         emit_json(document)
         return
     say(f"{floor.name}  {'signed' if floor.signed else 'signed by nobody'}  sha256 {floor.sha256}")
+    say(f"text to sign off: sha256 {text_sha256(document)}")
     emit_rows([_rule(one) for one in document["rules"]], _RULES, as_json=False, empty="no rule")
 
 
@@ -124,12 +127,20 @@ def _under(code: str, served: set[str]) -> bool:
 
 
 def _pack(named: str) -> "tuple[dict[str, Any], FloorPack]":
+    from consent.errors import Uncomputable
     from consent.floor import floor_from_bytes, shipped_packs
+    from consent.sign_off import text_sha256
 
     shipped = shipped_packs()
     id, _, version = named.partition("@")
     data = shipped[id] if id in shipped else read_file(Path(named), "PACK")
-    floor = floor_from_bytes(data)
+    try:
+        floor = floor_from_bytes(data)
+    except Uncomputable as refused:
+        if refused.path != "pack.sign_off.sha256":
+            raise
+        hint = f"{refused}; of this text it is {text_sha256(json.loads(data))}"
+        raise Problem("uncomputable", expression="PACK", hint=hint) from None
     if id in shipped and version not in ("", floor.version):
         raise Problem("not_found", expression="PACK", hint="Known ones: carepact policy pack list")
     return json.loads(data), floor

@@ -82,7 +82,7 @@ def read_premises(connection: Connection, node: Node, exchange: str) -> Premises
         exchange=exchange,
         request=request,
         directory=_barred(_about(directory_from_json(decode_json(register)), basis), basis, request),
-        floor=floor_from_bytes(pack),
+        floor=floor_from_bytes(pack, kept=True),
         agreements=_agreements(connection, basis),
         consents=_consents(SQLConsentRegistry(connection, vault), basis),
         facts=tuple(facts_from_bytes(one.facts).about(basis.aliases) for one in basis.subjects),

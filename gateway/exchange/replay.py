@@ -13,6 +13,7 @@ from consent.decision import Decision, Permit
 from consent.floor import FloorPack
 from consent.instants import micros
 from consent.record import ALWAYS, ConsentView
+from consent.source_rules import SourceRule
 from gateway.audit import receipts
 from gateway.exchange.node import Node
 from gateway.exchange.premises import NoBasis, Premises, differing, read_premises
@@ -50,6 +51,8 @@ class Draft:
     consents: tuple[ConsentView, ...] = ()
     agreements: tuple[SharingAgreement, ...] = ()
     floor: FloorPack | None = None
+    source_rules: tuple[SourceRule, ...] | None = None
+    """Of every custodian; None: those of then."""
 
 
 def replay(connection: Connection, node: Node, exchange: str) -> Replayed:
@@ -111,4 +114,5 @@ def with_draft(premises: Premises, draft: Draft) -> Premises:
         consents=(*(view for view in premises.consents if view.id not in taken), *fresh),
         agreements=(*(one for one in premises.agreements if one.id not in agreed), *draft.agreements),
         floor=draft.floor or premises.floor,
+        source_rules=premises.source_rules if draft.source_rules is None else draft.source_rules,
     )

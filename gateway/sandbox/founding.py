@@ -130,8 +130,9 @@ def _client(places: Places) -> Client:
         CALLER,
         json.dumps({"keys": [signing.as_dict(private=False)]}).encode(),
         [SCOPES],
-        ["TREAT"],
+        ["TREAT", "ETREAT"],
         roles=["doctor"],
+        may_declare_emergency=True,
         sealed="offered",
         enc=[enc_key_from_jwk(json.dumps(dict(kem.jwk)).encode(), nbf=kem.nbf, exp=kem.exp)],
     )

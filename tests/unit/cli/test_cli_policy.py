@@ -102,3 +102,26 @@ def test_packs_are_listed_shown_linted_and_compared(carepact: Any, tmp_path: Pat
     (tmp_path / "mine.json").write_text('{"id":"x","mood":1}', "utf-8")
     assert carepact("policy", "pack", "lint", str(tmp_path / "mine.json")).code == 2
     assert carepact("policy", "pack", "show", "uk@1999.1").code == 4
+
+
+def test_a_pack_is_signed_off_by_the_digest_that_show_prints(carepact: Any, tmp_path: Path) -> None:
+    """With it the pack loads as signed; one rule edited afterwards, and lint says so with the digest of now."""
+    mine = tmp_path / "mine.json"
+    document = json.loads(shipped_packs()["nz"])
+    mine.write_text(json.dumps(document))
+    digest = carepact("policy", "pack", "show", str(mine)).out.partition("sign off: sha256 ")[2][:64]
+    signed = document | {"sign_off": {"by": "A", "role": "DPO", "at": "2026-11-22", "sha256": digest}}
+    mine.write_text(json.dumps(signed, indent=3))
+    assert (
+        f"{document['id']}@{document['version']}  signed "
+        in carepact("policy", "pack", "show", str(mine)).out
+    )
+    assert "signed by nobody" not in carepact("policy", "pack", "lint", str(mine)).out
+    assert carepact("policy", "pack", "show", str(mine), "--json").json == signed
+    mine.write_text(json.dumps(signed | {"btg_ceiling": "V" if document.get("btg_ceiling") != "V" else "R"}))
+    edited = carepact("policy", "pack", "lint", str(mine))
+    assert edited.code == 2
+    assert "signed by nobody" in edited.err
+    again = edited.err.partition("of this text it is ")[2][:64]
+    assert len(again) == 64
+    assert again != digest

@@ -126,3 +126,18 @@ def test_a_decision_is_explained_in_three_voices(permitted: Any) -> None:
     assert "Behandlung" in permitted(*explain, "--for", "patient", "--lang", "de").out
     assert permitted(*explain, "--for", "patient", "--lang", "xx").code == 2
     assert permitted(*explain, "--for", "everybody").code == 2
+
+
+def test_a_draft_of_source_rules_is_tried_on_the_past(permitted: Any) -> None:
+    """What a custodian would hold back flips; rules of a stranger, or no rules, are refused; nothing is written."""
+    file = permitted.folder / "rules.json"
+    rule = {"effect": "deny", "code": "hold", "when": {"resourceType": ["AllergyIntolerance"]}}
+    file.write_text(json.dumps({permitted.ward: [rule]}))
+    ask = ("consent", "what-if", "--source-rules", str(file), "--since", "1d")
+    flips = permitted(*ask, "--json").rows
+    assert [row["after"] for row in flips] == ["deny hold"]
+    assert permitted(*ask, "--withdraw", "c-1").code == 2
+    file.write_text(json.dumps({"nobody.example": [rule]}))
+    assert permitted(*ask).code == 2
+    file.write_text("[]")
+    assert permitted(*ask).code == 2

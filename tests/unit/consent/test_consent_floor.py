@@ -7,6 +7,7 @@ import pytest
 
 from consent.errors import Uncomputable
 from consent.floor import floor_from_bytes, floor_from_json, shipped_floor, shipped_packs
+from consent.sign_off import text_sha256
 
 RULE = {"when": {}, "mode": "OPT_IN", "code": "consent-required"}
 
@@ -35,7 +36,30 @@ def test_absent_members_have_their_defaults() -> None:
     assert floor.break_glass.roles == {"ed-doctor", "paramedic", "doctor", "anaesthetist"}
     assert (floor.break_glass.ttl_hours, floor.break_glass.max_hours) == (8, 120)
     assert floor.dsa_exempt_mandates == frozenset()
-    assert floor_from_json(pack(sign_off={"by": "A", "role": "DPO", "at": "2026-01-01"})).signed
+    assert floor_from_json(signed_off(pack())).signed
+
+
+def signed_off(document: dict[str, Any], **other: Any) -> dict[str, Any]:
+    """The pack with the name of somebody who answers for exactly this text."""
+    name = {"by": "A", "role": "DPO", "at": "2026-01-01", "sha256": text_sha256(document)}
+    return document | {"sign_off": name | other}
+
+
+def test_a_sign_off_is_of_one_text() -> None:
+    """The order of members and who signs do not matter; one rule changed afterwards, and nobody has signed it."""
+    held = signed_off(pack())
+    turned = dict(reversed(held.items()))
+    assert floor_from_json(turned).signed
+    assert floor_from_json(signed_off(pack(), by="B", sha256=held["sign_off"]["sha256"].upper())).signed
+    edited = held | {"rules": [{**RULE, "code": "another"}]}
+    for wrong in (edited, signed_off(pack(), sha256="0" * 64), signed_off(pack(), sha256="")):
+        with pytest.raises(Uncomputable, match="sign_off.sha256"):
+            floor_from_json(wrong)
+        assert floor_from_json(wrong | {"sign_off": wrong["sign_off"] | {"sha256": "0"}}, kept=True).signed
+    unsaid = {name: said for name, said in held["sign_off"].items() if name != "sha256"}
+    with pytest.raises(Uncomputable, match="sign_off.sha256"):
+        floor_from_json(held | {"sign_off": unsaid})
+    assert floor_from_bytes(json.dumps(held | {"sign_off": unsaid}).encode(), kept=True).signed
 
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
