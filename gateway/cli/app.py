@@ -34,7 +34,7 @@ _NOUNS = {
     "source": "what sources sent, and what became of every value of it",
     "patient": "which records are one patient here, who else might be; part two that were merged",
     "directory": "who is believed: list, add, remove, register; a federation: init, join, admit, suspend, "
-    "restore, ping, take, publish, revoke, refresh, status, verify, mirror",
+    "restore, ping, take, publish, rotate-root, revoke, refresh, status, verify, mirror",
     "keys": "the node's keys: list, jwks, member, create, rotate, retire, destroy, rewrap",
     "envelope": "envelopes in files: seal, open, inspect",
     "db": "upgrade and check the database",
