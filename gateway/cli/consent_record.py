@@ -24,27 +24,33 @@ if TYPE_CHECKING:
     from gateway.bootstrap import Runtime
     from gateway.exchange.act import Act
 
+PermitOption = Annotated[
+    list[str] | None, typer.Option("--permit", help="Purpose that may be served; repeat.")
+]
+DenyOption = Annotated[
+    list[str] | None, typer.Option("--deny", help="Purpose that may not be served; repeat.")
+]
+ToOption = Annotated[
+    list[str] | None, typer.Option("--to", help="Organisation it is about; repeat. Default: any.")
+]
+CustodianOption = Annotated[
+    list[str] | None,
+    typer.Option("--custodian", help="Organisation whose records it is about; repeat. Default: all."),
+]
+ExceptOption = Annotated[
+    list[str] | None,
+    typer.Option("--except", help="Left out: label:PSY, class:Observation or code:SYSTEM|CODE; repeat."),
+]
+
 
 def grant(
     patient: PatientOption,
     reason: ReasonOption,
-    permit: Annotated[
-        list[str] | None, typer.Option("--permit", help="Purpose that may be served; repeat.")
-    ] = None,
-    deny: Annotated[
-        list[str] | None, typer.Option("--deny", help="Purpose that may not be served; repeat.")
-    ] = None,
-    to: Annotated[
-        list[str] | None, typer.Option("--to", help="Organisation it is about; repeat. Default: any.")
-    ] = None,
-    custodian: Annotated[
-        list[str] | None,
-        typer.Option("--custodian", help="Organisation whose records it is about; repeat. Default: all."),
-    ] = None,
-    excepted: Annotated[
-        list[str] | None,
-        typer.Option("--except", help="Left out: label:PSY, class:Observation or code:SYSTEM|CODE; repeat."),
-    ] = None,
+    permit: PermitOption = None,
+    deny: DenyOption = None,
+    to: ToOption = None,
+    custodian: CustodianOption = None,
+    excepted: ExceptOption = None,
     data_from: Annotated[str | None, typer.Option(help="Only data from this date on.")] = None,
     data_to: Annotated[str | None, typer.Option(help="Only data up to this date.")] = None,
     until: Annotated[str | None, typer.Option(help="Last day on which it holds.")] = None,
