@@ -119,11 +119,11 @@ def consent_document(
     policy: Sequence[str] = (),
     evidence: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A Consent as the desk records it. Raises `Uncomputable` if a purpose or date is none, or nothing is said.
+    """A Consent as the desk records it. Raises `Uncomputable` for no purpose or date, or if nothing is said.
 
     `permit`, `deny`: purposes; with both, the refusals are exceptions of the permit. `to`: organisation ids,
     also of the exceptions, so that a consent says nothing of others. `custodians`: whose records it is about
-    (all if empty). `patient`, `performer`: references. Dates: FHIR dates. `evidence`: an Attachment that it rests on.
+    (all if empty). `patient`, `performer`: references. Dates: FHIR dates. `evidence`: an Attachment.
     """
     if not permit and not deny:
         raise Uncomputable("permit", "or deny must name a purpose")
