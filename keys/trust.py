@@ -10,7 +10,7 @@ A member record is `member.json` of trust-and-ledger.md 2; a registered client (
 has one of the same shape. One bad record disables that member only and is named in `disabled`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,8 @@ from keys.member import Member, MemberKey, member_from_json
 from keys.syntax import SyntaxRefused, emit, parse_object, require_integer, require_list, require_members
 
 MAX_MEMBERS = 5_000
+BACKWARDS = 300
+"""Seconds by which a clock may be behind the newest signature: more, and nothing is accepted by it."""
 _LIST = frozenset(("v", "id", "version", "expires", "members"))
 
 
@@ -34,10 +36,14 @@ class TrustList:
     expires: int
     members: Mapping[str, Member]
     federation: str = "local"
-    disabled: tuple[tuple[str, str], ...] = ()
+    disabled: Sequence[tuple[str, str]] = ()
     """(member id or position, what is wrong with it)."""
     suites: frozenset[int] = LIVE_SUITES
     """What the federation has switched on; nothing of another suite is sealed or believed."""
+    signed: int = 0
+    """POSIX second of its newest signature, 0 where nobody says: a clock before that is wrong."""
+    grace: int = 0
+    """Seconds after `expires` in which an emergency still passes."""
     _owners: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def member(self, address: str) -> Member | None:
@@ -71,10 +77,19 @@ class TrustList:
         keys = member.live("enc", alg, at) if member is not None else ()
         return keys[-1] if keys else None
 
-    def require_fresh(self, now: int) -> None:
-        """After `expires` nothing is sealed and nothing opened (trust-and-ledger.md 5): `NotReady`."""
-        if now >= self.expires:
+    def require_fresh(self, now: int, *, emergency: bool = False) -> None:
+        """After `expires` nothing is sealed and nothing opened (trust-and-ledger.md 5): `NotReady`.
+
+        `emergency`, purpose ETREAT or BTG: `grace` longer; `stale` says that such an exchange must be marked.
+        """
+        if now < self.signed - BACKWARDS:
+            raise NotReady("the clock is behind the trust list")
+        if now >= self.expires + (self.grace if emergency else 0):
             raise NotReady("the trust list has expired")
+
+    def stale(self, now: int) -> bool:
+        """Whether it has expired, so that what still passes passes by grace alone."""
+        return now >= self.expires
 
 
 def trust_list(
@@ -105,7 +120,7 @@ def trust_list(
         federation,
         tuple(refused),
         frozenset(suites),
-        MappingProxyType(owners),
+        _owners=MappingProxyType(owners),
     )
 
 

@@ -115,12 +115,21 @@ class Desk:
         self._add(files)
 
     def _require_believed(self, repository: Repository, new: Mapping[str, bytes], id: str, now: int) -> None:
-        """A bad record disables its member alone: here it is not published at all."""
+        """A bad record disables its member alone: here it is not published at all.
+
+        Nor is one with somebody else's key: of two with one key members would disable the later, who may be
+        in the right.
+        """
         state = replace(repository.state, timestamp=None, snapshot=None)
-        trust = advance_over({**repository.files, **new}, state, now).trust
-        why = dict(trust.disabled).get(id, "suspended")
-        if why != "suspended":
-            raise DirectoryRefused(f"members would refuse this: {why}")
+        roll = advance_over({**repository.files, **new}, state, now).state.roll
+        assert roll is not None
+        found = roll.judged(id)
+        if isinstance(found, str) and found != "suspended":
+            raise DirectoryRefused(f"members would refuse this: {found}")
+        if not isinstance(found, str):
+            others = {other for key in found.keys for other in roll.claimants(key.kid)} - {id}
+            if any(roll.holds(other, key.kid) for key in found.keys for other in others):
+                raise DirectoryRefused("members would refuse this: a key of another member")
 
     def sign_anew(self, now: int, added: Mapping[str, bytes] = MappingProxyType({})) -> None:
         """The operator's role again, snapshot, timestamp: with a new root (`added`), or before it ends."""

@@ -61,9 +61,9 @@ class Directory:
         """Changes with any change of either; the `directory` epoch of a receipt."""
         return f"{self.members_sha256[:16]}-{self.register.sha256[:16]}"
 
-    def require_fresh(self, now: int) -> None:
+    def require_fresh(self, now: int, *, emergency: bool = False) -> None:
         """Raises `keys.errors.NotReady` once the trust list has expired: nothing is sealed or opened."""
-        self.trust.require_fresh(now)
+        self.trust.require_fresh(now, emergency=emergency)
 
     def is_member(self, address: str) -> bool:
         """Whether the address is in the trust list and not disabled."""

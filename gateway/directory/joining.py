@@ -17,7 +17,7 @@ from keys.address import is_member
 from keys.errors import KeyRefused, StatementRefused
 from keys.federation.author import Pair, member_files
 from keys.federation.documents import Federation
-from keys.federation.members import member_from_record
+from keys.federation.record import member_from_record
 from keys.federation.signer import StoreSigner, tuf_key
 from keys.interface import KeyStore
 from keys.member import Member, MemberKey

@@ -6,8 +6,9 @@ the server and a command never write over each other. A failed refresh loosens n
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,19 +98,18 @@ class Membership:
         named = [Mirror(place) for place in self.own.mirrors]
         own = [Mirror(str(self.desk.repository_folder))] if self.desk.exists() else []
         remote, folders = [one for one in named if one.remote], [one for one in named if not one.remote]
-        return tuple(dict.fromkeys((*own, *remote, *self._some_peers(), *folders)))
+        return tuple(dict.fromkeys((*own, *remote, *islice(self.peers(), PEERS), *folders)))
 
-    def peers(self) -> tuple[Mirror, ...]:
-        """`endpoints.directory` of every other member that is believed."""
+    def peers(self) -> Iterator[Mirror]:
+        """`endpoints.directory` of other members, each time in another order; none is verified in vain."""
         if not isinstance(self.members, FederationFolder):
-            return ()
-        others = (one for one in self.members.current.trust.members.values() if one.id != self.own.member)
-        places = (one.endpoints.get("directory", "") for one in others)
-        return tuple(Mirror(place, self.own.reach) for place in places if place)
-
-    def _some_peers(self) -> tuple[Mirror, ...]:
-        drawn = {peer: self.own.entropy(8) for peer in self.peers()}
-        return tuple(sorted(drawn, key=drawn.__getitem__)[:PEERS])
+            return
+        held = self.members.advanced
+        drawn = {id: self.own.entropy(8) for id in held.registry if id != self.own.member}
+        for id in sorted(drawn, key=drawn.__getitem__):
+            member = held.trust.member(id)
+            if member is not None and (place := member.endpoints.get("directory", "")):
+                yield Mirror(place, self.own.reach)
 
     async def refresh(self, now: int, given: Iterable[str] = ()) -> tuple[Tried, ...]:
         """Look for news, at `given` or everywhere, and keep what verified; how each mirror ended.

@@ -7,6 +7,7 @@ the timestamp last; 4. takes the new list itself. Whatever fails before 3 has ch
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from adapters.errors import SourceMalformed, SourceRefused, SourceTimedOut, SourceUnavailable
@@ -112,7 +113,7 @@ async def _push(membership: Membership, made: Joining, now: int) -> Published:
     update = joined_bytes(membership, made, now)
     tried: list[tuple[str, Ended]] = []
     named = [Mirror(place) for place in membership.own.mirrors]
-    for mirror in dict.fromkeys((*(one for one in named if one.remote), *membership.peers())):
+    for mirror in chain((one for one in named if one.remote), membership.peers()):
         ended = await _put(mirror, made.id, update)
         tried.append((mirror.place, ended))
         if ended in _ENDS.values():

@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from keys.errors import TrustRefused
 from keys.federation.documents import Federation, Registry, federation_from_json, registry_from_json
-from keys.federation.members import Listed, read_members
+from keys.federation.members import Listed, read_bins, read_members
 from keys.federation.metadata import (
     LIMITS,
     MAX_ROOTS,
@@ -34,11 +34,10 @@ from keys.federation.metadata import (
     require_signed,
     target_path,
 )
+from keys.federation.roll import Roll
 from keys.federation.shape import require_root_shape, require_targets_shape
-from keys.trust import TrustList, trust_list
+from keys.trust import BACKWARDS, TrustList
 
-BACKWARDS = 300
-"""Seconds by which a clock may be behind the newest timestamp: more, and nothing is accepted by it."""
 _FIRST = "metadata/1.root.json"
 
 
@@ -58,6 +57,8 @@ class TrustState:
     files: Mapping[str, bytes] = field(repr=False)
     timestamp: Metadata[Timestamp] | None = None
     snapshot: Metadata[Snapshot] | None = None
+    roll: Roll | None = field(default=None, repr=False)
+    """Who was verified already."""
 
 
 Asking = Generator[Wanted, bytes | None, "Advanced"]
@@ -103,18 +104,23 @@ def advance(state: TrustState, now: int | None) -> Asking:
     def get(path: str, limit: int) -> _Files:
         return (yield from _get(path, limit, files, {}))
 
-    listed = Listed(targets.signed, snapshot.signed, federation, registry)
-    members, disabled = yield from read_members(get, kept.__setitem__, listed, now)  # 6
-    trust = trust_list(
-        timestamp.signed.version,
-        min(expiry(root), expiry(timestamp), expiry(snapshot), expiry(targets)),
-        members,
-        federation=federation.id,
-        suites=federation.suites,
-        disabled=disabled,
-    )
-    new = TrustState(root, MappingProxyType(kept), timestamp, snapshot)
+    keep = kept.__setitem__
+    bins = yield from read_bins(get, keep, targets.signed, snapshot.signed, now)
+    listed = Listed(targets.signed, snapshot.signed, federation, registry, bins)
+    # What is read back was verified before it was kept.
+    known = state.files.__contains__ if now is not None else lambda path: True
+    roll = yield from read_members(get, keep, known, listed, now, state.roll)  # 6
+    ends = (expiry(root), expiry(timestamp), expiry(snapshot), expiry(targets), *listed.ends())
+    trust = _trust(timestamp.signed.version, min(ends), roll, federation)
+    new = TrustState(root, MappingProxyType(kept), timestamp, snapshot, roll)
     return Advanced(new, trust, federation, registry)
+
+
+def _trust(version: int, expires: int, roll: Roll, federation: Federation) -> TrustList:
+    return TrustList(
+        version, expires, roll, federation.id, roll.refused, frozenset(federation.suites),
+        signed=version, grace=federation.grace, _owners=roll.owners,
+    )  # fmt: skip
 
 
 def _roots(root: Metadata[Root], files: dict[str, bytes]) -> Generator[Wanted, bytes | None, Metadata[Root]]:

@@ -7,6 +7,7 @@ their version in their name, targets their hash, so nothing is ever written over
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import (
@@ -17,6 +18,7 @@ from tuf.api.metadata import (
     Role,
     Root,
     Snapshot,
+    SuccinctRoles,
     TargetFile,
     Targets,
     Timestamp,
@@ -24,11 +26,14 @@ from tuf.api.metadata import (
 
 from keys.errors import TrustRefused
 from keys.federation.metadata import T, bytes_from_metadata, expires_at, require_signed, target_path
-from keys.federation.shape import require_root_shape
+from keys.federation.shape import BIN, BIN_BITS, bin_of, require_root_shape
 from keys.federation.signer import StoreSigner
 
 DAY = 86_400
 ROOT_LIFE, TARGETS_LIFE, SNAPSHOT_LIFE, MEMBER_LIFE = 365 * DAY, 90 * DAY, 7 * DAY, 7 * DAY
+
+BIN_ABOVE = 500
+"""Members that one file of the operator still names; with more of them it would grow beyond its limit."""
 
 Pair = tuple[SSlibKey, SSlibKey]
 Signers = Sequence[StoreSigner]
@@ -94,9 +99,51 @@ def targets_files(
     version: int,
     now: int,
     operator: Signers,
+    *,
+    bins: Mapping[str, Targets] = MappingProxyType({}),
 ) -> dict[str, bytes]:
-    """The operator's role: its two files by name, and a delegation for each member."""
+    """The operator's role: its two files by name, and a delegation for each member.
+
+    Above `BIN_ABOVE` members sixteen bins stand between; `bins`, those that are published: one that would say
+    the same and has half of its life left is not written again.
+    """
     listed = {path: _target(path, data) for path, data in files.items()}
+    role = Targets(version=version, expires=expires_at(now, TARGETS_LIFE), targets=listed)
+    written = {target_path(path, listed[path]): data for path, data in files.items()}
+    if len(members) <= BIN_ABOVE:
+        role.delegations = _delegations(members)
+    else:
+        keys = {signer.public_key.keyid: signer.public_key for signer in operator}
+        role.delegations = Delegations(dict(keys), succinct_roles=SuccinctRoles(list(keys), 2, BIN_BITS, BIN))
+        written |= _bins(role, members, version, now, operator, bins)
+    return written | {f"metadata/{version}.targets.json": _signed(Metadata(role), operator)}
+
+
+def _bins(
+    targets: Targets, members: Mapping[str, Pair], version: int, now: int, operator: Signers,
+    published: Mapping[str, Targets],
+) -> dict[str, bytes]:  # fmt: skip
+    assert targets.delegations is not None
+    assert targets.delegations.succinct_roles is not None
+    sorted_in: dict[str, dict[str, Pair]] = {
+        name: {} for name in targets.delegations.succinct_roles.get_roles()
+    }
+    for id, pair in members.items():
+        sorted_in[bin_of(targets, id) or ""][id] = pair
+    written = {}
+    for name, pairs in sorted_in.items():
+        new = Targets(version=version, expires=expires_at(now, TARGETS_LIFE), delegations=_delegations(pairs))
+        old = published.get(name)
+        if old is None or old.delegations != new.delegations or _half_gone(old, now):
+            written[f"metadata/{version}.{name}.json"] = _signed(Metadata(new), operator)
+    return written
+
+
+def _half_gone(role: Targets, now: int) -> bool:
+    return role.expires.timestamp() - now < TARGETS_LIFE // 2
+
+
+def _delegations(members: Mapping[str, Pair]) -> Delegations:
     keys = {key.keyid: key for pair in members.values() for key in pair}
     roles = {
         id: DelegatedRole(
@@ -104,14 +151,7 @@ def targets_files(
         )
         for id, pair in members.items()
     }
-    role = Targets(
-        version=version,
-        expires=expires_at(now, TARGETS_LIFE),
-        targets=listed,
-        delegations=Delegations(dict(keys), roles),
-    )
-    written = {target_path(path, listed[path]): data for path, data in files.items()}
-    return written | {f"metadata/{version}.targets.json": _signed(Metadata(role), operator)}
+    return Delegations(dict(keys), roles)
 
 
 def member_files(id: str, record: bytes, version: int, now: int, own: Signers) -> dict[str, bytes]:

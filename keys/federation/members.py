@@ -1,18 +1,20 @@
-"""Step 6 of a refresh: what each member says of itself. One bad record disables that member only.
+"""Step 6 of a refresh: the files of each member. One bad file disables that member only.
 
 The delegated role is signed by the member's own pair, so nobody else changes its keys; the registry, signed
-by the operator, says whether it is a member at all (trust-and-ledger.md 1, 2).
+by the operator, says whether it is a member at all (trust-and-ledger.md 1, 2). What comes from a mirror is
+verified before it is kept; what was kept is verified again when somebody needs that member (`roll`).
 """
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from tuf.api.metadata import Snapshot, Targets
+from tuf.api.metadata import Metadata, Snapshot, Targets
 
 from keys.errors import KeyRefused, TrustRefused
 from keys.federation.documents import Federation, Registry
 from keys.federation.metadata import (
+    LIMITS,
     MEMBER_LIMIT,
     expiry,
     metadata_from_bytes,
@@ -21,78 +23,99 @@ from keys.federation.metadata import (
     require_signed,
     target_path,
 )
-from keys.federation.shape import require_member_shape
-from keys.member import Member, member_from_json
-from keys.syntax import SyntaxRefused, parse
+from keys.federation.roll import Fetched, Roll
+from keys.federation.shape import bin_of, require_bin_shape, require_member_shape
 
 Get = Callable[[str, int], Generator[Any, Any, bytes]]
 """(path, limit) -> a generator that ends with the bytes of the file."""
 Keep = Callable[[str, bytes], None]
 """A file has verified: it need not be asked for again."""
-Members = tuple[list[Member], list[tuple[str, str]]]
+Known = Callable[[str], bool]
+"""Whether a file verified before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the operator and the publisher signed of the members."""
+    """What the operator and the publisher signed of the members. `bins`: above 500 members, by name."""
 
     targets: Targets
     snapshot: Snapshot
     federation: Federation
     registry: Registry
+    bins: Mapping[str, Metadata[Targets]] = field(default_factory=dict)
 
-    def delegated(self, id: str) -> bool:
-        """Whether the operator gave this member a role."""
-        delegations = self.targets.delegations
-        return delegations is not None and id in (delegations.roles or {})
+    def delegator(self, id: str) -> Targets:
+        """The metadata that names this member's keys. Refuses `missing`."""
+        name = bin_of(self.targets, id)
+        found = self.targets if name is None else self.bins[name].signed
+        delegations = found.delegations
+        if delegations is None or id not in (delegations.roles or {}):
+            raise TrustRefused("missing", "delegation")
+        return found
+
+    def ends(self) -> list[int]:
+        """POSIX seconds at which the bins expire."""
+        return [expiry(one) for one in self.bins.values()]
 
 
-def read_members(get: Get, keep: Keep, listed: Listed, now: int | None) -> Generator[Any, Any, Members]:
-    """Records in the order of admission, and (member id, why not) of the disabled ones."""
-    members: list[Member] = []
-    disabled: list[tuple[str, str]] = []
+def read_bins(
+    get: Get, keep: Keep, targets: Targets, snapshot: Snapshot, now: int | None
+) -> Generator[Any, Any, dict[str, Metadata[Targets]]]:
+    """The hashed bins between the operator's role and the members, where there are any. All or none."""
+    found: dict[str, Metadata[Targets]] = {}
+    succinct = targets.delegations.succinct_roles if targets.delegations is not None else None
+    for name in succinct.get_roles() if succinct is not None else ():
+        meta = snapshot.meta.get(f"{name}.json")
+        if meta is None:
+            raise TrustRefused("missing", "bin")
+        path = f"metadata/{meta.version}.{name}.json"
+        data = yield from get(path, LIMITS["targets"])
+        require_listed(data, meta, "bin")
+        role = metadata_from_bytes(data, Targets, "bin", LIMITS["targets"])
+        require_signed(targets, name, role)
+        if role.signed.version != meta.version:
+            raise TrustRefused("version", "bin")
+        require_bin_shape(targets, role.signed, name)
+        require_fresh(role, "bin", now)
+        keep(path, data)
+        found[name] = role
+    return found
+
+
+def read_members(
+    get: Get, keep: Keep, known: Known, listed: Listed, now: int | None, before: Roll | None
+) -> Generator[Any, Any, Roll]:
+    """Every registered member's files; each is judged at once if it is new, else when it is needed."""
+    fetched: dict[str, Fetched] = {}
+    gone: dict[str, str] = {}
     for id, registered in listed.registry.items():
         if registered.status != "active":
-            disabled.append((id, registered.status))
+            gone[id] = registered.status
             continue
         try:
-            members.append((yield from _member(get, keep, listed, id, now)))
+            fetched[id] = yield from _fetched(get, keep, known, listed, id)
         except (TrustRefused, KeyRefused) as refused:
-            disabled.append((id, str(refused)))
-    return members, disabled
+            gone[id] = str(refused)
+    return Roll(tuple(listed.registry), fetched, gone, listed.federation, now, before)
 
 
-def _member(get: Get, keep: Keep, listed: Listed, id: str, now: int | None) -> Generator[Any, Any, Member]:
-    meta = listed.snapshot.meta.get(f"{id}.json")
-    if meta is None or not listed.delegated(id):
+def _fetched(get: Get, keep: Keep, known: Known, listed: Listed, id: str) -> Generator[Any, Any, Fetched]:
+    delegator, meta = listed.delegator(id), listed.snapshot.meta.get(f"{id}.json")
+    if meta is None:
         raise TrustRefused("missing", "delegation")
     name = f"metadata/{meta.version}.{id}.json"
     data = yield from get(name, MEMBER_LIMIT)
     require_listed(data, meta, "member metadata")
     role = metadata_from_bytes(data, Targets, "member metadata", MEMBER_LIMIT)
-    require_signed(listed.targets, id, role)
+    if not known(name):  # a mirror's garbage, once kept, would never be asked for again
+        require_signed(delegator, id, role)
     if role.signed.version != meta.version:
         raise TrustRefused("version", "member metadata")
     require_member_shape(role.signed, id)
-    # Only now: a mirror's garbage, once kept, would never be asked for again.
     keep(name, data)
-    require_fresh(role, "member metadata", now)
     path = f"members/{id}/member.json"
     target = role.signed.targets[path]
     record = yield from get(target_path(path, target), min(target.length, MEMBER_LIMIT))
     require_listed(record, target, "member record")
     keep(target_path(path, target), record)
-    return replace(member_from_record(record, id, listed.federation), until=expiry(role))
-
-
-def member_from_record(data: bytes, id: str, federation: Federation) -> Member:
-    """The record of these bytes, if it is this member's and keeps the rules. Raises `KeyRefused`."""
-    try:
-        member = member_from_json(parse(data, lines=True), federation.id)
-    except SyntaxRefused:
-        raise KeyRefused("not a member record") from None
-    if member.id != id:
-        raise KeyRefused("a record of another member")
-    if not set(member.suites) <= set(federation.suites) or member.min_suite < federation.min_suite:
-        raise KeyRefused("suites outside the federation's")
-    return member
+    return Fetched(data, record, delegator)

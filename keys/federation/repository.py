@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from securesystemslib.signer import SSlibKey
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from keys.errors import TrustRefused
@@ -26,7 +27,7 @@ from keys.federation.author import (
 )
 from keys.federation.documents import Federation, Registered, json_from_federation, json_from_registry
 from keys.federation.metadata import LIMITS, MEMBER_LIMIT, expiry, metadata_from_bytes, require_signed
-from keys.federation.shape import require_member_shape
+from keys.federation.shape import bin_of, require_member_shape
 from keys.federation.signer import StoreSigner
 
 Files = Mapping[str, bytes]
@@ -100,7 +101,7 @@ class Repository:
             "registry.json": json_from_registry(registry),
         }
         version = self._targets().signed.version + 1
-        new = targets_files(documents, pairs, version, now, operator)
+        new = targets_files(documents, pairs, version, now, operator, bins=self._kept_bins(operator))
         return self._published(new | dict(added), publisher, now)
 
     def put_member(self, id: str, own: Files, publisher: StoreSigner, now: int) -> dict[str, bytes]:
@@ -109,7 +110,8 @@ class Repository:
         targets = self._targets().signed
         known = self._snapshot().signed.meta.get(f"{id}.json")
         require_member_shape(role.signed, id)
-        require_signed(targets, id, role)
+        name = bin_of(targets, id)
+        require_signed(targets if name is None else self.bins()[name], id, role)
         if known is not None and role.signed.version <= known.version:
             raise TrustRefused("version", "member metadata")
         return self._published(own, publisher, now)
@@ -186,17 +188,35 @@ class Repository:
 
     def pairs(self) -> dict[str, Pair]:
         """The role keys of every member that was admitted."""
-        from securesystemslib.signer import SSlibKey
-
-        delegations = self._targets().signed.delegations
-        if delegations is None:
-            return {}
         found: dict[str, Pair] = {}
-        for id, role in (delegations.roles or {}).items():
-            first, second = (delegations.keys[keyid] for keyid in role.keyids)
-            assert isinstance(first, SSlibKey)
-            assert isinstance(second, SSlibKey)
-            found[id] = (first, second)
+        for delegator in (self._targets().signed, *self.bins().values()):
+            delegations = delegator.delegations
+            for id, role in (delegations.roles or {}).items() if delegations is not None else ():
+                assert delegations is not None
+                first, second = (delegations.keys[keyid] for keyid in role.keyids)
+                assert isinstance(first, SSlibKey)
+                assert isinstance(second, SSlibKey)
+                found[id] = (first, second)
+        return found
+
+    def _kept_bins(self, operator: Signers) -> dict[str, Targets]:
+        """Bins that need not be signed again, unless the operator's keys are others now."""
+        delegations = self._targets().signed.delegations
+        same = (
+            delegations is not None
+            and delegations.succinct_roles is not None
+            and set(delegations.succinct_roles.keyids) == {signer.public_key.keyid for signer in operator}
+        )
+        return self.bins() if same else {}
+
+    def bins(self) -> dict[str, Targets]:
+        """The hashed bins, as published; none below 500 members."""
+        delegations = self._targets().signed.delegations
+        succinct = delegations.succinct_roles if delegations is not None else None
+        found = {}
+        for name in succinct.get_roles() if succinct is not None else ():
+            data = self.files.get(f"metadata/{_newest(self.files, f'{name}.json')}.{name}.json")
+            found[name] = metadata_from_bytes(data, Targets, "bin", LIMITS["targets"]).signed
         return found
 
 

@@ -7,13 +7,15 @@ Refuses with `TrustRefused("shape")`.
 
 from collections.abc import Mapping, Sequence
 
-from tuf.api.metadata import Key, Role, Root, Targets
+from tuf.api.metadata import Delegations, Key, Role, Root, Targets
 
 from keys.address import is_member
 from keys.errors import TrustRefused
 
 ED25519, ML_DSA = ("ed25519", "ed25519"), ("ml-dsa", "ml-dsa-65/1")
 MAX_HOLDERS = 16
+BIN, BIN_BITS = "bin", 4
+"""Sixteen bins, `bin-0` to `bin-f` (TAP 15), by the SHA-256 of a member's path."""
 MAX_SNAPSHOT_KEYS, MAX_TIMESTAMP_KEYS = 3, 5
 _TOP = {"root", "targets", "snapshot", "timestamp"}
 
@@ -41,12 +43,36 @@ def require_targets_shape(targets: Targets) -> None:
     delegations = targets.delegations
     if delegations is None:
         return
-    _require(delegations.succinct_roles is None and delegations.roles is not None, "targets")
     _require_distinct(delegations.keys, "targets")
+    bins = delegations.succinct_roles
+    if bins is None:
+        _require_members(delegations, "targets")
+        return
+    _require(delegations.roles is None and (bins.bit_length, bins.name_prefix) == (BIN_BITS, BIN), "targets")
+    _require(bins.threshold == 2 and _pairs(bins, delegations.keys, "targets") == 1, "targets")
+
+
+def require_bin_shape(targets: Targets, role: Targets, name: str) -> None:
+    """No file of its own, and delegations to members that belong into this very bin."""
+    _require(not role.targets and role.delegations is not None, "bin")
+    if role.delegations is not None:
+        _require_distinct(role.delegations.keys, "bin")
+        _require_members(role.delegations, "bin")
+        _require(all(bin_of(targets, id) == name for id in role.delegations.roles or {}), "bin")
+
+
+def bin_of(targets: Targets, member: str) -> str | None:
+    """The bin that a member's role is delegated by; None where there are no bins."""
+    bins = targets.delegations.succinct_roles if targets.delegations is not None else None
+    return bins.get_role_for_target(f"members/{member}/member.json") if bins is not None else None
+
+
+def _require_members(delegations: Delegations, about: str) -> None:
+    _require(delegations.succinct_roles is None and delegations.roles is not None, about)
     for name, role in (delegations.roles or {}).items():
-        _require(is_member(name) and role.terminating is True and role.threshold == 2, "targets")
-        _require(role.paths == [f"members/{name}/*"] and role.path_hash_prefixes is None, "targets")
-        _require(_pairs(role, delegations.keys, "targets") == 1, "targets")
+        _require(is_member(name) and role.terminating is True and role.threshold == 2, about)
+        _require(role.paths == [f"members/{name}/*"] and role.path_hash_prefixes is None, about)
+        _require(_pairs(role, delegations.keys, about) == 1, about)
 
 
 def require_member_shape(role: Targets, member: str) -> None:
