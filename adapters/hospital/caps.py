@@ -1,4 +1,4 @@
-"""How much one message may hold before nothing of it is mapped (normalisation.md 1, rule 13; `hl7_*` limits)."""
+"""How much one message may hold before nothing of it is mapped (normalisation.md 1, rule 13)."""
 
 from adapters.hospital.message import Message
 from adapters.hospital.segment import Segment

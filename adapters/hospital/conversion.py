@@ -131,9 +131,7 @@ def _about(context: Context, patient: Draft) -> list[str]:
 
 def _parked(context: Context) -> tuple[str, str, str] | None:
     """Quarantine, disposition and reason of a message that is not to be mapped at all."""
-    if len(context.message.segments) > MOST_SEGMENTS or any(
-        map(_repeats_too_often, context.message.segments)
-    ):
+    if is_too_large(context.message):
         return "unreadable", "failed", "limit"
     if not context.message.header.text(9) and not context.message.header.text(10):
         # It says neither what it is nor how to answer it: nobody may be told that it was accepted.
