@@ -113,7 +113,7 @@ def _merges(context: Context, known: list[tuple[Known, Person]]) -> tuple[Merge,
         one, person = groups[mrg.index]
         alone = len(person.all("MRG")) == 1
         own = [old, *([new, *_about(context, one.patient)] if alone and claimed.count(new) == 1 else [])]
-        items = sum(segment.taken for segment in (person.segments if alone else [mrg]))
+        items = context.message.taken_in(person.segments if alone else [mrg])
         refs = tuple(ref for ref in own if claimed.count(ref) < 2)
         made.append(Merge(old, new, mrg.position, items, refs))
     return tuple(made)
