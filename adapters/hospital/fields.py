@@ -49,7 +49,7 @@ class Element:
         return split_rep(self.raw, self.segment.message.separators) if self.raw else [[""]]
 
     def __bool__(self) -> bool:
-        return any(self.comps) if self.segment.plain else any(sub for comp in self.parts for sub in comp)
+        return self.said != 0
 
     @property
     def is_null(self) -> bool:
