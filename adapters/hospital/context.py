@@ -131,22 +131,22 @@ class Context:
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
-        self.message.open_unit()
+        before = len(self.message.journal)
         self.frames.append({})
         try:
             made = build()
         except Exception as error:
             self.frames.pop()
-            self.message.close_unit(failed=True)
+            self.message.forget(before)
             reason, place = reason_of(error)
             self.defects += reason == "mapping-defect"
             for segment in segments:
                 segment.lose("failed", reason, place)
             return None
         ended = self.frames.pop()
-        self.message.close_unit(failed=False)
+        around = self.frames[-1]
         for reference, draft in ended.items():
-            self.frames[-1].setdefault(reference, draft)
+            around.setdefault(reference, draft)
         return made
 
     def assume(self, position: str, kind: str, value: str, basis: str) -> None:

@@ -32,7 +32,6 @@ class Message:
         self.account = Ledger(unit)
         self.journal: list[tuple[Element, int]] = []
         """What was used, in order: elements, and the bits of their items."""
-        self._units: list[int] = []
         lines = body.split(b"\r")
         self.separators, self.separators_assumed = separators_from_msh(lines[0])
         decoded = decode(body, stated_charset(lines[0], self.separators), charset, override)
@@ -83,22 +82,11 @@ class Message:
         if text.control:
             self.account.remark(element.render(comp, sub), "altered", "control-character")
 
-    def open_unit(self) -> None:
-        self._units.append(len(self.journal))
-
-    def close_unit(self, *, failed: bool) -> None:
-        """End of a unit: what it took stays taken, or is given back."""
-        before = self._units.pop()
-        if failed:
-            for element, bits in self.journal[before:]:
-                element.left |= bits
-            del self.journal[before:]
-
-    def forget(self) -> None:
-        """Nothing was used after all: the message is parked."""
-        for element, bits in self.journal:
+    def forget(self, since: int = 0) -> None:
+        """What was used was not used after all, from a place of the journal on."""
+        for element, bits in self.journal[since:]:
             element.left |= bits
-        self.journal.clear()
+        del self.journal[since:]
 
     def close(self) -> Losses:
         """The ledger: what is taken is mapped; what is still open becomes `not-mapped/no-target`."""
