@@ -232,5 +232,6 @@ def _services(settings: Settings, node: Node, consents: Consents, membership: Me
         is_under=lambda org, ancestor: node.directory().register.is_under(org, ancestor),
         clock=node.clock,
         entropy=node.entropy,
+        audited=node,
         logs=log_desk(node, reach_of(settings), membership.quorum),
     )

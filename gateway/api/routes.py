@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.api import consent, directory, exchange, ledger, metadata, patient, smart, token
+from gateway.api import audit_event, consent, directory, exchange, ledger, metadata, patient, smart, token
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -50,5 +50,8 @@ TABLE = (
     Row("POST", "/fhir/Consent/_search", consent.search, "search-type", "Consent", "Consent.s"),
     Row("GET", "/fhir/Consent/{id}", consent.read, "read", "Consent", "Consent.r"),
     Row("PUT", "/fhir/Consent/{id}", consent.update, "update", "Consent", "Consent.u"),
+    Row("GET", "/fhir/AuditEvent", audit_event.search, "search-type", "AuditEvent", "AuditEvent.s"),
+    Row("POST", "/fhir/AuditEvent/_search", audit_event.search, "search-type", "AuditEvent", "AuditEvent.s"),
+    Row("GET", "/fhir/AuditEvent/{id}", audit_event.read, "read", "AuditEvent", "AuditEvent.r"),
     Row("GET", "/fhir/Consent", consent.search, "search-type", "Consent", "Consent.s"),
 )

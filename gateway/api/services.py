@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.directory.membership import Membership
 from gateway.directory.ping import Answering
 from gateway.exchange.consents import Consents
+from gateway.exchange.node import Node
 from gateway.exchange.request import Answer, Ask
 from gateway.records.interface import Database
 from keys.interface import Entropy
@@ -37,6 +38,8 @@ class Services:
     is_under: IsUnder
     clock: Callable[[], datetime]
     entropy: Entropy
+    audited: Node
+    """The node itself, for those who read what its ledger says of them."""
     logs: LogDesk
     """Our ledger as other members meet it."""
     openings: Openings = field(default_factory=Openings)

@@ -21,7 +21,6 @@ from gateway.cli.options import (
     with_node,
 )
 from gateway.cli.output import emit_json, say
-from gateway.errors import Problem
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -125,18 +124,6 @@ def read_and_log(
     connection: "Connection", node: "Runtime", person: str, since: int, *, view: str = "accessed"
 ) -> "tuple[Disclosure, ...]":
     """A person's leaves from `since` on, and the leaf that says that somebody looked."""
-    from gateway.audit import disclosures, ledger
-    from gateway.audit.interface import Entry
-    from gateway.records.interface import KeyErased, SealBroken
+    from gateway.exchange import access_report
 
-    vault = node.node.room(connection).vault
-    at = int(node.clock().timestamp())
-    entry = Entry("report", at, person=person, detail={"view": view, "by": operator(), "since": since})
-    try:
-        found = disclosures.accessed(connection, person, vault, since=since)
-        ledger.append(connection, entry, me=node.node.member, vault=vault, entropy=node.entropy)
-    except KeyErased:
-        raise Problem("not_available", hint="this person's record was erased") from None
-    except SealBroken:
-        raise Problem("refused", hint="a leaf does not hold: carepact audit verify") from None
-    return found
+    return access_report.read_and_log(connection, node.node, person, since=since, by=operator(), view=view)

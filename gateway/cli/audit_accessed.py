@@ -90,15 +90,9 @@ def _bundle(me: str, person: str, found: "tuple[Disclosure, ...]") -> dict[str, 
 
 def audit_events_of(me: str, person: str, found: "tuple[Disclosure, ...]") -> list[dict[str, Any]]:
     """The leaves as FHIR AuditEvents by IHE BALP, oldest first."""
-    from gateway.fhir.audit_event import Logged, audit_events
-    from keys.syntax import b64u
+    from gateway.exchange.audit_events import projected
 
-    logged = (
-        Logged(one.hash.hex(), instant_from_seconds(one.at), one.kind, me, one.peer, b64u(one.md), person,
-               one.detail)
-        for one in found
-    )  # fmt: skip
-    return [event for one in logged for event in audit_events(one)]
+    return projected(me, person, found)
 
 
 def _csv(rows: list[dict[str, Any]]) -> bytes:

@@ -81,5 +81,6 @@ def _detail(ask: Ask, turn: Turn) -> dict[str, object]:
         "operation": ask.shape,
         "permitted": sorted(permitted),
         "denied": sorted(denied),
+        "consents": sorted(f"{one.id}@{one.version}" for one in turn.policy.consents if one.id),
         "sources": [source.row(tell_withheld=True) for source in turn.completeness.sources],
     }

@@ -8,7 +8,16 @@ _OPERATIONS = {
     "$everything": "http://hl7.org/fhir/OperationDefinition/Patient-everything",
     "$summary": "http://hl7.org/fhir/uv/ips/OperationDefinition/summary",
 }
-_SEARCH = {"Patient": [("identifier", "token")], "Consent": [("patient.identifier", "token")]}
+_SEARCH = {
+    "Patient": [("identifier", "token")],
+    "Consent": [("patient.identifier", "token")],
+    "AuditEvent": [
+        ("patient", "reference"),
+        ("patient.identifier", "token"),
+        ("date", "date"),
+        ("agent", "token"),
+    ],
+}
 _PROFILES = {"Patient": ["http://hl7.org/fhir/StructureDefinition/Patient"]}
 
 
