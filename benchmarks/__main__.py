@@ -7,7 +7,17 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from benchmarks import boundary, decisions, engine, envelope, envelope_large, exchange, normalise, startup
+from benchmarks import (
+    boundary,
+    decisions,
+    engine,
+    envelope,
+    envelope_large,
+    exchange,
+    ledger,
+    normalise,
+    startup,
+)
 from benchmarks.report import RESULTS, Result, table, write
 
 ALL: Mapping[str, Callable[[], list[Result]]] = {
@@ -16,6 +26,7 @@ ALL: Mapping[str, Callable[[], list[Result]]] = {
     "engine": engine.run,
     "envelope": envelope.run,
     "envelope_large": envelope_large.run,
+    "ledger": ledger.run,
     "startup": startup.run,
     "boundary": boundary.run,
     "normalise": normalise.run,

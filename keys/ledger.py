@@ -14,14 +14,15 @@ from keys.errors import ProofRefused
 
 HASH = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+_sha256 = hashlib.sha256
 
 ReadNode = Callable[[int, int], bytes]
 """(level, index) -> the hash of a complete subtree, 32 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Node:
-    """A complete subtree that an append has made."""
+    """A complete subtree that an append has made. Not frozen: that would cost more than its hash."""
 
     level: int
     index: int
@@ -54,13 +55,29 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def append(frontier: Frontier, leaf: bytes) -> tuple[Frontier, tuple[Node, ...]]:
     """The tree with one more leaf hash, and every node completed by it, the leaf first: all are stored."""
-    nodes = [Node(0, frontier.size, leaf)]
-    hashes = list(frontier.hashes)
+    if len(leaf) != HASH:
+        raise ValueError("a hash is 32 bytes")
+    size, held = frontier.size, frontier.hashes
+    nodes, hashed, level, kept = [Node(0, size, leaf)], leaf, 0, len(held)
     # Each trailing one-bit of the size is a subtree that the new one pairs with.
-    while frontier.size >> nodes[-1].level & 1:
-        last = nodes[-1]
-        nodes.append(Node(last.level + 1, last.index >> 1, node_hash(hashes.pop(), last.hash)))
-    return Frontier(frontier.size + 1, (*hashes, nodes[-1].hash)), tuple(nodes)
+    while size >> level & 1:
+        kept -= 1
+        level += 1
+        hashed = _sha256(b"\1" + held[kept] + hashed).digest()
+        nodes.append(Node(level, size >> level, hashed))
+    return _grown(size + 1, (*held[:kept], hashed)), tuple(nodes)
+
+
+def _grown(size: int, hashes: tuple[bytes, ...]) -> Frontier:
+    """A frontier that follows from one, so nothing of it is checked again."""
+    made = _blank(Frontier)
+    _set_size(made, size)
+    _set_hashes(made, hashes)
+    return made
+
+
+_blank = object.__new__
+_set_size, _set_hashes = (vars(Frontier)[name].__set__ for name in ("size", "hashes"))
 
 
 def root(frontier: Frontier) -> bytes:
@@ -133,11 +150,11 @@ def verify_inclusion(
         if last == 0:
             raise ProofRefused("a proof of another length")
         if position & 1 or position == last:
-            value = node_hash(sibling, value)
+            value = _sha256(b"\1" + sibling + value).digest()
             while not position & 1 and position:
                 position, last = position >> 1, last >> 1
         else:
-            value = node_hash(value, sibling)
+            value = _sha256(b"\1" + value + sibling).digest()
         position, last = position >> 1, last >> 1
     if last != 0:
         raise ProofRefused("a proof of another length")
@@ -195,8 +212,9 @@ def _range_hash(start: int, end: int, read: ReadNode) -> bytes:
 
 
 def _require_hashes(values: Sequence[bytes]) -> None:
-    if any(len(value) != HASH for value in values):
-        raise ProofRefused("a hash is 32 bytes")
+    for value in values:
+        if len(value) != HASH:
+            raise ProofRefused("a hash is 32 bytes")
 
 
 def _require_equal(left: bytes, right: bytes) -> None:

@@ -8,7 +8,7 @@ head. The caller commits, and only then signs or sends anything (trust-and-ledge
 import json
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from gateway.audit.interface import Appended, Entry, Head, LedgerBroken, PersonVault
@@ -29,6 +29,19 @@ from keys.ledger import append as append_to_tree
 from keys.syntax import b64u
 
 _HEAD = 1
+
+# Every release waits for these under the lock of the head: they are built once.
+_LOCK_HEAD = select(ledger_head).where(ledger_head.c.id == _HEAD).with_for_update()
+_SET_HEAD = (
+    update(ledger_head)
+    .where(ledger_head.c.id == _HEAD)
+    .values(size=bindparam("size"), root=bindparam("root"), frontier=bindparam("frontier"))
+)
+_KEEP_LEAF, _KEEP_NODES, _KEEP_DETAIL = insert(ledger_leaf), insert(ledger_node), insert(ledger_detail)
+_BEGIN_CHAIN = insert(patient_chain)
+_OF_PERSON = patient_chain.c.person == bindparam("who")
+_LOCK_CHAIN = select(patient_chain).where(_OF_PERSON).with_for_update()
+_GROW_CHAIN = update(patient_chain).where(_OF_PERSON).values(n=bindparam("n"), hash=bindparam("hash"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ def append(
     hashed = leaf_hash(data)
     sealed = vault.seal(key_name(entry.person, det), blind + detail, det)
     row = {"det": det, "idx": frontier.size, "person": entry.person, "sealed": sealed}
-    connection.execute(insert(ledger_detail).values(row))
+    connection.execute(_KEEP_DETAIL, row)
     _write(connection, entry, frontier, data, hashed)
     if entry.person is not None:
         _advance(connection, entry.person, place.n, hashed)
@@ -88,12 +101,11 @@ def lock_head(connection: Connection) -> Frontier:
     A release takes it before it rechecks consents and agreements, whose writes log too: so the order of
     commits decides between a withdrawal and a release.
     """
-    query = select(ledger_head).where(ledger_head.c.id == _HEAD).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_LOCK_HEAD).one_or_none()
     if row is None:
         first = {"id": _HEAD, "size": 0, "root": EMPTY_ROOT, "frontier": b""}
         connection.execute(insert_once(ledger_head).values(first).on_conflict_do_nothing())
-        row = connection.execute(query).one()
+        row = connection.execute(_LOCK_HEAD).one()
     return frontier_from_row(row.size, row.frontier)
 
 
@@ -111,8 +123,7 @@ def _place(connection: Connection, entry: Entry, vault: PersonVault, entropy: En
     if entry.person is None:
         exchanged = entry.kind in EXCHANGE_KINDS
         return _Place(entropy(32), entropy(32)) if exchanged else _Place(b"", b"")
-    query = select(patient_chain).where(patient_chain.c.person == entry.person).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_LOCK_CHAIN, {"who": entry.person}).one_or_none()
     n, previous = (1, None) if row is None else (row.n + 1, row.hash)
     k_tag = vault.tag_key(entry.person)
     return _Place(leaf_tag(k_tag, n), leaf_prev(k_tag, n, previous), n)
@@ -120,22 +131,21 @@ def _place(connection: Connection, entry: Entry, vault: PersonVault, entropy: En
 
 def _advance(connection: Connection, person: str, n: int, hashed: bytes) -> None:
     if n == 1:
-        connection.execute(insert(patient_chain).values(person=person, n=n, hash=hashed))
+        connection.execute(_BEGIN_CHAIN, {"person": person, "n": n, "hash": hashed})
     else:
-        where = patient_chain.c.person == person
-        connection.execute(update(patient_chain).where(where).values(n=n, hash=hashed))
+        connection.execute(_GROW_CHAIN, {"who": person, "n": n, "hash": hashed})
 
 
 def _write(connection: Connection, entry: Entry, frontier: Frontier, data: bytes, hashed: bytes) -> None:
     grown, nodes = append_to_tree(frontier, hashed)
     leaf = {"idx": frontier.size, "bytes": data, "hash": hashed}
     leaf |= {"kind": entry.kind, "peer": entry.peer, "md": entry.md}
-    connection.execute(insert(ledger_leaf).values(leaf))
+    connection.execute(_KEEP_LEAF, leaf)
     subtrees = [{"level": node.level, "idx": node.index, "hash": node.hash} for node in nodes[1:]]
     if subtrees:
-        connection.execute(insert(ledger_node), subtrees)
+        connection.execute(_KEEP_NODES, subtrees)
     head = {"size": grown.size, "root": root(grown), "frontier": b"".join(grown.hashes)}
-    connection.execute(update(ledger_head).where(ledger_head.c.id == _HEAD).values(head))
+    connection.execute(_SET_HEAD, head)
 
 
 def head(connection: Connection) -> Head:

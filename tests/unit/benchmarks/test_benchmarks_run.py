@@ -6,7 +6,17 @@ import math
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import boundary, decisions, envelope, envelope_large, exchange, normalise, report, startup
+from benchmarks import (
+    boundary,
+    decisions,
+    envelope,
+    envelope_large,
+    exchange,
+    ledger,
+    normalise,
+    report,
+    startup,
+)
 from benchmarks.report import Result
 
 
@@ -96,3 +106,11 @@ def test_a_missing_number_is_told_as_none():
     assert Result("g", "f").to_json() == {"goal": "g", "figure": "f", "ratio": None, "pass": None}
     with pytest.raises(TypeError):
         Result("g")
+
+
+def test_the_ledger_is_measured_beside_bare_hashes_and_commits():
+    """Appends, proofs in time and hashes, and leaves of many at once beside one after the other."""
+    results = ledger.run(leaves=300, rounds=1)
+    require_shape(results)
+    assert [one.ratio is not None for one in results] == [True, False, False, True]
+    assert "10 hash operations" in results[2].figure
