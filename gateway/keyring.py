@@ -32,7 +32,9 @@ def open_kek(settings: Settings, entropy: Entropy) -> TurningWrapper:
 def open_keys(
     settings: Settings, wrapper: KeyWrapper, entropy: Entropy
 ) -> tuple[FileKeyStore, FileSecretStore]:
-    """Both stores; every key is opened once, those of `keys.signer` when they first sign. `KeyFault`."""
+    """Both stores, each item opened once; what lives elsewhere shows itself when it signs. `KeyFault`."""
     state, elsewhere = settings.node.state, signer_from(settings.keys.signer)
     keys = FileKeyStore(state / "keys", wrapper, entropy, elsewhere)
-    return keys, FileSecretStore(state / "secrets", wrapper, entropy)
+    secrets = FileSecretStore(state / "secrets", wrapper, entropy)
+    secrets.check()
+    return keys, secrets

@@ -1,4 +1,4 @@
-"""A key provider in software: what an HSM or a cloud is asked, from a folder (docs/key-providers.md).
+"""A key provider in software: what an HSM or a cloud is asked, from a folder (docs/keys.md).
 
 `key_provider.py FOLDER` answers one JSON line with one; FOLDER holds `kek` and `LABEL.key` (`ALG` and the
 seed in hex), 0600. It is the example to start from: replace the five functions by calls of your PKCS#11

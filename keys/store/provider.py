@@ -1,4 +1,4 @@
-"""Keys in an HSM or a cloud KMS: a program that is asked line by line, `exec:PATH` (docs/key-providers.md).
+"""Keys in an HSM or a cloud KMS: a program that is asked line by line, `exec:PATH` (docs/keys.md).
 
 PKCS#11 tools and the command lines of clouds are attached by a program of a few lines, so that nothing of
 theirs is loaded into the node. One JSON object a line, base64url for bytes:

@@ -30,6 +30,11 @@ class ShelfSecretStore:
             self._known[name] = self._read(name)
         return self._known[name]
 
+    def check(self) -> None:
+        """Unwrap every secret once, at the start. `KeyFault`."""
+        for name in tuple(self._shelf.names()):
+            self.secret(name)
+
     def rewrap(self, wrapper: KeyWrapper) -> int:
         """Put every secret under another KEK, one by one; how many were not yet."""
         turned = 0
