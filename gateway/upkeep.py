@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
+from gateway.audit.replay import SQLReplay
 from gateway.bootstrap import Runtime
 from gateway.directory.folder import FederationFolder
 from gateway.directory.interface import DirectoryRefused
 from gateway.directory.renewal import STAMP_EVERY, renew, stamp
 from gateway.errors import Problem
+from gateway.exchange.peer.acks import deliver
 from gateway.logs import log
 from keys.errors import KeyFault, UnknownKey
 
@@ -31,7 +33,9 @@ class Duty:
 
 
 async def tend(runtime: Runtime, stack: AsyncExitStack) -> None:
-    """Start every duty of a node that is in a federation; `stack` ends them."""
+    """Start the duties of the house, and those of a node that is in a federation; `stack` ends them."""
+    for duty in HOUSE:
+        stack.push_async_callback(_stop, asyncio.create_task(_repeat(runtime, duty)))
     if not isinstance(runtime.members, FederationFolder):
         return
     if _stale(runtime):  # nothing could be answered: better late than wrong
@@ -93,12 +97,23 @@ async def _renew(runtime: Runtime, now: int) -> None:
         log.warning("directory_not_published", reason=published.ended)
 
 
+async def _deliver(runtime: Runtime, _: int) -> None:
+    await deliver(runtime.node)
+
+
+async def _purge(runtime: Runtime, now: int) -> None:
+    """Ids of messages that are long past: the mark that is left refuses them whatever the clock says."""
+    await runtime.database.write(lambda c: SQLReplay(c).purge(now=now))
+
+
 def _warn(runtime: Runtime, now: int) -> None:
     held = runtime.membership.held()
     if held.trust.expires - now < held.federation.timestamp_life // 2:
         log.warning("directory_expires", state="expired" if held.trust.expires <= now else "half-gone")
 
 
+HOUSE = (Duty("deliver", 5, _deliver), Duty("purge", 3600, _purge))
+"""Of every node."""
 DUTIES = (
     Duty("stamp", STAMP_EVERY, _stamp),
     Duty("refresh", 600, _refresh),

@@ -8,7 +8,6 @@ that raises gives back what it took and is `failed/mapping-defect`, its siblings
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar
 
 from adapters.hospital.acts import Act
@@ -27,13 +26,6 @@ T = TypeVar("T")
 __all__ = ["ABSENT", "Coding", "Context", "Draft"]
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-
-
-@lru_cache(maxsize=2048)
-def _concept_of(table: str, code: str) -> Concept | None:
-    """The row of a code, as it is spelled, in capitals or in words."""
-    rows = concept_map(table)
-    return rows.get(("", code)) or rows.get(("", code.upper())) or concept_in_words(rows, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +123,22 @@ class Context:
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
-        before = len(self.message.journal)
+        self.message.open_unit()
         self.frames.append({})
         try:
             made = build()
         except Exception as error:
             self.frames.pop()
-            self.message.forget(before)
+            self.message.close_unit(failed=True)
             reason, place = reason_of(error)
             self.defects += reason == "mapping-defect"
             for segment in segments:
                 segment.lose("failed", reason, place)
             return None
         ended = self.frames.pop()
-        around = self.frames[-1]
+        self.message.close_unit(failed=False)
         for reference, draft in ended.items():
-            around.setdefault(reference, draft)
+            self.frames[-1].setdefault(reference, draft)
         return made
 
     def assume(self, position: str, kind: str, value: str, basis: str) -> None:
@@ -195,7 +187,8 @@ class Context:
             if element.is_null:
                 element.take(comp)
             return None
-        found = _concept_of(table, code)
+        rows = concept_map(table)
+        found = rows.get(("", code)) or rows.get(("", code.upper())) or concept_in_words(rows, code)
         if found is None:
             self.reject(element, "bad-code", target, comp)
         elif not found.code:

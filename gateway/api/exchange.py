@@ -24,4 +24,4 @@ async def receive(request: Request) -> Response:
             envelope = await node.respond(request.stream())
         except (EnvelopeRefused, ClientDisconnect):
             raise Problem("refused") from None
-    return Response(envelope, media_type=MEDIA_TYPE)
+    return Response(envelope, media_type=MEDIA_TYPE) if envelope else Response(status_code=204)

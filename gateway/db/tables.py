@@ -6,8 +6,10 @@ import consent.store.sql
 import gateway.audit.sql
 import gateway.authn.sql
 import gateway.directory.sql
+import gateway.exchange.peer.acks
 import gateway.exchange.peer.evidence
 import gateway.intake.tables
+import gateway.outbox.sql
 import gateway.records.tables
 import keys.store.sql
 
@@ -18,6 +20,8 @@ METADATA: tuple[MetaData, ...] = (
     gateway.directory.sql.metadata,
     gateway.authn.sql.metadata,
     gateway.audit.sql.metadata,
+    gateway.exchange.peer.acks.metadata,
     gateway.exchange.peer.evidence.metadata,
+    gateway.outbox.sql.metadata,
     gateway.intake.tables.metadata,
 )

@@ -14,6 +14,7 @@ from consent.request import AccessRequest, access_request_to_json
 from gateway.exchange.completeness import SourceState
 from gateway.exchange.locate import Located, speaks_for
 from gateway.exchange.node import Node
+from gateway.exchange.peer.acks import acknowledge
 from gateway.exchange.peer.ask import NOT_ASKED, Failed, Question, ask
 from gateway.exchange.peer.contribution import (
     BadContribution,
@@ -97,7 +98,12 @@ async def _one(node: Node, asked: Ask, subject: Subject, question: Question) -> 
             at,
             lambda org: speaks_for(directory, member, node.organisations, org),
         )
-        read = await asyncio.to_thread(contributed, answer.typ, answer.content, expected)
+        try:
+            read = await asyncio.to_thread(contributed, answer.typ, answer.content, expected)
+        except BadContribution as bad:
+            await acknowledge(node, answer.evidence, "quarantined")
+            raise bad from None
+        await acknowledge(node, answer.evidence, "accepted")
         return verified_by(read, answer.evidence.md, answer.evidence.jws)
     except BadContribution as bad:
         log.error("contribution_refused", member=member, reason=bad.reason, exchange=asked.exchange)

@@ -47,6 +47,16 @@ class Links:
 
     async def post(self, member: str, url: str, envelope: bytes, deadline: float) -> bytes:
         """The member's sealed answer. `deadline` in seconds, for all of it. Raises `LinkFailed`."""
+        return _sealed(await self._exchanged(member, url, envelope, deadline))
+
+    async def deliver(self, member: str, url: str, envelope: bytes, deadline: float) -> None:
+        """Hand over what has no answer: it was taken (204). Raises `LinkFailed`."""
+        reply = await self._exchanged(member, url, envelope, deadline)
+        if reply.status != 204:
+            _sealed(reply)
+            raise LinkFailed("malformed")
+
+    async def _exchanged(self, member: str, url: str, envelope: bytes, deadline: float) -> Response:
         link = await self._link(member, url)
         loop = asyncio.get_running_loop()
         if link.failures >= TRIPS and loop.time() < link.rests_until:
@@ -89,10 +99,10 @@ class Links:
         return made
 
 
-async def _posted(link: _Link, envelope: bytes, deadline: float) -> bytes:
+async def _posted(link: _Link, envelope: bytes, deadline: float) -> Response:
     headers = {"Content-Type": _MEDIA, "Accept": _MEDIA}
     try:
-        reply = await link.transport.request(
+        return await link.transport.request(
             "POST", link.url, deadline=deadline, headers=headers, content=envelope
         )
     except SourceTimedOut:
@@ -103,7 +113,6 @@ async def _posted(link: _Link, envelope: bytes, deadline: float) -> bytes:
         raise LinkFailed("refused") from None
     except SourceMalformed:
         raise LinkFailed("malformed") from None
-    return _sealed(reply)
 
 
 def _sealed(reply: Response) -> bytes:

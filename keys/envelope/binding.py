@@ -51,7 +51,15 @@ class ExpectAck:
     env: bytes
 
 
-Expectation = ExpectRequest | ExpectResponse | ExpectAck
+@dataclass(frozen=True, slots=True)
+class ExpectPosted:
+    """The exchange endpoint of a node that sends answers: a request, or an acknowledgement of an answer.
+
+    Whoever takes an acknowledgement then holds it against what was sent: `require_ack`.
+    """
+
+
+Expectation = ExpectRequest | ExpectResponse | ExpectAck | ExpectPosted
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,19 +114,26 @@ def _most(manifest: Manifest, held: Opening) -> int:
 def require_conversation(frame: Frame, manifest: Manifest, expect: Expectation, trust: TrustList) -> None:
     """Rules 3 to 6: the kind that this entry point expects, in answer to what was asked."""
     match expect:
-        case ExpectRequest():
-            _require(manifest.kind == "request")
-            _require_reply_key(frame.suite, manifest, trust)
+        case ExpectRequest() | ExpectPosted():
+            posted = isinstance(expect, ExpectPosted) and manifest.kind == "ack"
+            _require(manifest.kind == "request" or posted)
+            if not posted:
+                _require_reply_key(frame.suite, manifest, trust)
         case ExpectResponse():
             _require(manifest.kind == "response" and manifest.iss == expect.iss)
             _require(manifest.req == b64u(expect.req) and manifest.rcp == (expect.reply_kid,))
             _require(frame.suite.number == expect.suite)
             _require(expect.exp is None or manifest.exp <= expect.exp)
         case ExpectAck():
-            ack = manifest.ack
-            _require(manifest.kind == "ack" and manifest.iss == expect.iss and ack is not None)
-            _require(ack is not None and (ack.md, ack.env) == (b64u(expect.md), b64u(expect.env)))
-            _require(manifest.req == b64u(expect.req))
+            require_ack(manifest, expect)
+
+
+def require_ack(manifest: Manifest, expect: ExpectAck) -> None:
+    """Rule 6: of the member that the response went to, and of that very response. Refuses `conversation`."""
+    ack = manifest.ack
+    _require(manifest.kind == "ack" and manifest.iss == expect.iss and ack is not None)
+    _require(ack is not None and (ack.md, ack.env) == (b64u(expect.md), b64u(expect.env)))
+    _require(manifest.req == b64u(expect.req))
 
 
 def require_time(manifest: Manifest, mine: KemKey, now: int, max_life: int) -> None:

@@ -20,6 +20,7 @@ from gateway.audit.replay import SQLReplay
 from gateway.errors import Problem
 from gateway.exchange.checkpoint import heed_checkpoint, is_refused
 from gateway.exchange.node import Node
+from gateway.exchange.peer.acks import take
 from gateway.exchange.peer.agreement import named_agreement
 from gateway.exchange.peer.content import NotARequest, content_from_bytes
 from gateway.exchange.peer.opening import Watermark, open_stream
@@ -34,7 +35,7 @@ from gateway.exchange.peer.operations import (
 )
 from gateway.logs import log
 from keys.algorithms import SUITES
-from keys.envelope.binding import ExpectRequest, Opening
+from keys.envelope.binding import ExpectPosted, Opening
 from keys.envelope.events import ManifestVerified, Opened, Replayed
 from keys.envelope.recipient import kem_keys_from_store
 from keys.envelope.replay import Conflict, Same, Unseen
@@ -52,7 +53,10 @@ _OURS = frozenset(("unavailable", "no_store", "internal", "throttled"))
 
 
 async def respond(node: Node, operations: Operations, pieces: AsyncIterator[bytes]) -> bytes:
-    """The sealed answer to the envelope that comes in pieces. Raises `EnvelopeRefused`, `Problem`."""
+    """The sealed answer to the envelope that comes in pieces; empty: it was an acknowledgement, and is taken.
+
+    Raises `EnvelopeRefused`, `Problem`.
+    """
     at = int(node.clock().timestamp())
     trust = node.directory().trust
     try:
@@ -64,7 +68,7 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
         me=node.member,
         trust=trust,
         keys=kem_keys_from_store(node.keys, now=at),
-        expect=ExpectRequest(),
+        expect=ExpectPosted(),
         replay=Watermark(mark),
         now=at,
         max_content=MAX_CONTENT,
@@ -74,6 +78,8 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
         opened, verified = await open_stream(pieces, opening, lambda event: _known(node, event))  # 1
         if isinstance(opened, Replayed):
             return opened.outcome
+        if opened.manifest.kind == "ack":
+            return await _acknowledged(node, opened, trust)
         require_life(opened.manifest, int(node.clock().timestamp()))
         return await _answered(node, operations, opened, verified, trust)
     except EnvelopeRefused as refused:
@@ -88,6 +94,29 @@ def _look_later(node: Node, at: int) -> None:
     looking = asyncio.ensure_future(node.look("", at))
     _LOOKING.add(looking)
     looking.add_done_callback(_LOOKING.discard)
+
+
+async def _acknowledged(node: Node, opened: Opened, trust: TrustList) -> bytes:
+    """What a member says of an answer of ours; a copy of it changes nothing."""
+    manifest, at = opened.manifest, int(node.clock().timestamp())
+
+    def unit(connection: Connection) -> None:
+        _require_trust(node, opened, trust)
+        spent = SQLReplay(connection).record(manifest.iss, manifest.jti, opened.md, manifest.exp, b"")
+        if isinstance(spent, Conflict):
+            raise EnvelopeRefused("replay")
+        if isinstance(spent, Unseen):
+            take(connection, node, manifest, at)
+
+    await node.database.write(unit)
+    return b""
+
+
+def _require_trust(node: Node, opened: Opened, trust: TrustList) -> None:
+    """Step 16: the signatures again, if the trust list moved on since they were checked."""
+    now = node.directory().trust
+    if now.version != trust.version:
+        verify_manifest(opened.jws, SUITES[opened.suite], now)
 
 
 async def _answered(
@@ -170,9 +199,7 @@ def _spending(node: Node, opened: Opened, trust: TrustList, at: int):  # type: i
     manifest = opened.manifest
 
     def spend(connection: Connection) -> None:
-        now = node.directory().trust
-        if now.version != trust.version:
-            verify_manifest(opened.jws, SUITES[opened.suite], now)
+        _require_trust(node, opened, trust)
         spent = SQLReplay(connection).record(manifest.iss, manifest.jti, opened.md, manifest.exp)
         if not isinstance(spent, Unseen):
             raise Spent
