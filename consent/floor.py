@@ -84,11 +84,15 @@ class FloorPack:
     def name(self) -> str:
         return f"{self.id}@{self.version}"
 
-    def entry(self, rule: FloorRule | None) -> dict[str, str]:
-        """For the trace: what this pack says; without a matching rule it forbids."""
+    def entry(self, rule: FloorRule | None) -> dict[str, Any]:
+        """For the trace: what this pack says; without a matching rule it forbids. `unsigned`, if it is."""
         value, code = (rule.mode, rule.code) if rule else ("FORBID", NO_LAWFUL_BASIS)
-        entry = {"layer": "L1", "value": value, "rule": code, "pack": self.name}
-        return entry | ({"sha256": self.sha256} if self.sha256 else {})
+        entry: dict[str, Any] = {"layer": "L1", "value": value, "rule": code, "pack": self.name}
+        if self.sha256:
+            entry["sha256"] = self.sha256
+        if not self.signed:
+            entry["unsigned"] = True
+        return entry
 
     def in_effect(self, at: Micros) -> bool:
         return (self.start is None or self.start <= at) and (self.end is None or at <= self.end)

@@ -73,6 +73,10 @@ class ConsentRegistry(Protocol):
         """Every version known at `as_of` about any of these subjects, oldest first."""
         ...
 
+    def ids_since(self, at: datetime) -> tuple[str, ...]:
+        """Ids of everybody's consents of which a version was recorded from `at` on, sorted."""
+        ...
+
     def epoch(self, subject: str) -> int:
         """Rises with every write about the subject; a release rechecks it in its own transaction."""
         ...

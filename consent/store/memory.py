@@ -41,6 +41,10 @@ class MemoryConsentRegistry:
         )
         return tuple(sorted(found, key=lambda item: (item.recorded, item.id, item.version)))
 
+    def ids_since(self, at: datetime) -> tuple[str, ...]:
+        held = self._versions.items()
+        return tuple(sorted(id for id, made in held if any(one.recorded >= at for one in made)))
+
     def epoch(self, subject: str) -> int:
         return self._epochs.get(subject, 0)
 

@@ -90,6 +90,11 @@ class SQLConsentRegistry:
         asked = {"subjects": tuple(subjects), "as_of": micros(as_of)}
         return tuple(self._opened(row) for row in self._connection.execute(_OF_SUBJECTS, asked))
 
+    def ids_since(self, at: datetime) -> tuple[str, ...]:
+        c = consent_version.c
+        rows = select(c.id).where(c.recorded >= micros(at)).distinct().order_by(c.id)
+        return tuple(self._connection.execute(rows).scalars())
+
     def epoch(self, subject: str) -> int:
         return self._connection.execute(_EPOCH, {"of": subject}).scalar() or 0
 

@@ -21,7 +21,7 @@ _NOUNS = {
     "serve": "run the node: HTTP API and HL7 v2 listeners",
     "exchange": "pull as a registered client; list, show and replay what was exchanged",
     "consent": "patients' consents: grant, template, withdraw, list, show, explain, can, who-can, what-if, "
-    "import, export, lint; children who come of age: milestone",
+    "import, export, lint, tasks; children who come of age: milestone",
     "agreement": "agreements: new, add, sign, statement, propose, verify, activate, list, show, diff, "
     "matrix, export, suspend, resume, terminate",
     "breakglass": "emergency access: list, show, review, revoke, close, lift; patients to be told: notice",

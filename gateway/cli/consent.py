@@ -12,6 +12,7 @@ from gateway.cli.consent_import import import_consents
 from gateway.cli.consent_lint import lint
 from gateway.cli.consent_questions import can, what_if, who_can
 from gateway.cli.consent_record import grant, withdraw
+from gateway.cli.consent_tasks import tasks
 from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOfOption,
@@ -54,6 +55,7 @@ app.command("import", epilog="Example: carepact consent import FILE.csv --report
 app.command("who-can", epilog="Example: carepact consent who-can Observation/o1 --by org,purpose")(who_can)
 app.command("what-if", epilog="Example: carepact consent what-if --withdraw c-1f3a --since 90d")(what_if)
 app.command(epilog="Example: carepact consent lint FILE.json FORMS.csv")(lint)
+app.command(epilog="Example: carepact consent tasks --since 30d")(tasks)
 app.command(epilog="Example: carepact consent export --patient SYSTEM|VALUE --format csv")(export)
 app.command(epilog="Example: carepact consent grant --patient SYSTEM|VALUE --permit TREAT --reason 'form'")(
     grant

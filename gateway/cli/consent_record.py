@@ -128,7 +128,7 @@ def withdraw(
         return row
 
     told(with_node(config, as_node, act), dry_run, as_json)
-    if not as_json and only is None:
+    if not (as_json or dry_run) and only is None and effective == "now":
         say("what it refused is no longer refused by it: carepact consent can, or grant --deny, to be sure")
 
 

@@ -3,7 +3,9 @@
 Beside what its text shows: a tie with another of her consents, and a giver who has no right to give it.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -14,13 +16,54 @@ from consent.person import may_consent
 from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest
 from gateway.exchange.act import Act
+from gateway.exchange.consents import Consents
 from gateway.exchange.node import Node
 from gateway.exchange.policy import read_policy
+from gateway.records.interface import KeyErased
 
 
 def presumes(node: Node) -> bool:
     """Whether the law here presumes consent to some purpose, so that silence permits."""
     return any(rule.mode == "OPT_OUT" for rule in node.floor.rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A consent that waits for a person: `why` is `uncomputable` (it denies until it is repaired) or
+    `performer-without-right` (its permit does not count).
+    """
+
+    id: str
+    version: int
+    why: str
+    path: str
+    said: str
+
+
+async def tasks_since(node: Node, consents: Consents, act: Act, since: datetime) -> tuple[Task, ...]:
+    """Of everybody's consents recorded since, those that somebody must look at; of erased persons none."""
+    ids = await node.database.read(lambda c: consents.registry(c).ids_since(since))
+    found = []
+    for id in ids:  # a unit each: a long look back holds no snapshot
+        task = await node.database.read(partial(_task, node=node, consents=consents, act=act, id=id))
+        found += [task] if task is not None else []
+    return tuple(found)
+
+
+def _task(connection: Connection, node: Node, consents: Consents, act: Act, id: str) -> Task | None:
+    try:
+        stored = consents.registry(connection).current(id)
+    except KeyErased:
+        return None
+    view = None if stored is None else consent_from_stored(stored)
+    if stored is None or view is None or view.status != "active":
+        return None
+    if view.uncomputable is not None:
+        return Task(id, stored.version, "uncomputable", view.uncomputable.path, view.uncomputable.why)
+    if not any(giver != view.patient for giver in view.performers):
+        return None
+    told = (one for one in _cautions(connection, node, stored, act) if one is WITHOUT_RIGHT)
+    return next((Task(id, stored.version, one.code, one.path, one.said) for one in told), None)
 
 
 async def cautions_of(node: Node, stored: StoredConsent, act: Act) -> tuple[Caution, ...]:
@@ -31,7 +74,7 @@ async def cautions_of(node: Node, stored: StoredConsent, act: Act) -> tuple[Caut
 def _cautions(connection: Connection, node: Node, stored: StoredConsent, act: Act) -> tuple[Caution, ...]:
     request = AccessRequest("caution", stored.subject, node.member, ("TREAT",), act.at)
     policy = read_policy(connection, node, stored.subject, request)
-    view = consent_from_stored(replace(stored, subject=stored.subject), own=node.organisations)
+    view = consent_from_stored(stored, own=node.organisations)
     newest = {one.id: one for one in sorted(policy.consents, key=lambda one: one.version)}
     others = [one for id, one in newest.items() if id != view.id]
     found = [*cautions_of_consent(view, opt_out=presumes(node))]

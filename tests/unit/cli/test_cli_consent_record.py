@@ -96,3 +96,28 @@ def test_consents_are_told_as_they_were_known(home: Any) -> None:
     assert home("consent", "show", "c-1", "--as-of", "2020-01-01").code == 4
     assert home("consent", "show", "c-1", "--version", "2", "--as-of", between).code == 4
     assert home("consent", "show", "c-1", "--as-of", later(days=1)).code == 2
+
+
+def test_consents_that_wait_for_a_person_are_listed(home: Any) -> None:
+    """One stored in quarantine, one of a giver without right; not her own, nor one that was withdrawn."""
+    assert home("consent", "tasks").code == 0
+    grant(home, "--permit", "TREAT", "--id", "c-own")
+    for id in ("c-given", "c-gone"):
+        grant(home, "--permit", "TREAT", "--id", id, "--performer", "RelatedPerson/daughter")
+    assert home("consent", "withdraw", "c-gone", "--reason", "by phone").code == 0
+    system, _, value = home.grace.partition("|")
+    odd = {
+        "resourceType": "Consent", "id": "odd", "status": "active", "dateTime": "2026-01-01",
+        "scope": {"coding": [{"code": "patient-privacy"}]},
+        "patient": {"identifier": {"system": system, "value": value}},
+        "provision": {"type": "permit", "mood": "good"},
+    }  # fmt: skip
+    file = home.folder / "odd.json"
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": [{"resource": odd}]}))
+    assert home("consent", "import", str(file), "--quarantine", "--reason", "forms").code == 0
+    told = home("consent", "tasks", "--json")
+    assert told.code == 10
+    assert {row["why"] for row in told.rows} == {"uncomputable", "performer-without-right"}
+    assert {row["id"] for row in told.rows if row["why"] != "uncomputable"} == {"c-given"}
+    assert "Patient/" not in told.out
+    assert home("consent", "tasks", "--since", "soon").code == 2

@@ -1,6 +1,7 @@
 """One trace in its voices, and the receipt that is kept."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,9 @@ def test_receipt_names_what_decided(world: Any) -> None:
     provision["provision"].pop(0)
     law, sharing, consents = sorted(json.loads(kept(scene))["trace"], key=lambda entry: entry["layer"])
     assert (law["rule"], law["pack"], len(law["sha256"])) == ("uk-direct-care-9-2-h", "uk@2026.1", 64)
+    assert law["unsigned"] is True
+    signed = replace(world.scene.but(pack="uk").floor, signed=True)
+    assert "unsigned" not in signed.entry(None)
     assert (sharing["agreement"], sharing["term"]) == ("D1@1", "t1")
     assert consents == {
         "layer": "L3", "value": "DENY", "consent": "c2/_history/0", "path": "provision.provision[0]",

@@ -7,6 +7,7 @@ import pytest
 
 from consent.digest import ResourceContext
 from consent.facts import Facts
+from consent.floor import floor_from_json
 from consent.plan import plan
 from consent.reads import _ALWAYS, _BY_ELEMENT, _DATES, key_of_facts
 from consent.source_rules import source_rules_from_json
@@ -134,6 +135,14 @@ def test_an_action_that_is_not_listed_is_false_and_an_unknown_one_is_unknown(wor
         assert scene.decide().effect == effect, code
 
 
+def test_a_period_of_an_exception_that_is_over_says_nothing(world: Any) -> None:
+    """The refusal held until last year: within it, it is heard."""
+    for end, effect in (("2024", "permit"), ("2027", "deny")):
+        child = {"type": "deny", "period": {"end": end}}
+        scene = world.scene.but(consents=(world.consent({"type": "permit", "provision": [child]}),))
+        assert scene.decide().effect == effect
+
+
 def test_a_resource_with_labels_deep_inside_is_surveyed_to_the_bottom(world: Any) -> None:
     """Inside lists, of primitives' siblings too; a member that is no object is passed over."""
     inline = {
@@ -153,3 +162,37 @@ def test_a_resource_with_labels_deep_inside_is_surveyed_to_the_bottom(world: Any
         "Observation.contained[0]",
     }
     assert facts.authors == frozenset()
+
+
+def test_what_a_child_asks_of_a_resource_is_read_too(world: Any) -> None:
+    """The filter stands in an exception of the permit alone: resources differ by it all the same."""
+    child = {"type": "deny", "code": [of_code("1-1")]}
+    scene = world.scene.but(consents=(world.consent({"type": "permit", "provision": [child]}),))
+    other = scene.but(resource=world.observation(code=of_code("1-1")))
+    made = plan(scene.request, scene.directory, scene.floor, scene.agreements, scene.views)
+    assert [made.decide(one.facts).effect for one in (scene, other, scene)] == ["permit", "deny", "permit"]
+
+
+def test_what_is_no_coding_and_no_object_is_passed_over(world: Any) -> None:
+    """A text among codings, a meta inside a contained author: no code, no reference, no fault."""
+    held = {
+        "resourceType": "Practitioner",
+        "meta": {"profile": ["urn:p"]},
+        "managing": {"reference": "Organization/o"},
+    }
+    facts = world.scene.but(
+        resource=world.observation(code={"coding": ["heart rate"]}, performer=[{"inside": held}])
+    ).facts
+    assert (facts.principal, facts.text_only) == (frozenset(), True)
+    assert facts.authors == {"Organization/o"}
+
+
+def test_of_rules_of_one_mode_the_first_names_the_code(world: Any) -> None:
+    """And the obligations of both count."""
+    rules = [
+        {"when": {}, "mode": "OPT_OUT", "code": "one", "basis": "x"},
+        {"when": {}, "mode": "OPT_OUT", "code": "two", "basis": "x", "obligations": ["PSEUD"]},
+    ]
+    pack = {"id": "p", "version": "1", "known_purposes": ["TREAT"], "rules": rules}
+    decision = world.scene.but(floor=floor_from_json(pack)).decide()
+    assert (decision.reason, "PSEUD" in decision.obligations) == ("implied:one", True)

@@ -139,6 +139,16 @@ def test_selection_knows_only_what_was_known_then(consents: ConsentRegistry) -> 
     assert consents.of_subjects([], as_of=T0) == ()
 
 
+def test_ids_of_everybody_are_those_written_since(consents: ConsentRegistry) -> None:
+    """Each once, sorted, whoever they are about; what was last written before is not among them."""
+    for item in (version("c2", 1), version("c1", 1, minutes=1), version("c2", 2, minutes=2)):
+        consents.put(item)
+    consents.put(version("c9", 1, subject=BORIS))
+    assert consents.ids_since(T0) == ("c1", "c2", "c9")
+    assert consents.ids_since(T0 + timedelta(minutes=1)) == ("c1", "c2")
+    assert consents.ids_since(T0 + timedelta(minutes=3)) == ()
+
+
 def test_epoch_rises_with_every_write_about_the_subject(consents: ConsentRegistry) -> None:
     """A release that rechecks the epoch sees any write in between, also one that moves a consent away."""
     consents.put(version("c1", 1))
