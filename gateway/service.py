@@ -12,6 +12,8 @@ from gateway.api.app import application
 from gateway.api.server import bind, run
 from gateway.bootstrap import Runtime
 from gateway.collector import settle
+from gateway.directory.folder import FederationFolder
+from gateway.directory.warnings import warnings_of
 from gateway.drops import watch
 from gateway.errors import RefusedToStart
 from gateway.feeds import listen, manner_of
@@ -71,5 +73,9 @@ def _say_what_is_unsafe(runtime: Runtime) -> None:
     """At every start, by name: what this node must not be in production."""
     if runtime.settings.node.allow_test_patients:
         log.warning("UnsafeDemoKeys", member=runtime.node.member)
+    if isinstance(runtime.members, FederationFolder):
+        now = int(runtime.clock().timestamp())
+        for text in warnings_of(runtime.members.advanced, now):
+            log.warning("directory", reason=text)
     if not runtime.node.floor.signed:
         log.warning("UnsafeUnsignedFloor", pack=runtime.node.floor.name)

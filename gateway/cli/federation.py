@@ -26,6 +26,9 @@ def init(
     reason: ReasonOption,
     kind: KindOption = "other",
     holders: Annotated[int, typer.Option(min=1, max=16, help="Root holders; more than half must sign.")] = 1,
+    grace: Annotated[
+        int, typer.Option(min=0, max=24, help="Hours after the list's end in which emergencies still pass.")
+    ] = 0,
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
@@ -34,8 +37,10 @@ def init(
 
     async def act(node: "Runtime") -> "tuple[Pinned, Path]":
         from gateway.cli.federation_acts import desk_of, found_federation
+        from keys.federation.documents import Federation
 
-        pinned = await found_federation(node, federation, holders, kind, name, act_now(node, reason))
+        rules = Federation(federation, name, grace=grace * 3600)
+        pinned = await found_federation(node, rules, holders, kind, act_now(node, reason))
         return pinned, desk_of(node).repository_folder.parent
 
     pinned, desk = with_node(config, as_node, act)

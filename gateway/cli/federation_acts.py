@@ -58,19 +58,19 @@ async def log_change(node: "Runtime", act: "Act", **detail: Any) -> None:
 
 
 async def found_federation(
-    node: "Runtime", name: str, holders: int, kind: str, title: str, act: "Act"
+    node: "Runtime", federation: Federation, holders: int, kind: str, act: "Act"
 ) -> Pinned:
     """A federation with this node as its operator, publisher and first member."""
     desk, at = desk_of(node), int(act.at.timestamp())
     if desk.exists():
         raise Problem("conflict", hint="a federation was founded here already: carepact directory status")
-    await log_change(node, act, action="found", federation=name)
+    await log_change(node, act, action="found", federation=federation.id)
     wanted = holders // 2 + 1
-    sha256 = refused_as_problem(lambda: desk.found(Federation(name, title), holders, wanted, at))
+    sha256 = refused_as_problem(lambda: desk.found(federation, holders, wanted, at))
     make_pair(node.keys, at)
     renew_keys(node.keys, at)
-    member, pair = _first_record(node, name, at), pair_from_store(node.keys, at=at)
-    registered = Registered(title, _kind(kind), (), at)
+    member, pair = _first_record(node, federation.id, at), pair_from_store(node.keys, at=at)
+    registered = Registered(federation.name, _kind(kind), (), at)
     public = (pair[0].public_key, pair[1].public_key)
     refused_as_problem(
         lambda: desk.admit(node.node.member, registered, public, own_files(member, 1, at, pair), at)

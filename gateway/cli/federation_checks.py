@@ -8,6 +8,7 @@ import typer
 from gateway.cli.act import decline, instant_from_seconds
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
+from gateway.directory.warnings import warnings_of
 from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, as_node: As
         decline(
             Exit.NOT_READY, "the list has expired: nothing is sealed or opened; carepact directory refresh"
         )
-    if left < held.federation.timestamp_life // 2:
-        warn("carepact: more than half of its life has gone: carepact directory refresh")
+    for text in warnings_of(held, now):
+        warn(f"carepact: {text}")
 
 
 def verify(

@@ -25,6 +25,7 @@ from gateway.exchange.fanout import fan_out
 from gateway.exchange.foreign import foreign_from
 from gateway.exchange.frame import access_request
 from gateway.exchange.gather import gather
+from gateway.exchange.grace import require_current
 from gateway.exchange.locate import Located, locate
 from gateway.exchange.node import Node
 from gateway.exchange.policy import read_policy
@@ -33,7 +34,6 @@ from gateway.exchange.resolve import Subject, resolve
 from gateway.exchange.sealing import Outgoing, outgoing, sealed
 from gateway.exchange.turn import Gathered, Turn, decide_turn
 from gateway.logs import log
-from keys.errors import NotReady
 
 _OF_THE_QUESTION = frozenset(("purpose-missing-or-unknown", "btg-undeclared", "no-lawful-basis"))
 MAX_ROUNDS = 4
@@ -42,10 +42,7 @@ MAX_ROUNDS = 4
 
 async def exchange(node: Node, ask: Ask) -> Answer:
     """Run the cycle. Raises `Problem`: `not_available`, `forbidden`, `no_source_answered`, `unavailable`."""
-    try:
-        node.directory().require_fresh(int(ask.at.timestamp()))
-    except NotReady:
-        raise Problem("unavailable", hint="the members list has expired") from None
+    require_current(node.directory(), ask.caller.purpose, int(ask.at.timestamp()))
     subject = await resolve(node, ask)  # 3
     request = access_request(ask, subject, node.directory().register)
     refused, located = await _reachable(node, ask, request)  # 4

@@ -7,6 +7,7 @@ from gateway.audit.receipts import decision_statement
 from gateway.exchange import release
 from gateway.exchange.basis import basis_of
 from gateway.exchange.emergency import BrokenGlass, who_breaks
+from gateway.exchange.grace import staleness
 from gateway.exchange.node import Node
 from gateway.exchange.notices import due_notice
 from gateway.exchange.request import Ask
@@ -36,7 +37,7 @@ async def disclose(node: Node, ask: Ask, subject: Subject, turn: Turn, out: Outg
         state=_state(turn),
         md=out.md,
         req=ask.seal.request if ask.seal else hashlib.sha256(ask.exchange.encode()).digest(),
-        detail=_detail(ask, turn),
+        detail=_detail(ask, turn) | staleness(node.directory().trust, int(ask.at.timestamp())),
         breaker=who_breaks(policy.request, ask.caller.practitioner),
         glass=_broken_glass(ask, subject, turn),
         notice=due_notice(policy, ask.exchange, turn.leaving),

@@ -81,6 +81,8 @@ class Opening:
     """More than one only where federation notices are expected, never patient data (section 7, rule 2)."""
     acknowledged: bool = True
     """Whether `env` is wanted, for an acknowledgement: a second hash over every byte."""
+    emergency: bool = False
+    """The caller vouches that an emergency asks: the list's grace holds. Of a request it looks afterwards."""
 
     def taken(self) -> frozenset[int]:
         """The suites that this opening takes."""

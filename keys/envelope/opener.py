@@ -45,7 +45,7 @@ class Opener:
     """
 
     def __init__(self, opening: Opening) -> None:
-        opening.trust.require_fresh(opening.now)
+        opening.trust.require_fresh(opening.now, emergency=opening.emergency)
         self._with = opening
         self._buffer = bytearray()
         self._whole = hashlib.sha256()

@@ -19,8 +19,10 @@ from sqlalchemy import Connection
 from gateway.audit import ledger
 from gateway.audit.interface import Entry
 from gateway.audit.replay import SQLReplay
+from gateway.authn.claims import EMERGENCY
 from gateway.errors import Problem
 from gateway.exchange.checkpoint import heed_checkpoint, is_refused, signed_checkpoint
+from gateway.exchange.grace import require_current, staleness
 from gateway.exchange.links import LinkFailed
 from gateway.exchange.node import Node
 from gateway.exchange.peer.agreement import newest_agreement
@@ -89,10 +91,7 @@ async def ask(node: Node, question: Question) -> Answered | Failed:
     until = loop.time() + question.deadline
     at = int(node.clock().timestamp())
     directory = node.directory()
-    try:
-        directory.require_fresh(at)
-    except NotReady:
-        raise Problem("unavailable", hint="the members list has expired") from None
+    require_current(directory, question.purpose, at)
     url = directory.endpoint(question.member)
     if url is None or question.member == node.member:
         return Failed(question.member, "not-capable")
@@ -138,9 +137,8 @@ async def _asked(
     content = content_bytes(question.op, question.deadline, question.members)
     made = draft(claims, content, [recipient], suite=suite, now=at, entropy=node.entropy)
     signers = signers_for_suite(node.keys, suite, at=at)
-    detail = {"op": question.op, "exchange": question.exchange, "agreement": agreement} | dict(
-        question.detail
-    )
+    detail = {"op": question.op, "exchange": question.exchange, "agreement": agreement}
+    detail |= dict(question.detail) | staleness(trust, at)
     entry = Entry("ask", at, question.member, made.md, b"", question.person, detail)
     await node.database.write(lambda c: _log(c, node, entry))  # 3
     return (await asyncio.to_thread(finish, made, signers)).envelope, made, reply  # 4
@@ -160,7 +158,15 @@ async def _received(node: Node, question: Question, made: Draft, reply: ReplyKey
     at = int(node.clock().timestamp())
     expect = ExpectResponse(question.member, made.md, reply.kid, made.suite.number, made.manifest.exp)
     mark = await node.database.read(lambda c: SQLReplay(c).watermark())
-    opening = Opening(node.member, node.directory().trust, (reply,), expect, Watermark(mark), at)
+    opening = Opening(
+        node.member,
+        node.directory().trust,
+        (reply,),
+        expect,
+        Watermark(mark),
+        at,
+        emergency=question.purpose in EMERGENCY,
+    )
     try:
         opened, _ = await _opened(node, opening, answer)  # 6
     except NotReady:
@@ -198,6 +204,7 @@ def _record(connection: Connection, node: Node, question: Question, opened: Open
     if not isinstance(spent, Unseen):
         raise EnvelopeRefused("replay")
     detail = {"op": question.op, "exchange": question.exchange} | dict(question.detail)
+    detail |= staleness(node.directory().trust, kept.at)
     entry = Entry("receive", kept.at, question.member, opened.md, kept.req, question.person, detail)
     _log(connection, node, entry)
     heed_checkpoint(connection, node, manifest.iss, manifest.log, kept.at)

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from gateway.audit.replay import SQLReplay
 from gateway.errors import Problem
 from gateway.exchange.checkpoint import heed_checkpoint, is_refused
+from gateway.exchange.grace import require_current
 from gateway.exchange.node import Node
 from gateway.exchange.peer.acks import take
 from gateway.exchange.peer.agreement import named_agreement
@@ -40,7 +41,7 @@ from keys.envelope.events import ManifestVerified, Opened, Replayed
 from keys.envelope.recipient import kem_keys_from_store
 from keys.envelope.replay import Conflict, Same, Unseen
 from keys.envelope.verify import verify_manifest
-from keys.errors import EnvelopeRefused, NotReady
+from keys.errors import EnvelopeRefused
 from keys.trust import TrustList
 
 MAX_CONTENT = 2 << 20
@@ -59,10 +60,7 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
     """
     at = int(node.clock().timestamp())
     trust = node.directory().trust
-    try:
-        trust.require_fresh(at)  # 0
-    except NotReady:
-        raise Problem("unavailable", hint="the members list has expired") from None
+    require_current(trust, "BTG", at)  # 0, of any purpose
     mark = await node.database.read(lambda c: SQLReplay(c).watermark())
     opening = Opening(
         me=node.member,
@@ -73,6 +71,7 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
         now=at,
         max_content=MAX_CONTENT,
         acknowledged=False,
+        emergency=True,
     )
     try:
         opened, verified = await open_stream(pieces, opening, lambda event: _known(node, event))  # 1
@@ -80,6 +79,7 @@ async def respond(node: Node, operations: Operations, pieces: AsyncIterator[byte
             return opened.outcome
         if opened.manifest.kind == "ack":
             return await _acknowledged(node, opened, trust)
+        require_current(trust, opened.manifest.pou or "", at)
         require_life(opened.manifest, int(node.clock().timestamp()))
         return await _answered(node, operations, opened, verified, trust)
     except EnvelopeRefused as refused:
