@@ -108,7 +108,7 @@ def _keys_and_members(settings: "Settings") -> Iterator[Check]:
         if not place.is_dir():
             return Check("keys", "failed", f"there are no keys yet in {place}", "carepact serve makes them")
         keys = _stored_keys(settings)
-        return _live_keys(keys, int(now.timestamp()))
+        return _turning(settings) or _live_keys(keys, int(now.timestamp()))
 
     place = settings.node.state / "keys"
     yield _guarded("keys", f"restore {place} and its KEK from a backup", stored)
@@ -127,6 +127,20 @@ def _stored_keys(settings: "Settings") -> "tuple[PublicKey, ...]":
 
     wrapper, provider = open_kek(settings, os.urandom), signer_from(settings.keys.signer)
     return FileKeyStore(settings.node.state / "keys", wrapper, os.urandom, provider).public()
+
+
+def _turning(settings: "Settings") -> Check | None:
+    """Whether the KEK is being replaced."""
+    from keys.store.turning import read_turn, turn_path
+
+    turn = read_turn(turn_path(settings.node.state))
+    if turn is None or (turn.done and turn.new == settings.kek):
+        return None
+    if turn.done:
+        return Check("keys", "warning", "the KEK was replaced", f'[keys] kek = "{turn.new}", and restart')
+    return Check(
+        "keys", "warning", "the KEK is half replaced", f"carepact keys rewrap --kek {turn.new} --reason …"
+    )
 
 
 def _live_keys(keys: "tuple[PublicKey, ...]", at: int) -> Check:

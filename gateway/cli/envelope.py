@@ -58,7 +58,7 @@ def inspect(file: FileArgument, as_json: JsonOption = False) -> None:
 def _inspected(held: Any) -> dict[str, Any]:
     import hashlib
 
-    from keys.algorithms import LIVE_SUITES
+    from keys.algorithms import KNOWN_SUITES
     from keys.envelope.framing import FIXED, frame_from_bytes, frame_length, kids
     from keys.errors import EnvelopeRefused
 
@@ -71,7 +71,7 @@ def _inspected(held: Any) -> dict[str, Any]:
     try:
         if len(head) < FIXED:
             raise EnvelopeRefused("framing")
-        end = frame_length(head[:FIXED], LIVE_SUITES)
+        end = frame_length(head[:FIXED], KNOWN_SUITES)
         if len(head) < end:
             raise EnvelopeRefused("framing")
         frame = frame_from_bytes(head[:end])
@@ -149,7 +149,7 @@ def seal(
     out: Annotated[Path, typer.Option(help="The envelope goes here, - for stdout.")] = Path("-"),
     now: NowOption = None,
     life: Annotated[int, typer.Option(help="Seconds until it expires.")] = 300,
-    suite: Annotated[int, typer.Option(help="Suite 2 or 3.")] = 3,
+    suite: Annotated[int, typer.Option(help="Suite 3, 2, or 1 where it is on.")] = 3,
     purpose: Annotated[str, typer.Option(help="Purpose of use (request).")] = "TREAT",
     agreement: Annotated[str, typer.Option(help="Sharing agreement ID@VERSION (request).")] = "local@0",
     request: Annotated[str | None, typer.Option(help="md of the request that is answered.")] = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -9,11 +10,11 @@ from gateway.cli.act import decline, read_file
 from gateway.cli.envelope_files import EnvelopeFile, kem_key, seeds_from_file, store_from_seeds
 from gateway.errors import Exit, Problem
 from keys import jws
-from keys.algorithms import KEM
+from keys.algorithms import KEM, KEMS, SUITES, live_suite
 from keys.envelope.binding import ExpectAck, Expectation, ExpectRequest, ExpectResponse, Opening
 from keys.envelope.draft import MAX_LIFE, MAX_LIFE_STORED, Claims, draft
 from keys.envelope.events import Released
-from keys.envelope.framing import MAX_RECIPIENTS, SLICE
+from keys.envelope.framing import FIXED, MAX_RECIPIENTS, SLICE
 from keys.envelope.manifest import ACK, FHIR_JSON, REQUEST, Acknowledgement, Kind
 from keys.envelope.open import open_stream
 from keys.envelope.recipient import Recipient, ReplyKey, recipient_from_trust, reply_key_from_seed
@@ -59,7 +60,8 @@ def opened(
     lines = held.lines
     me = asked.me or lines.get("me") or _missing("--me")
     now = asked.now if asked.now is not None else int(lines["now"]) if "now" in lines else clock()
-    key = kem_key(_seed(asked, lines.get("kem-seed"), me), now)
+    pieces, alg = _kem_of(held.pieces)
+    key = kem_key(_seed(asked, lines.get("kem-seed"), me, alg), now, alg)
     opening = Opening(
         me,
         trust,
@@ -71,7 +73,7 @@ def opened(
         max_recipients=MAX_RECIPIENTS if asked.notice else 1,
     )
     try:
-        done = open_stream(held.pieces, opening, lambda: FileSpool(entropy))
+        done = open_stream(pieces, opening, lambda: FileSpool(entropy))
     except EnvelopeRefused as refused:
         decline(Exit.BAD_PROOF, f"refused: {refused.reason}")
     except NotReady as unready:
@@ -81,11 +83,23 @@ def opened(
     return Read(claims | {"md": b64u(released.md), "env": b64u(released.env)}, released.content)
 
 
-def _seed(asked: Asked, line: str | None, me: str) -> bytes:
+def _kem_of(pieces: Iterator[bytes]) -> tuple[Iterator[bytes], str]:
+    """The same pieces, and the KEM of the suite in their first bytes; what is odd is refused later."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= FIXED:
+            break
+    suite = live_suite(int.from_bytes(head[4:6], "big"))
+    return chain((head,), pieces), suite.kem if suite is not None else KEM
+
+
+def _seed(asked: Asked, line: str | None, me: str, alg: str) -> bytes:
     if asked.keys is not None:
-        seed = seeds_from_file(read_file(asked.keys, "--keys"), me).get(KEM)
+        seeds = seeds_from_file(read_file(asked.keys, "--keys"), me)
+        seed = seeds.get(alg, seeds.get(KEM) if len(seeds) == 1 else None)
         if seed is None:
-            raise Problem("not_found", expression="--keys", hint=f"no {KEM} seed for this address")
+            raise Problem("not_found", expression="--keys", hint=f"no {alg} seed for this address")
         return seed
     return _bytes(line or _missing("--keys"), "--keys", 32)
 
@@ -153,7 +167,8 @@ def sealed(
         raise Problem("invalid", expression="--kind", hint=f"one of {', '.join(_KINDS)}")
     exp = given.now + given.life
     seed = entropy(32) if given.kind == "request" else None
-    reply = None if seed is None else reply_key_from_seed(seed, now=given.now, exp=exp)
+    kem = SUITES[given.suite].kem if given.suite in SUITES else KEM
+    reply = None if seed is None else _reply(seed, given.now, exp, kem)
     store = store_from_seeds(seeds, given.now, entropy)
     try:
         made = draft(
@@ -172,8 +187,13 @@ def sealed(
         decline(Exit.BAD_PROOF, f"a peer would refuse this: {refused.reason}")
     except UnknownKey as unknown:
         raise Problem("not_found", expression="--keys or --trust", hint=str(unknown)) from None
-    kept = None if seed is None else emit({given.me: {KEM: b64u(seed)}}) + b"\n"
+    kept = None if seed is None else emit({given.me: {kem: b64u(seed)}}) + b"\n"
     return Written(sealing, b64u(made.md), kept)
+
+
+def _reply(seed: bytes, now: int, exp: int, alg: str) -> ReplyKey:
+    """Of a suite that is not computed here the draft says so; until then any key will do."""
+    return reply_key_from_seed(seed, now=now, exp=exp, alg=alg if alg in KEMS else KEM)
 
 
 def _claims(given: Given, exp: int, reply: ReplyKey | None) -> Claims:
@@ -192,9 +212,10 @@ def _claims(given: Given, exp: int, reply: ReplyKey | None) -> Claims:
 def _recipients(given: Given, trust: TrustList) -> list[Recipient]:
     """Keys of the members file, or for a response the reply key that the request brought."""
     if given.reply_to is None:
-        return [recipient_from_trust(trust, address, at=given.now) for address in given.to]
+        suite = given.suite if live_suite(given.suite) is not None else 3
+        return [recipient_from_trust(trust, one, at=given.now, suite=suite) for one in given.to]
     try:
-        return [Recipient(given.to[0], public_from_jwk(parse_object(given.reply_to, lines=True)))]
+        return [Recipient(given.to[0], public_from_jwk(parse_object(given.reply_to, lines=True), use="enc"))]
     except (KeyRefused, SyntaxRefused):
         raise Problem("malformed", expression="--reply-to", hint="the rkey of the request, a JWK") from None
 

@@ -1,8 +1,9 @@
 """Files of `carepact envelope`: seeds, members, and envelopes with or without the header lines of a vector.
 
 A keys file is JSON: `{"a.example": SEED}` for opening, or `{"a.example": {"HPKE-9-KE": SEED, "Ed25519": SEED,
-"ML-DSA-65": SEED}}` for sealing as well; a seed is 32 bytes in base64url. It is for files and tests: a node's
-own keys never come this way, since there nothing is sealed without its leaf in the ledger.
+"ML-DSA-65": SEED}}` for sealing as well; a seed is 32 bytes in base64url; suite 1 has `HPKE-7-KE` and
+`ES256`. It is for files and tests: a node's own keys never come this way, since there nothing is sealed
+without its leaf in the ledger.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from gateway.errors import Problem
-from keys.algorithms import KEM
+from keys.algorithms import KEM, KEMS
 from keys.envelope.framing import SLICE
 from keys.envelope.recipient import ReplyKey, reply_key_from_seed
 from keys.errors import KeyRefused
@@ -77,9 +78,9 @@ def seeds_from_file(data: bytes, address: str) -> Mapping[str, bytes]:
         raise Problem("malformed", expression="--keys", hint="one seed of 32 bytes for each name") from None
 
 
-def kem_key(seed: bytes, now: int) -> ReplyKey:
+def kem_key(seed: bytes, now: int, alg: str = KEM) -> ReplyKey:
     """The private KEM key of a seed, as an opener takes it."""
-    return reply_key_from_seed(seed, now=now - _LONG, exp=now + LONGEST_MESSAGE)
+    return reply_key_from_seed(seed, now=now - _LONG, exp=now + LONGEST_MESSAGE, alg=alg)
 
 
 def store_from_seeds(seeds: Mapping[str, bytes], now: int, entropy: Entropy) -> MemoryKeyStore:
@@ -88,7 +89,7 @@ def store_from_seeds(seeds: Mapping[str, bytes], now: int, entropy: Entropy) -> 
 
     store = MemoryKeyStore(entropy)
     for alg, seed in seeds.items():
-        if alg == KEM:
+        if alg in KEMS:
             continue
         try:
             store.adopt("sig", alg, seed, nbf=now - 60, exp=now + 60)

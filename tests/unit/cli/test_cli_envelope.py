@@ -90,13 +90,42 @@ def test_a_conversation_in_files_and_pipes(folder):
     assert carepact(*taken, *other, folder=folder, given=ack)[::2] == (6, "carepact: refused: conversation\n")
 
 
-@pytest.mark.parametrize("name", ["request-3", "response-2", "last-hop"])
+@pytest.mark.parametrize("name", ["request-3", "response-2", "last-hop", "old-request", "old-response"])
 def test_a_vector_opens_by_its_own_lines(name):
     """A file with header lines says who reads it, when, and with which key."""
     path = VECTORS / f"{name}.cpx"
     lines = dict(line.split(": ", 1) for line in path.read_bytes().split(b"\n\n")[0].decode().split("\n"))
-    code, content, _ = carepact("open", path, "--trust", VECTORS / "trust.json", folder=VECTORS)
+    trust = VECTORS / lines.get("trust", "trust.json")
+    code, content, _ = carepact("open", path, "--trust", trust, folder=VECTORS)
     assert (code, hashlib.sha256(content).hexdigest()) == (0, lines["payload-sha256"])
+
+
+def test_suite_1_in_files(tmp_path):
+    """Where the members file switches it on a request in suite 1 goes and opens; where not, it is refused."""
+    seeds, members = {}, []
+    for name in ("a.example", "b.example"):
+        store, own = MemoryKeyStore(os.urandom), {alg: os.urandom(32) for alg in ("HPKE-7-KE", "ES256")}
+        for alg, seed in own.items():
+            store.adopt("sig" if alg == "ES256" else "enc", alg, seed, nbf=NOW - 60, exp=NOW + 40_000)
+        seeds[name] = {alg: b64u(seed) for alg, seed in own.items()}
+        members.append(member_from_store(store, name, suites=(1,), min_suite=1))
+    (tmp_path / "keys.json").write_text(json.dumps(seeds))
+    (tmp_path / "trust.json").write_bytes(
+        trust_list_to_json(trust_list(1, NOW + 9, members, suites=(3, 2, 1)))
+    )
+    (tmp_path / "off.json").write_bytes(trust_list_to_json(trust_list(1, NOW + 9, members)))
+    (tmp_path / "q.json").write_bytes(b"{}")
+    ask = ("--me", "a.example", "--to", "b.example", "--kind", "request", "--suite", "1", *COMMON)
+    code, envelope, err = carepact("seal", "q.json", *ask, "--reply-key", "reply.json", folder=tmp_path)
+    assert code == 0, err
+    assert list(json.loads((tmp_path / "reply.json").read_bytes())["a.example"]) == ["HPKE-7-KE"]
+    opened = carepact("open", "-", "--me", "b.example", *COMMON, folder=tmp_path, given=envelope)
+    assert opened[:2] == (0, b"{}")
+    off = ("--keys", "keys.json", "--trust", "off.json", "--now", NOW)
+    assert carepact("open", "-", "--me", "b.example", *off, folder=tmp_path, given=envelope)[::2] == (
+        6,
+        "carepact: refused: suite\n",
+    )
 
 
 def test_inspect_needs_no_key_and_says_that_nothing_was_verified():

@@ -1,6 +1,9 @@
 """`carepact keys rotate | retire | destroy | list --due`: lives end and go on, and nobody locks himself out."""
 
 import json
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +135,25 @@ def test_wrong_use_is_one_line(home: Any, arguments: tuple[str, ...], code: int)
     said = home("keys", *arguments)
     assert said.code == code, said.err
     assert "carepact:" in said.err
+
+
+def test_signing_keys_may_live_in_another_program(
+    home: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Enrolled and published, a key of a provider signs statements and is verified like any other."""
+    root, folder = Path(__file__).parents[3], tmp_path / "hsm"
+    folder.mkdir(mode=0o700)
+    (folder / "node-sig.key").write_text(f"Ed25519 {os.urandom(32).hex()}")
+    program = tmp_path / "provider"
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{root}/tools/key_provider.py' '{folder}'\n")
+    program.chmod(0o700)
+    monkeypatch.setenv("CAREPACT_KEYS__SIGNER", f"exec:{program}")
+    made = home("keys", "create", "--use", "sig", "--provided", "node-sig", *WHY, "--json")
+    assert made.code == 0, made.err
+    assert made.json["alg"] == "Ed25519" and made.json["published"]
+    home("agreement", "new", "D1", "--provider", home.me, "--recipient", home.peer, "--reason", "x")
+    assert home("agreement", "sign", "D1", "--reason", "board").code == 0
+    assert home("agreement", "verify", "D1").code in (0, 2) and home("audit", "verify").code == 0
+    (folder / "node-sig.key").unlink()
+    failed = home("agreement", "suspend", "D1", "--reason", "the provider is gone")
+    assert failed.code != 0 and "Traceback" not in failed.err
