@@ -4,6 +4,9 @@ Outside, every refusal of an envelope is the same bytes: 400 with one constant O
 (413), media type (415), load (429) and our own unreadiness (503) differ, and none of them depends on content.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -11,6 +14,20 @@ from gateway.api.services import services
 from gateway.errors import Problem
 from keys.envelope.framing import MEDIA_TYPE
 from keys.errors import EnvelopeRefused
+
+
+async def _timely(pieces: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+    """The same pieces, all of them within so many seconds: who dribbles keeps no opening from others."""
+    until = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            async with asyncio.timeout_at(until):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise EnvelopeRefused("framing") from None
+        yield piece
 
 
 async def receive(request: Request) -> Response:
@@ -21,7 +38,7 @@ async def receive(request: Request) -> Response:
     address = request.client.host if request.client else ""
     with node.openings.one(address):
         try:
-            envelope = await node.respond(request.stream())
+            envelope = await node.respond(_timely(request.stream(), node.settings.limits.body_read))
         except (EnvelopeRefused, ClientDisconnect):
             raise Problem("refused") from None
     return Response(envelope, media_type=MEDIA_TYPE) if envelope else Response(status_code=204)

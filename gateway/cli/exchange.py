@@ -84,6 +84,10 @@ def show(
         counts = ", ".join(f"{n} {kind}" for kind, n in one.get("counts", {}).items())
         say("  " + "  ".join(part for part in (one.get("source", ""), one["org"], one["state"],
                                                one.get("reason", ""), counts) if part))  # fmt: skip
+    for one in found["answers"]:
+        say(f"answer of {one['member']}: {one['md']}, its signed manifest is kept")
+    if found["acknowledged"]:
+        say(f"acknowledged by {found['client']}: {found['acknowledged']}")
     say("decisions:" if found["decisions"] else "decisions: none, there was nothing to decide on")
     for one in found["decisions"]:
         say(f"  {one['count']}  {one['effect']}  {one['layer']} {one['reason']}")
@@ -135,7 +139,20 @@ def _shown(connection: "Connection", node: "Runtime", id: str) -> dict[str, Any]
         {"effect": effect, "layer": layer, "reason": reason, "count": count}
         for (effect, layer, reason), count in sorted(counted.items())
     ]
-    return _row(exchange) | {"sources": _sources(node, exchange), "decisions": decisions}
+    between = _between(connection, node, exchange)
+    return _row(exchange) | {"sources": _sources(node, exchange), "decisions": decisions} | between
+
+
+def _between(connection: "Connection", node: "Runtime", exchange: "Exchange") -> dict[str, Any]:
+    """What other members answered us in it; or what the one whom we answered said of our answer."""
+    from gateway.exchange.peer.acks import result_of
+    from gateway.exchange.peer.evidence import of_exchange
+    from keys.syntax import b64u
+
+    kept = of_exchange(connection, exchange.id, node.node.room(connection).vault)
+    answers = [{"member": one.member, "md": b64u(one.md), "request": b64u(one.req)} for one in kept]
+    result = None if exchange.leaf is None else result_of(connection, exchange.leaf)
+    return {"answers": answers, "acknowledged": result}
 
 
 def _sources(node: "Runtime", exchange: "Exchange") -> list[dict[str, Any]]:

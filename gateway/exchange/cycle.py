@@ -32,7 +32,7 @@ from gateway.exchange.policy import read_policy
 from gateway.exchange.request import Answer, Ask
 from gateway.exchange.resolve import Subject, resolve
 from gateway.exchange.sealing import Outgoing, outgoing, sealed
-from gateway.exchange.turn import Gathered, Turn, decide_turn
+from gateway.exchange.turn import Gathered, Turn, decide_turn, resolves
 from gateway.logs import log
 
 _OF_THE_QUESTION = frozenset(("purpose-missing-or-unknown", "btg-undeclared", "no-lawful-basis"))
@@ -46,6 +46,8 @@ async def exchange(node: Node, ask: Ask) -> Answer:
     subject = await resolve(node, ask)  # 3
     request = access_request(ask, subject, node.directory().register)
     refused, located = await _reachable(node, ask, request)  # 4
+    if located.ask and not await resolves(node, ask, request, subject):
+        located = Located()  # it ends as `not_available`, and nobody else was told of her
     states, contributions = await asyncio.gather(  # 5, 8
         gather(node, ask, subject, refused), fan_out(node, ask, subject, request, located)
     )

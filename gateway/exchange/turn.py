@@ -82,8 +82,8 @@ async def decide_turn(
     decided = decide(plan, records, aliases)
     for one in found.foreign:  # each by itself: a reference resolves where it was made
         decided += decide(plan, one.records, aliases)
-    resolves = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
-    leaving = _bounded(node, released(decided, ask.types)) if resolves else ()
+    spoken_of = isinstance(ask.subject, Identifier) or _may_leave(plan, named, aliases)
+    leaving = _bounded(node, released(decided, ask.types)) if spoken_of else ()
     if ask.shape == "query":
         leaving = tuple(map(with_source, leaving))
     blind = node.entropy(32)
@@ -101,12 +101,26 @@ async def decide_turn(
     )
     statement = completeness_statement(node, statement_of)
     try:
-        _require_answer(statement_of, statement, resolves)
+        _require_answer(statement_of, statement, spoken_of)
         body = assemble(node, ask, leaving, statement_of, statement, found.foreign)
     except Problem as problem:
         told = encode(problem_outcome(problem))
         return Turn(policy, aliases, decided, (), statement_of, statement, told, problem)
     return Turn(policy, aliases, decided, leaving, statement_of, statement, body)
+
+
+async def resolves(node: Node, ask: Ask, request: AccessRequest, subject: Subject) -> bool:
+    """Whether the caller may have the very Patient that an id names: till then no member hears of her."""
+    if isinstance(ask.subject, Identifier):
+        return True
+
+    def read(connection: Connection) -> bool:
+        room = node.room(connection)
+        policy = read_policy(connection, node, subject.person, request, room.vault, ask.caller.practitioner)
+        named = room.records.current(f"Patient/{ask.subject}")
+        return _may_leave(policy.plan(node), named, policy.aliases)
+
+    return await node.database.read(read)
 
 
 def _bounded(node: Node, leaving: tuple[Decided, ...]) -> tuple[Decided, ...]:

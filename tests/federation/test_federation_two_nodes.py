@@ -231,6 +231,16 @@ def test_a_record_of_one_organisation_is_read_at_another(offices, said):
     assert {"Patient", "AllergyIntolerance", "Condition", "Encounter"} <= pulled["resources"].keys()
     assert took < 10, took
 
+    shown = json.loads(north("exchange", "show", pulled["exchange"], "--json"))
+    assert [one["member"] for one in shown["answers"]] == ["south.example"]
+    assert {row["reason"] for row in shown["decisions"]} == {"consent-permit"}
+    north("exchange", "replay", pulled["exchange"], "--verify")
+    theirs = json.loads(south("exchange", "list", "--client", north.id, "--json").splitlines()[0])
+    until = time.monotonic() + 30
+    while json.loads(south("exchange", "show", theirs["id"], "--json"))["acknowledged"] != "accepted":
+        assert time.monotonic() < until, "no acknowledgement came"
+        time.sleep(0.5)
+
     south("consent", "withdraw", "c1", *WHY)
     after = pull(north, keys, pin, said, code=4)
     assert states(after)["south.example/adt"] == "not-available"

@@ -132,3 +132,10 @@ def _expected(connection: Connection, member: str, req: bytes, md: bytes) -> Exp
     if outcome is None or kept is None or leaf_from_bytes(kept).req != req:
         raise EnvelopeRefused("conversation")
     return ExpectAck(member, req, md, hashlib.sha256(outcome).digest())
+
+
+def result_of(connection: Connection, leaf: int) -> str | None:
+    """What its receiver said of the answer that a leaf is about; None: nothing yet."""
+    said = select(acknowledged.c.result).join(ledger_leaf, ledger_leaf.c.md == acknowledged.c.md)
+    found: str | None = connection.execute(said.where(ledger_leaf.c.idx == leaf)).scalar_one_or_none()
+    return found

@@ -260,7 +260,13 @@ class Pair:
         return {"access": access, "subject": subject, "types": ["Patient", "Observation"]} | changed
 
     async def question(
-        self, label: str = FULL, *, types: Any = None, deadline: float = 8.0, **caller: Any
+        self,
+        label: str = FULL,
+        *,
+        types: Any = None,
+        deadline: float = 8.0,
+        subject: Any = None,
+        **caller: Any,
     ) -> Any:
         """North's own clinician asks for everything, as far as the federation reaches: the `Ask`."""
         from gateway.authn.caller import Caller
@@ -275,7 +281,7 @@ class Pair:
         return Ask(
             exchange=os.urandom(16).hex(),
             caller=Caller(**said),
-            subject=identifier(label),
+            subject=subject or identifier(label),
             types=types or CLINICAL,
             shape="everything",
             at=self.north.clock(),

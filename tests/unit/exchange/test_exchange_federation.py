@@ -149,3 +149,86 @@ async def test_a_hung_node_is_timed_out_within_the_deadline(shared, monkeypatch)
     assert time.monotonic() - begun < 8
     assert told(answer)[(SOUTH, "")] == ("timed-out", None)
     assert told(answer)[(NORTH, "adt")] == ("answered", None)
+
+
+async def test_nobody_hears_of_a_patient_whom_the_caller_may_not_have(shared):
+    """By the id of a Patient here that may not be released: `not_available`, and no member was asked."""
+    from gateway.errors import Problem
+    from gateway.exchange.cycle import exchange
+
+    await shared.north.hears()
+    answer = await shared.everything()
+    own = next(
+        e["resource"]["id"]
+        for e in answer.bundle["entry"]
+        if e["resource"]["resourceType"] == "Patient" and e["fullUrl"].startswith(shared.north.node.base)
+    )
+    again = await exchange(shared.north.node, await shared.question(subject=own))
+    assert again.complete
+    asked = (await shared.south.kinds()).count("answer")
+    await shared.north.withdraw()
+    with pytest.raises(Problem) as refused:
+        await exchange(shared.north.node, await shared.question(subject=own))
+    assert refused.value.category.name == "not_available"
+    assert (await shared.south.kinds()).count("answer") == asked
+
+
+async def test_records_of_both_nodes_stand_side_by_side(shared):
+    """Each source's Patient stays its own entry; nothing is averaged, and a question to the other adds nothing."""
+    await shared.north.hears()
+    answer = await shared.everything()
+    assert {name: row["state"] for name, row in rows(answer).items()} == {
+        (NORTH, "adt"): "answered",
+        (SOUTH, "adt"): "answered",
+    }
+    patients = [r for r in answer.resources if r["resourceType"] == "Patient"]
+    assert len(patients) == 2
+    total = sum(sum(row["counts"].values()) for row in answer.sources)
+    assert total == len(answer.resources) == answer.bundle["total"]
+
+
+async def test_a_slow_sender_keeps_no_opening(shared):
+    """A body that dribbles past `limits.body_read` is refused like any other."""
+    import asyncio
+
+    from gateway.api.exchange import _timely
+    from keys.errors import EnvelopeRefused
+
+    async def dribble():
+        yield b"CPX1"
+        await asyncio.sleep(30)
+        yield b"never"
+
+    pieces = _timely(dribble(), 0.2)
+    assert await anext(pieces) == b"CPX1"
+    with pytest.raises(EnvelopeRefused):
+        await anext(pieces)
+
+
+async def test_an_emergency_opens_at_both_nodes_or_at_neither(shared):
+    """Withdrawn everywhere: an eligible emergency opens it, both ledgers have the grant; a common one does not."""
+    from gateway.authn.claims import Emergency
+
+    for side in (shared.north, shared.south):
+        await side.withdraw()
+    assert (await shared.everything()).resources == ()
+    about = (await shared.question()).subject
+    declared = Emergency("unconscious, allergies unknown", f"{about.system}|{about.value}")
+    who = "https://north.example/id/staff|dr-1"
+    opened = await shared.everything(purpose="ETREAT", emergency=declared, practitioner=who)
+    assert {row["state"] for row in opened.sources} >= {"answered"}
+    assert any(r["resourceType"] == "AllergyIntolerance" for r in opened.resources)
+    for side in (shared.north, shared.south):
+        assert "breakglass" in [leaf.kind for leaf in await side.leaves()]
+    clerk = await shared.everything(purpose="ETREAT", emergency=declared, practitioner=who, roles=("clerk",))
+    assert clerk.resources == ()
+
+
+async def test_a_patient_behind_break_glass_looks_unknown_to_who_declares_none(shared):
+    """To the asking member: the same row, the same counts, whether she refused or nobody knows her."""
+    for side in (shared.north, shared.south):
+        await side.withdraw()
+    refused = await shared.everything()
+    unknown = await shared.everything("patient_unknown_everywhere")
+    same = [{k: row[k] for k in ("org", "state")} for row in refused.sources]
+    assert same == [{k: row[k] for k in ("org", "state")} for row in unknown.sources]
