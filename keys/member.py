@@ -38,6 +38,13 @@ _ALGORITHMS = {
     "witness": ("ML-DSA-44",),
 }
 _LINE = re.compile(r"[\x20-\x7e]{0,2048}").fullmatch
+_PATH = r"(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]{0,512})?"
+_URL = re.compile(
+    rf"https://(?:[A-Za-z0-9.-]{{1,253}}|\[[0-9a-f:.]{{2,45}}\]){_PATH}"
+    rf"|http://(?:127\.0\.0\.1|localhost|\[::1\]){_PATH}"
+).fullmatch
+"""An endpoint: HTTPS, or a loopback for a sandbox; no credentials, no query. Where it leads is judged when it
+is dialled (`adapters.addresses`)."""
 _USE = re.compile("|".join(_ALGORITHMS)).fullmatch
 
 
@@ -239,4 +246,4 @@ def _revoked(entry: object) -> tuple[str, int]:
 
 def _endpoints(value: object) -> Mapping[str, str]:
     members = require_members(value, frozenset(), frozenset(("exchange", "ledger", "directory")))
-    return MappingProxyType({name: require_text(url, _LINE) for name, url in members.items()})
+    return MappingProxyType({name: require_text(url, _URL) for name, url in members.items()})
