@@ -22,6 +22,7 @@ _FIXED = frozenset(
     "404684003".split()
 )
 _SAYS_NOTHING = frozenset({"NI", "UNK", "NA", "NP"})
+_UNITS = frozenset({"entry", "section"})
 Position = Callable[[Element], str]
 
 
@@ -29,17 +30,16 @@ def close(tree: Tree, account: Account, position: Position) -> Losses:
     """Lines for all that is open, and the account closed. `position`: XPath of an element."""
     rest: list[tuple[Element, str]] = []
     units: dict[Element, int] = {}
-    above: dict[Element, Element] = {}
     for node in tree.nodes:
         items = node.items
         if OPEN not in items.values():
             continue
-        if items.keys() <= _STRUCTURAL or _is_fixed(node):
-            count = list(items.values()).count(OPEN) - _foreseen(node, account, position)
+        if items.keys() <= _STRUCTURAL:
+            count = list(items.values()).count(OPEN)
         else:
             count = _told_apart(node, account, position, rest)
         if count:
-            unit = _unit(node, above)
+            unit = _unit(node)
             units[unit] = units.get(unit, 0) + count
     for unit, count in units.items():
         account.line(unit, position(unit), count, "not-mapped", "structural")
@@ -53,24 +53,29 @@ def _told_apart(node: Element, account: Account, position: Position, rest: list[
 
     Words behind an element come first there, as part of what it stands in.
     """
-    found = [name for name, state in node.items.items() if state == OPEN]
-    foreseen = _foreseen(node, account, position)
-    left = [n for n in found if n not in _STRUCTURAL and not _says_nothing(node, n)]
-    told = [n for n in left if not foreseen or node.items[n] == OPEN]
-    rest += [(node, n) for n in told if n == TAIL]
-    rest += [(node, n) for n in told if n != TAIL]
-    return len(found) - len(left)
+    items, fixed, count = node.items, _is_fixed(node), 0
+    if "displayName" in items or node.name == "reference":
+        _drop_foreseen(node, account, position)
+    if items.get(TAIL) == OPEN and not fixed:
+        rest.append((node, TAIL))
+    for name, state in items.items():
+        if state != OPEN:
+            continue
+        if fixed or name in _STRUCTURAL or _says_nothing(node, name):
+            count += 1
+        elif name != TAIL:
+            rest.append((node, name))
+    return count
 
 
-def _foreseen(node: Element, account: Account, position: Position) -> int:
-    """Lines of what says nothing new, closed; how many they are."""
+def _drop_foreseen(node: Element, account: Account, position: Position) -> None:
+    """A line for what says nothing new."""
     items = node.items
     known = items.get("code") != OPEN and bool(node.attrib.get("code"))
     name = "displayName" if known else "value"
-    if items.get(name) != OPEN or not (known or _points(node)):
-        return 0
-    account.line(node, f"{position(node)}/@{name}", 1, "not-mapped", "duplicate")
-    return account.close_item(node, name)
+    if items.get(name) == OPEN and (known or _points(node)):
+        account.line(node, f"{position(node)}/@{name}", 1, "not-mapped", "duplicate")
+        account.close_item(node, name)
 
 
 def _points(node: Element) -> bool:
@@ -92,13 +97,11 @@ def _is_fixed(node: Element) -> bool:
     return node.name == "code" and peek(node, "code") in _FIXED
 
 
-def _unit(node: Element, known: dict[Element, Element]) -> Element:
-    """The entry that an element is in, else the child of the root, else the root."""
-    unit = known.get(node)
-    if unit is None:
-        parent = node.parent
-        top = parent is None or parent.parent is None or node.name in ("entry", "section")
-        unit = known[node] = node if top or parent is None else _unit(parent, known)
+def _unit(node: Element) -> Element:
+    """The entry or section that an element is in, else the child of the root, else the root."""
+    unit = node
+    while unit.name not in _UNITS and unit.parent is not None and unit.parent.parent is not None:
+        unit = unit.parent
     return unit
 
 
