@@ -6,8 +6,11 @@ The parser sees no DOCTYPE (`markup` refuses it), so it expands no entity and op
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, cast
 from xml.parsers import expat
+
+import msgspec
 
 CDA = "urn:hl7-org:v3"
 SDTC = "urn:hl7-org:sdtc"
@@ -25,33 +28,36 @@ _FOREIGN = frozenset(
 )
 _PREFIXES = {CDA: "", SDTC: "sdtc:"}
 
+_NO_ITEMS = cast("dict[str, int]", MappingProxyType({}))
+_NO_NAMES = cast("dict[str, list[Element]]", MappingProxyType({}))
+_NO_CHILDREN = cast("list[Element]", ())
+"""Shared by all nodes that have none of their own, and never changed."""
 
-class Element:
+
+class Element(msgspec.Struct, eq=False, gc=False):
     """A node. `name` is its local name, `step` how paths write it (`sdtc:` and foreign namespaces in front).
 
     `number`: place in the document; inside of a narrative, that of the narrative. `stop`: number behind its
     last descendant. `items`: what of it counts, and what became of each. `named`, `claims`, `related`: what
     `markup` and `sections.acts` made of it at the first question, since a parsed tree never changes.
+
+    The collector of circles does not see nodes: it would walk over all of them again and again. Their `Tree`
+    takes them apart instead, and `parent` is None from then on.
     """
 
-    text = ""
-    tail = ""
-    children: "list[Element]" = []
-    named: "dict[str, list[Element]] | None" = {}
-    items: dict[str, int] = {}
+    name: str
+    step: str
+    attrib: dict[str, str]
+    parent: "Element | None"
+    number: int
+    text: str = ""
+    tail: str = ""
+    children: "list[Element]" = _NO_CHILDREN
+    named: "dict[str, list[Element]] | None" = _NO_NAMES
+    items: dict[str, int] = _NO_ITEMS
     claims: frozenset[str] | None = None
     related: "tuple[tuple[str, Element], ...] | None" = None
-    stop = 0
-    # Shared by all nodes that have none of their own, and never changed: most have few of these.
-
-    def __init__(
-        self, name: str, step: str, attrib: dict[str, str], parent: "Element | None", number: int
-    ) -> None:
-        self.name = name
-        self.step = step
-        self.attrib = attrib
-        self.parent = parent
-        self.number = number
+    stop: int = 0
 
     def get(self, name: str) -> str | None:
         """An attribute as it is written."""
@@ -133,6 +139,14 @@ class Tree:
         parser.CharacterDataHandler = self._words
         parser.Parse(markup, True)
         self.root: Element = self.nodes[0]
+
+    def __del__(self) -> None:
+        """Cuts the ways up: nodes hold each other in circles, which the collector does not see."""
+        for node in self.nodes:
+            node.parent = None
+            if node.children and (NARRATIVE in node.items or node.name in _UNCOUNTED):
+                for inner in node.all():
+                    inner.parent = None
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name, step, told = _KINDS[tag]
