@@ -29,6 +29,11 @@ _TABLE_0211 = {
     "BIG-5": "big5",
 }
 
+_ASCII = "MSH|^~\\&|+0100|"
+"""What a character set must leave as it is (HL7 v2.9, 2.14.9.18): UTF-7 for one does not."""
+_OF_PYTHON = frozenset({"raw-unicode-escape", "idna"})
+"""Take ASCII as it is, and are no character sets but ways to write programs and host names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -46,9 +51,10 @@ def codec_from_label(label: str) -> str | None:
         return known
     try:
         found = codecs.lookup(label.strip())
+        fits = getattr(found, "_is_text_encoding", True) and _ASCII.encode(found.name) == _ASCII.encode()
     except (LookupError, ValueError):
         return None
-    return found.name if getattr(found, "_is_text_encoding", True) else None
+    return found.name if fits and found.name not in _OF_PYTHON else None
 
 
 def decode(data: bytes, stated: str, configured: str | None, override: str | None = None) -> Decoded:

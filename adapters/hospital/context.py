@@ -8,6 +8,7 @@ that raises gives back what it took and is `failed/mapping-defect`, its siblings
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from adapters.hospital.acts import Act
@@ -26,6 +27,13 @@ T = TypeVar("T")
 __all__ = ["ABSENT", "Coding", "Context", "Draft"]
 
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+@lru_cache(maxsize=2048)
+def _concept_of(table: str, code: str) -> Concept | None:
+    """The row of a code, as it is spelled, in capitals or in words."""
+    rows = concept_map(table)
+    return rows.get(("", code)) or rows.get(("", code.upper())) or concept_in_words(rows, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +131,22 @@ class Context:
 
     def attempt(self, segments: Iterable[Segment], build: Callable[[], T]) -> T | None:
         """Run one unit; None if it failed, and then its segments are `failed/mapping-defect`."""
-        self.message.open_unit()
+        before = len(self.message.journal)
         self.frames.append({})
         try:
             made = build()
         except Exception as error:
             self.frames.pop()
-            self.message.close_unit(failed=True)
+            self.message.forget(before)
             reason, place = reason_of(error)
             self.defects += reason == "mapping-defect"
             for segment in segments:
                 segment.lose("failed", reason, place)
             return None
         ended = self.frames.pop()
-        self.message.close_unit(failed=False)
+        around = self.frames[-1]
         for reference, draft in ended.items():
-            self.frames[-1].setdefault(reference, draft)
+            around.setdefault(reference, draft)
         return made
 
     def assume(self, position: str, kind: str, value: str, basis: str) -> None:
@@ -187,8 +195,7 @@ class Context:
             if element.is_null:
                 element.take(comp)
             return None
-        rows = concept_map(table)
-        found = rows.get(("", code)) or rows.get(("", code.upper())) or concept_in_words(rows, code)
+        found = _concept_of(table, code)
         if found is None:
             self.reject(element, "bad-code", target, comp)
         elif not found.code:

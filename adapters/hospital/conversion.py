@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.hospital.acts import act_to_bytes
+from adapters.hospital.caps import is_too_large
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.defects import WrongPatient
 from adapters.hospital.groups import Person, people_of
@@ -27,7 +28,6 @@ from adapters.identity import meta_source
 from adapters.interface import JSON, Merge, Original, Source
 from adapters.losses import LossEntry, Losses
 
-MOST_SEGMENTS = 10_000
 _CLINICAL = frozenset("AL1 DG1 IAM OBR OBX ORC PR1 PRB PV1 RXA RXE RXO SCH TXA".split())
 _HEAD = ("resourceType", "id", "meta", "contained", "extension", "identifier", "active", "status")
 
@@ -113,7 +113,7 @@ def _merges(context: Context, known: list[tuple[Known, Person]]) -> tuple[Merge,
         one, person = groups[mrg.index]
         alone = len(person.all("MRG")) == 1
         own = [old, *([new, *_about(context, one.patient)] if alone and claimed.count(new) == 1 else [])]
-        items = sum(segment.taken for segment in (person.segments if alone else [mrg]))
+        items = context.message.taken_in(person.segments if alone else [mrg])
         refs = tuple(ref for ref in own if claimed.count(ref) < 2)
         made.append(Merge(old, new, mrg.position, items, refs))
     return tuple(made)
@@ -131,7 +131,7 @@ def _about(context: Context, patient: Draft) -> list[str]:
 
 def _parked(context: Context) -> tuple[str, str, str] | None:
     """Quarantine, disposition and reason of a message that is not to be mapped at all."""
-    if len(context.message.segments) > MOST_SEGMENTS:
+    if is_too_large(context.message):
         return "unreadable", "failed", "limit"
     if not context.message.header.text(9) and not context.message.header.text(10):
         # It says neither what it is nor how to answer it: nobody may be told that it was accepted.

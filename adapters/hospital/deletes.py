@@ -5,6 +5,7 @@ Required elements of R4 and identifiers cannot be deleted this way; their `""` s
 
 from collections.abc import Mapping
 
+from adapters.hospital.fields import NULL
 from adapters.hospital.message import Segment
 
 _EXTENSION = "extension:http://hl7.org/fhir/StructureDefinition/patient-"
@@ -59,8 +60,10 @@ def deletes_of(*segments: Segment | None) -> tuple[str, ...]:
     """Elements that these segments delete, as paths of `Act.deletes`; the `""` count as mapped."""
     found: dict[str, None] = {}
     for segment in segments:
-        for field, path in _PATHS.get(segment.name, {}).items() if segment else ():
-            elements = segment.all(field) if segment else []
+        if segment is None or NULL not in segment.raw:
+            continue
+        for field, path in _PATHS.get(segment.name, {}).items():
+            elements = segment.all(field)
             if len(elements) == 1 and elements[0].is_null:
                 elements[0].take_all()
                 found[path] = None

@@ -41,7 +41,7 @@ class Draft:
 
     def put(self, name: str, value: Any) -> None:
         """Set an element unless the value says nothing."""
-        if value or (value is not None and value != "" and value != [] and value != {}):
+        if value or value == 0:
             self.body[name] = value
 
     def append(self, name: str, *values: Any) -> None:

@@ -1,7 +1,7 @@
 """What a field says: every read by a mapping goes through `Element`, one repetition of it.
 
-An element also knows what became of each of its items (its non-empty subcomponents): one bit each says that
-a mapping took it, one that a line of the ledger closed it. Neither: it is open.
+An element also knows which of its items (its non-empty subcomponents) are still open: a bit each, until a
+mapping takes it, which the journal of the message tells, or a line of the ledger closes it.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ Place = tuple[int, int]
 class Element:
     """One repetition of a field, read by component and subcomponent (both from 1)."""
 
-    __slots__ = ("comps", "field", "lost", "raw", "rep", "segment", "taken")
+    __slots__ = ("comps", "field", "left", "raw", "rep", "said", "segment")
 
     def __init__(self, segment: "Segment", field: int, rep: int, raw: str, mark: str = "") -> None:
         """`mark` separates components; empty: there is one."""
@@ -31,10 +31,17 @@ class Element:
         self.field = field
         self.rep = rep
         self.raw = raw
-        self.comps = raw.split(mark) if mark and mark in raw else [raw]
+        comps = self.comps = raw.split(mark) if mark and mark in raw else [raw]
         """Raw components, at least one."""
-        self.taken = 0
-        self.lost = 0
+        if segment.plain and "" not in comps:
+            self.said = (2 << len(comps)) - 2
+        elif segment.plain:
+            self.said = sum([1 << comp for comp, raw in enumerate(comps, 1) if raw])
+        else:
+            self.said = sum([self.bit(comp, sub) for comp, sub in self.items()])
+        """A bit for each item."""
+        self.left = self.said
+        """Of those that no mapping has taken and no line has closed."""
 
     @property
     def parts(self) -> list[list[str]]:
@@ -42,7 +49,7 @@ class Element:
         return split_rep(self.raw, self.segment.message.separators) if self.raw else [[""]]
 
     def __bool__(self) -> bool:
-        return any(self.comps) if self.segment.plain else any(sub for comp in self.parts for sub in comp)
+        return self.said != 0
 
     @property
     def is_null(self) -> bool:
@@ -79,8 +86,8 @@ class Element:
         if segment.plain:
             comps = self.comps
             raw = comps[comp - 1] if comp <= len(comps) and sub == 1 else ""
-            if raw and not self.taken >> comp & 1:
-                self.taken |= 1 << comp
+            if raw and self.left >> comp & 1:
+                self.left ^= 1 << comp
                 segment.message.journal.append((self, 1 << comp))
             return raw.strip()
         raw = self._raw(comp, sub)
@@ -103,22 +110,23 @@ class Element:
     def give_back(self, comp: int = 1) -> None:
         """An item that this unit took and cannot use after all."""
         bit = self.bit(comp, 1)
-        self.taken &= ~bit
         journal = self.segment.message.journal
-        journal[:] = [one for one in journal if one != (self, bit)]
+        if (self, bit) in journal:
+            journal.remove((self, bit))
+            self.left |= bit
 
     def lose(
         self, disposition: Disposition, reason: str, target: str | None, places: Iterable[Place] | None = None
     ) -> None:
         """Close with one line what no mapping took: of these places, or of all."""
-        left = self.open
+        left = self.left
         if left and places is not None:
             wanted = 0
             for comp, sub in places:
                 wanted |= self.bit(comp, sub)
             left &= wanted
         if left:
-            self.lost |= left
+            self.left ^= left
             at = self.render(*self.first_of(left))
             self.segment.message.account.line(at, left.bit_count(), disposition, reason, target)
 
@@ -137,23 +145,6 @@ class Element:
         """Component and subcomponent of the lowest of these bits."""
         comp, sub = divmod((bits & -bits).bit_length() - 1, self._width)
         return comp, sub + 1
-
-    @property
-    def open(self) -> int:
-        """Bits of the items that nothing has taken or lost so far."""
-        done, said, comps = self.taken | self.lost, 0, self.comps
-        if self.segment.plain:
-            if done == (2 << len(comps)) - 2:
-                return 0
-            if len(comps) == 1:
-                return 2 if self.raw else 0
-            for comp, raw in enumerate(comps, 1):
-                if raw:
-                    said |= 1 << comp
-            return said & ~done
-        for comp, sub in self.items():
-            said |= self.bit(comp, sub)
-        return said & ~done
 
     def items(self) -> list[Place]:
         """Components and subcomponents that say something, in order."""

@@ -4,12 +4,12 @@ import re
 
 from adapters.hospital.context import Context, Draft
 from adapters.hospital.labels import RESTRICTED
-from adapters.hospital.message import Segment
+from adapters.hospital.message import Element, Segment
 from adapters.hospital.names import ADMINISTRATIVE, FORESEEN, LAST_FIELD, SEGMENTS
-from adapters.hospital.segment import Left
 from adapters.interface import JSON
 
 KEPT = "urn:carepact:kept"
+Elements = list[Element]
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -55,34 +55,36 @@ def _close_mapped(context: Context, segment: Segment, owner: Draft | None) -> No
             _lose_field(context, segment, number, elements, foreseen.get(number, "no-target"))
 
 
-def _keep_field(context: Context, segment: Segment, number: int, elements: Left, owner: Draft | None) -> None:
+def _keep_field(
+    context: Context, segment: Segment, number: int, elements: Elements, owner: Draft | None
+) -> None:
     basic = _basic(context, "unknown-field", owner)
     at = f"{segment.position}-{number}"
     _add_raw(context, basic, at, segment.raw_field(number))
     context.message.account.line(at, _close(elements), "kept", "unknown-field", "Basic", basic.reference)
 
 
-def _lose_field(context: Context, segment: Segment, number: int, elements: Left, reason: str) -> None:
+def _lose_field(context: Context, segment: Segment, number: int, elements: Elements, reason: str) -> None:
     """One line for the field, if all of its items are open and there are several; else one for each."""
     at = f"{segment.position}-{number}"
-    if segment.plain and segment.raw_field(number) == elements[0][0].comps[0]:
+    if segment.plain and segment.raw_field(number) == elements[0].comps[0]:
         context.message.account.line(at, _close(elements), "not-mapped", reason)
         return
     whole = sum(len(element.items()) for element in segment.all(number))
-    if whole > 1 and whole == sum(left.bit_count() for _, left in elements):
+    if whole > 1 and whole == sum(element.left.bit_count() for element in elements):
         context.message.account.line(at, _close(elements), "not-mapped", reason)
         return
-    for element, _ in elements:
+    for element in elements:
         for place in element.items():
             element.lose("not-mapped", reason, None, [place])
 
 
-def _close(elements: Left) -> int:
+def _close(elements: Elements) -> int:
     """How many items they were."""
     items = 0
-    for element, left in elements:
-        element.lost |= left
-        items += left.bit_count()
+    for element in elements:
+        items += element.left.bit_count()
+        element.left = 0
     return items
 
 

@@ -6,7 +6,7 @@ what it took (normalisation.md 1, rule 11).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from adapters.hospital.charset import decode
@@ -32,7 +32,6 @@ class Message:
         self.account = Ledger(unit)
         self.journal: list[tuple[Element, int]] = []
         """What was used, in order: elements, and the bits of their items."""
-        self._units: list[int] = []
         lines = body.split(b"\r")
         self.separators, self.separators_assumed = separators_from_msh(lines[0])
         decoded = decode(body, stated_charset(lines[0], self.separators), charset, override)
@@ -74,35 +73,25 @@ class Message:
     def take(self, element: Element, comp: int, sub: int, text: Text) -> None:
         """Journal one item as used; remarks on what unescaping dropped, once."""
         bit = element.bit(comp, sub)
-        if element.taken & bit:
+        if not element.left & bit:
             return
-        element.taken |= bit
+        element.left ^= bit
         self.journal.append((element, bit))
         if text.escape:
             self.account.remark(element.render(comp, sub), "altered", "escape")
         if text.control:
             self.account.remark(element.render(comp, sub), "altered", "control-character")
 
-    def open_unit(self) -> None:
-        self._units.append(len(self.journal))
-
-    def close_unit(self, *, failed: bool) -> None:
-        """End of a unit: what it took stays taken, or is given back."""
-        before = self._units.pop()
-        if failed:
-            for element, bits in self.journal[before:]:
-                element.taken &= ~bits
-            del self.journal[before:]
-
-    def forget(self) -> None:
-        """Nothing was used after all: the message is parked."""
-        for element, _ in self.journal:
-            element.taken = 0
+    def forget(self, since: int = 0) -> None:
+        """What was used was not used after all, from a place of the journal on."""
+        for element, bits in self.journal[since:]:
+            element.left |= bits
+        del self.journal[since:]
 
     def close(self) -> Losses:
         """The ledger: what is taken is mapped; what is still open becomes `not-mapped/no-target`."""
         total = self._items()
-        mapped = sum([(one.taken & bits & ~one.lost).bit_count() for one, bits in self.journal])
+        mapped = sum([bits.bit_count() for _, bits in self.journal])
         if mapped + self.account.closed != total:
             for segment in self.segments:
                 for element in segment.elements():
@@ -117,6 +106,11 @@ class Message:
         outside = sum(len(runs(text)) for text in head) + len(self.segments) - 1
         outside += sum(len(runs(one.fields[0])) - 1 for one in set(self._joined[1:]) - {self.header})
         return len(runs("\r".join([segment.raw for segment in self.segments]))) - outside
+
+    def taken_in(self, segments: Iterable[Segment]) -> int:
+        """How many items of these a mapping used."""
+        among = {segment.index for segment in segments}
+        return sum(bits.bit_count() for one, bits in self.journal if one.segment.index in among)
 
     def dissolve(self) -> None:
         """The end: parts that know their whole are a circle, which only the collector could free."""

@@ -49,7 +49,8 @@ class HospitalNormaliser:
             return SourceBatch((), None, losses, self.mapping, quarantine="unreadable")
         made = (self.message(batch, n, source, original.intake, at) for n in range(len(batch.messages)))
         if len(batch.messages) == 1:
-            return _with_outside(Ward().take(next(made)), batch)
+            alone = next(made)
+            return _with_outside(Ward().take(alone) if alone.merges else alone, batch)
         return _with_outside(_folded(Folding(made, MemorySpool()), self.mapping), batch)
 
     def message(self, batch: Batch, n: int, source: Source, intake: str, at: datetime) -> SourceBatch:

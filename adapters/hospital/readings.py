@@ -24,21 +24,21 @@ def remembered(read: Read[P, T]) -> Read[P, T]:
 
     def recalled(context: Context, element: Element, /, *args: P.args, **more: P.kwargs) -> T:
         message = context.message
-        if not element.segment.plain or element.taken or element.lost or more:
+        if not element.raw or not element.segment.plain or element.left != element.said or more:
             return read(context, element, *args, **more)
         key = (element.raw, context.dialect, args)
         found = known.get(key)
         if found is not None:
-            element.taken = found[0]
+            element.left ^= found[0]
             message.journal.append((element, found[0]))
             again: T = fresh(found[1])
             return again
         lines = message.account.size
         made = read(context, element, *args, **more)
-        if element.taken and not element.lost and message.account.size == lines:
+        if message.account.size == lines:
             if len(known) >= MOST:
                 known.clear()
-            known[key] = element.taken, fresh(made)
+            known[key] = element.said ^ element.left, fresh(made)
         return made
 
     update_wrapper(recalled, read)

@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from adapters.hospital.message import Message
 
 
-Left = list[tuple[Element, int]]
-"""Elements, and the bits of their items that are open."""
-
-
 class Segment:
     """One line. Fields are split on first use and kept."""
 
@@ -75,11 +71,11 @@ class Segment:
         found = (self._elements or self._split()).get(number)
         return found[0].text(comp) if found else ""
 
-    def left(self) -> Iterator[tuple[int, Left]]:
+    def left(self) -> Iterator[tuple[int, list[Element]]]:
         """Fields of which something is open, each with those of its elements."""
         start = self._from
         for number, elements in (self._elements or self._split()).items():
-            if number >= start and (found := [(one, bits) for one in elements if (bits := one.open)]):
+            if number >= start and (found := [one for one in elements if one.left]):
                 yield number, found
 
     def elements(self) -> Iterator[Element]:
@@ -100,16 +96,11 @@ class Segment:
     @property
     def open(self) -> int:
         """How many items nothing has taken or lost so far."""
-        return sum(element.open.bit_count() for element in self.elements())
+        return sum(element.left.bit_count() for element in self.elements())
 
     def dissolve(self) -> None:
         """The line without its elements, at the end of the message."""
         self._elements.clear()
-
-    @property
-    def taken(self) -> int:
-        """How many items a mapping used."""
-        return sum(one.taken.bit_count() for some in self._elements.values() for one in some)
 
     def lose(
         self, disposition: Disposition, reason: str, target: str | None = None, resource: str | None = None
@@ -117,8 +108,7 @@ class Segment:
         """Close what is left of it with one line at its own position."""
         items = 0
         for element in self.elements():
-            left = element.open
-            element.lost |= left
-            items += left.bit_count()
+            items += element.left.bit_count()
+            element.left = 0
         if items:
             self.message.account.line(self.position, items, disposition, reason, target, resource)

@@ -57,7 +57,7 @@ def _quantity(value: Decimal, unit: Unit, comparator: str = "") -> JSON:
 
 
 def _nm(draft: Draft, element: Element, unit: Unit) -> JSON:
-    alone = len(element.items()) == 1
+    alone = element.said.bit_count() == 1
     value = number_at(element) if alone else None
     if alone and value is None and number_from(element.text()) is not None:
         draft.context.reject(element, "bad-number", "Observation.valueQuantity")

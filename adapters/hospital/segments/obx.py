@@ -20,6 +20,7 @@ from adapters.terminology.tables import concept_map
 _ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _REASONS = {"X": ("not-performed", "Not Performed"), "N": ("not-asked", "Not Asked")}
 _RANGE = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(?:-|to)\s*(-?\d+(?:\.\d+)?)\s*\Z")
+_FLAGS = table("0078")
 _LINES = frozenset({"TX", "FT"})
 
 
@@ -66,9 +67,7 @@ def observation_from_obx(context: Context, result: Noted, setting: Setting, ordi
     unit = unit_from_cwe(context, obx.first(6))
     _value(draft, obx, code, unit)
     for element in obx.all(8):
-        draft.append(
-            "interpretation", concept_from_table(context, element, "v2_interpretation", table("0078"))
-        )
+        draft.append("interpretation", concept_from_table(context, element, "v2_interpretation", _FLAGS))
     draft.append("note", annotation_from_ntes(draft, result.notes))
     draft.put("bodySite", concept_from_cwe(context, obx.first(20)))
     draft.put("method", concept_from_cwe(context, obx.first(17)))
@@ -102,9 +101,7 @@ def _effective(draft: Draft, obx: Segment, setting: Setting) -> None:
 
 
 def _performers(draft: Draft, obx: Segment) -> None:
-    for element in obx.all(16):
-        draft.append("performer", practitioner_from_xcn(draft, element, "performer"))
-    for element in obx.all(25):
+    for element in (*obx.all(16), *obx.all(25)):
         draft.append("performer", practitioner_from_xcn(draft, element, "performer"))
     made = [organization_from_xon(draft, element) for element in obx.all(23)]
     draft.append("performer", *made)
@@ -125,8 +122,8 @@ def _value(draft: Draft, obx: Segment, code: JSON, unit: Unit) -> None:
             element.take()
     if len(elements) <= 1 or kind in _LINES:
         made = value_from_obx(draft, kind, elements, unit)
-        draft.body |= {k: v for k, v in made.items() if k != "extension"}
-        draft.append("extension", *made.get("extension", ()))
+        draft.append("extension", *made.pop("extension", ()))
+        draft.body |= made
     else:
         for element in elements:
             made = value_from_obx(draft, kind, [element], unit)
