@@ -31,17 +31,18 @@ class Element:
         self.field = field
         self.rep = rep
         self.raw = raw
-        comps = self.comps = raw.split(mark) if mark and mark in raw else [raw]
+        self.comps = raw.split(mark) if mark and mark in raw else [raw]
         """Raw components, at least one."""
-        if segment.plain and "" not in comps:
-            self.said = (2 << len(comps)) - 2
-        elif segment.plain:
-            self.said = sum([1 << comp for comp, raw in enumerate(comps, 1) if raw])
-        else:
-            self.said = sum([self.bit(comp, sub) for comp, sub in self.items()])
-        """A bit for each item."""
-        self.left = self.said
-        """Of those that no mapping has taken and no line has closed."""
+        self.said = self.left = self._bits()
+        """A bit for each item, and those that no mapping has taken and no line has closed."""
+
+    def _bits(self) -> int:
+        comps = self.comps
+        if not self.segment.plain:
+            return sum([self.bit(comp, sub) for comp, sub in self.items()])
+        if "" in comps:
+            return sum([1 << comp for comp, raw in enumerate(comps, 1) if raw])
+        return (2 << len(comps)) - 2
 
     @property
     def parts(self) -> list[list[str]]:

@@ -46,8 +46,9 @@ class Segment:
     def _split(self) -> dict[int, list[Element]]:
         """All fields that say something, by number."""
         marks, line = self.message.separators, self.raw
-        special = (marks.escape, marks.subcomponent, NULL)
-        self.plain = line.isprintable() and not any(mark in line for mark in special if mark)
+        escape, sub = marks.escape, marks.subcomponent
+        special = NULL in line or (escape and escape in line) or (sub and sub in line)
+        self.plain = not special and line.isprintable()
         mark, component, found = marks.repetition, marks.component, self._elements
         for number, raw in enumerate(self.fields):
             if mark and mark in raw:
@@ -75,8 +76,10 @@ class Segment:
         """Fields of which something is open, each with those of its elements."""
         start = self._from
         for number, elements in (self._elements or self._split()).items():
-            if number >= start and (found := [one for one in elements if one.left]):
-                yield number, found
+            for one in elements:
+                if one.left and number >= start:
+                    yield number, [one for one in elements if one.left]
+                    break
 
     def elements(self) -> Iterator[Element]:
         """Of all fields but the separators of MSH, in order."""
