@@ -155,3 +155,34 @@ def test_grouping_by_cursor():
     assert [(bool(o.orc), len(o.results)) for o in first.orders] == [(True, 1), (False, 1)]
     assert len(first.orders[0].results[0].notes) == 1
     assert len(second.orders) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'PID|1||a^b&c~d^^e||""|x\\T\\y|~~|^^|&&',
+        "OBX|1|TX|a^b||one~two\rand three^four|",
+        "PID",
+        "ZZZ|^~&",
+        "PID|1\rV~R",
+    ],
+)
+def test_items_are_counted_as_they_are_found(line):
+    """The one count over the whole message is that of the fields one by one, whatever separates them."""
+    for marks in ("|^~\\&", "|^~\\&#", "|^~", "|&~\\^"):
+        reader = Message(f"MSH{marks}|A|B^C\r{line}".encode())
+        found = sum(len(segment.places()) for segment in reader.segments)
+        assert reader.close().total == found
+
+
+def test_what_a_unit_took_is_given_back():
+    """From a place of the journal on; what was lost meanwhile stays lost."""
+    reader = Message((MSH + "\rPID|1||a^b^c").encode())
+    element = reader.segments[1].first(3)
+    element.take(1)
+    before = len(reader.journal)
+    element.take(2)
+    element.lose("rejected", "bad-code", None, [(3, 1)])
+    reader.forget(before)
+    assert element.left == element.bit(2, 1)
+    assert reader.taken_in([reader.segments[1]]) == 1
