@@ -20,9 +20,15 @@ LONGEST_MESSAGE = 7 * DAY
 SIGNING_OVERLAP = 30 * DAY
 YEAR = 365 * DAY
 EPOCHS_AHEAD = 3
-_LASTING: tuple[tuple[Use, str], ...] = (("sig", "Ed25519"), ("sig", "ML-DSA-65"), ("log", "Ed25519"))
+_LASTING: tuple[tuple[Use, str], ...] = (
+    ("sig", "Ed25519"),
+    ("sig", "ML-DSA-65"),
+    ("log", "Ed25519"),
+    ("log", "ML-DSA-44"),
+    ("witness", "ML-DSA-44"),
+)
 _CLASSICAL: tuple[Use, str] = ("sig", "ES256")
-PUBLISHED_USES = ("sig", "enc", "log")
+PUBLISHED_USES = ("sig", "enc", "log", "witness")
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ async def _restarted(node: "Runtime", act: "Act") -> "Restart":
 def _renamed(node: "Runtime", origin: str, previous: list[dict[str, object]]) -> None:
     """Our record names the new origin, in the members file; in a federation the next publication does."""
     from gateway.cli.published import publish_log
+    from gateway.directory.own import NamedLog, name_log
 
+    name_log(node.settings.node.state, NamedLog(origin, tuple(previous)))
     if node.settings.directory.members is not None:
         publish_log(node, origin, previous)

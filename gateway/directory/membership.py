@@ -19,7 +19,7 @@ from gateway.directory.interface import DirectoryRefused
 from gateway.directory.locked import locked
 from gateway.directory.lookout import Lookout
 from gateway.directory.members import MembersFile
-from gateway.directory.own import endpoints_at, own_record
+from gateway.directory.own import endpoints_at, named_log, own_record
 from gateway.directory.refresh import Mirror, Tried, refresh
 from keys.errors import TrustRefused
 from keys.federation.advance import Advanced
@@ -162,5 +162,5 @@ class Membership:
         previous = trust.member(self.own.member) if trust.federation == federation else None
         return own_record(
             self.own.keys, self.own.member, federation=federation, previous=previous, at=at,
-            endpoints=endpoints_at(self.own.public_url),
+            endpoints=endpoints_at(self.own.public_url), log=named_log(self.own.state),
         )  # fmt: skip

@@ -6,9 +6,10 @@ federation's. A key is never made beside others, so a state folder whose keys ar
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from keys.interface import KeyStore, Use
 from keys.jwk import public_from_jwk
@@ -16,9 +17,11 @@ from keys.logs import log_origin as log_origin
 from keys.logs import witness_name
 from keys.member import Member, member_from_store
 from keys.note import ED25519, ML_DSA_44, vkey_from_public
+from keys.syntax import SyntaxRefused, emit, parse_object, require_list
 from keys.trust import trust_list, trust_list_to_json
 
 YEAR = 365 * 86_400
+_NAMED = "ledger.origin"
 _STATEMENTS = ("Ed25519", "ML-DSA-65")
 _LOG: tuple[tuple[Use, str], ...] = (("log", "Ed25519"), ("log", "ML-DSA-44"), ("witness", "ML-DSA-44"))
 
@@ -65,13 +68,14 @@ def own_record(
     previous: Member | None = None,
     at: int | None = None,
     endpoints: Mapping[str, str] | None = None,
+    log: "NamedLog | None" = None,
 ) -> Member:
     """What a member publishes of itself: every usable key, and the name of its log if it has one.
 
     `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out;
-    `endpoints`: else those of `previous`.
+    `endpoints`: else those of `previous`; `log`: under which name it goes on after a restart.
     """
-    origin = previous.log_origin if previous else ""
+    origin = log.origin if log is not None else previous.log_origin if previous else ""
     vkeys = log_vkeys(store, member, origin)[-8:]
     made = member_from_store(
         store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
@@ -80,7 +84,33 @@ def own_record(
     rest = dict(previous.rest) if previous is not None else {}
     if witnesses := witness_vkeys(store, member):
         rest["witness"] = {"vkeys": witnesses}
+    if log is not None:
+        rest["previous"] = list(log.previous)
     return replace(made, rest=MappingProxyType(rest), log_origin=origin or made.log_origin)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedLog:
+    """The origin of a log that was begun anew, and `log.previous` of the record: those that it left."""
+
+    origin: str
+    previous: tuple[Mapping[str, Any], ...]
+
+
+def name_log(state: Path, named: NamedLog) -> None:
+    """Keep it in the state folder, where the next record of this node finds it."""
+    temporary = state / f".{_NAMED}"
+    temporary.write_bytes(emit({"origin": named.origin, "previous": [dict(one) for one in named.previous]}))
+    temporary.replace(state / _NAMED)
+
+
+def named_log(state: Path) -> NamedLog | None:
+    """None where the log was never begun anew."""
+    try:
+        held = parse_object((state / _NAMED).read_bytes())
+        return NamedLog(str(held["origin"]), tuple(require_list(held["previous"], 1, 64)))
+    except (OSError, SyntaxRefused, KeyError):
+        return None
 
 
 def write_first_list(path: Path, members: Sequence[Member], now: int, *, federation: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.directory.own import make_log_key, make_signing_keys, own_record
+from gateway.directory.own import make_log_key, make_signing_keys, named_log, own_record
 from keys import jws
 from keys.cosignature import cosignature_line, with_lines
 from keys.envelope.draft import Claims, draft
@@ -218,6 +218,8 @@ def test_a_log_from_a_backup_is_restarted_by_command(home, carepact, tmp_path):
     record = next(one for one in listed["members"] if one["id"] == home.me)
     assert record["log"]["origin"] == f"{home.me}/ledger/2"
     assert record["log"]["previous"][0]["origin"] == f"{home.me}/ledger"
+    named = named_log(state)  # what a federation's next publication takes
+    assert named is not None and named.origin == record["log"]["origin"]
     for name in ("r1.json", "r4.json"):
         held = carepact("verify", str(tmp_path / name), "--root", pin)
         assert held.code == 0, held.err
@@ -227,3 +229,22 @@ def test_a_fork_of_a_member_that_is_fine(home):
     """No fork is known: exit 0; of nobody: exit 4."""
     assert home("audit", "fork", home.peer).code == 0
     assert home("audit", "fork", "nobody.example").code == 4
+
+
+def test_receipts_hold_after_keys_were_rotated(home, carepact, tmp_path):
+    """LOG-07: with the member list of today, what the keys of yesterday signed still verifies, and the new too."""
+    options = ("--patient", home.grace, "--permit", "TREAT", "--id", "c-1", "--reason", "signed form")
+    assert home("consent", "grant", *options).code == 0
+
+    def receipt(name):
+        out = str(tmp_path / name)
+        assert home("audit", "receipt", "--patient", home.grace, "--out", out, "--reason", "asked").code == 0
+        return out
+
+    old = receipt("old.json")
+    for use in ("sig", "log"):
+        assert home("keys", "create", "--use", use, "--reason", "yearly change").code == 0
+    files = (old, receipt("new.json"))
+    for file in files:
+        said = carepact("verify", file, "--root", str(home.folder / "members.json"))
+        assert said.code == 0, said.err
