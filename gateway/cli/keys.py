@@ -35,7 +35,7 @@ app = noun("The node's keys: list, jwks, member, create, rotate, retire, destroy
 
 _COLUMNS = ("use", "alg", "state", "from", "until", "published", "kid")
 _DUE_COLUMNS = ("act", "use", "alg", "from", "until", "kid", "do")
-_LIFE = {"sig": 365 * 86_400, "log": 365 * 86_400, "enc": 48 * 3600}
+_LIFE = {"sig": 365 * 86_400, "log": 365 * 86_400, "witness": 365 * 86_400, "enc": 48 * 3600}
 
 
 @app.command("list", epilog="Example: carepact keys list --json")

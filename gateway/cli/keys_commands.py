@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rotate(
-    use: Annotated[str, typer.Option(help="sig, log or enc.")],
+    use: Annotated[str, typer.Option(help="sig, log, witness or enc.")],
     reason: ReasonOption,
     begins: Annotated[
         str | None, typer.Option(help="From when the new keys are used, like 48h; else once others know.")

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from keys.interface import PublicKey
 
 DAY = 86_400
-SIGNING = {"sig": ("Ed25519", "ML-DSA-65"), "log": ("Ed25519",)}
-LIFE = {"sig": 365 * DAY, "log": 365 * DAY, "enc": DAY}
+SIGNING = {
+    "sig": ("Ed25519", "ML-DSA-65"),
+    "log": ("Ed25519", "ML-DSA-44"),
+    "witness": ("ML-DSA-44",),
+}
+LIFE = {"sig": 365 * DAY, "log": 365 * DAY, "witness": 365 * DAY, "enc": DAY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def algorithms_of(node: "Runtime", use: str) -> tuple[str, ...]:
     if use == "sig" and 1 in taken:
         return (*SIGNING["sig"], "ES256")
     if use not in SIGNING:
-        raise Problem("invalid", expression="--use", hint="one of sig, log, enc")
+        raise Problem("invalid", expression="--use", hint="one of sig, log, witness, enc")
     return SIGNING[use]
 
 

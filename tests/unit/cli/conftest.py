@@ -165,7 +165,13 @@ def home(tmp_path: Path, carepact: Callable[..., Said]) -> Home:
 
 
 def _make_keys(store: Any, now: int) -> None:
-    for use, alg in (("sig", "Ed25519"), ("sig", "ML-DSA-65"), ("log", "Ed25519")):
+    for use, alg in (
+        ("sig", "Ed25519"),
+        ("sig", "ML-DSA-65"),
+        ("log", "Ed25519"),
+        ("log", "ML-DSA-44"),
+        ("witness", "ML-DSA-44"),
+    ):
         store.create(use, alg, nbf=now - 100, exp=now + YEAR)
 
 

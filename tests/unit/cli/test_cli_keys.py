@@ -31,7 +31,7 @@ def test_a_rotation_makes_successors_that_are_used_at_once(home: Any) -> None:
     said = home("keys", "rotate", "--use", "sig", *WHY, "--json").json
     assert len(said["made"]) == 2 and set(said["fading"]) == set(before)
     assert all(row["published"] for row in home("keys", "list", "--json").rows)
-    assert len(record(home)["keys"]) == 5
+    assert len(record(home)["keys"]) == 7
     home("agreement", "new", "D1", "--provider", home.me, "--recipient", home.peer, "--reason", "x")
     assert home("agreement", "sign", "D1", "--reason", "board").code == 0
     assert home("audit", "verify", "--json").json["leaves"] == 3
@@ -43,7 +43,7 @@ def test_a_log_key_is_rotated_and_old_checkpoints_verify(home: Any) -> None:
     home("keys", "rotate", "--use", "sig", *WHY)
     assert home("keys", "rotate", "--use", "log", *WHY).code == 0
     assert home("audit", "verify").code == 0
-    assert len(record(home)["log"]["vkeys"]) == 2
+    assert len(record(home)["log"]["vkeys"]) == 4
 
 
 @pytest.mark.parametrize("use", ["sig", "log"])
@@ -75,7 +75,7 @@ def test_a_retired_key_stays_known_and_then_is_destroyed(home: Any) -> None:
     assert home("keys", "destroy", old, *WHY).code == 5
     assert "destroy" not in [row["act"] for row in home("keys", "list", "--due", "--json").rows]
     assert home("agreement", "verify", "D1").code in (0, 2)
-    assert home("audit", "verify").code == 0 and len(record(home)["keys"]) == 5
+    assert home("audit", "verify").code == 0 and len(record(home)["keys"]) == 7
 
 
 def test_a_kem_key_is_not_destroyed_while_messages_are_on_their_way(home: Any) -> None:
