@@ -7,6 +7,7 @@ from typing import Any
 from adapters import identity, times
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4 import usual
+from adapters.gp.stu3_to_r4.description import of_description
 from adapters.gp.stu3_to_r4.fields import KNOWN, Convert, Field, Fields, Table, choice, flat, many, one
 from adapters.gp.unit import ABSENT, Unit
 from adapters.reading import Holder, Step, as_list
@@ -109,7 +110,8 @@ def extension(unit: Unit, holder: Holder, step: Step) -> dict[str, Any] | None:
         unit.lose(raw, "extension", "rejected", "too-many")
         del made["extension"]
     unit.take(raw, "url")
-    return {"url": known.system if known else url.strip(), **made}
+    today = known.system if known else url.strip()
+    return of_description({"url": today, **made})
 
 
 _EXTENSIONS: Fields = (many("extension", extension),)

@@ -286,3 +286,21 @@ def test_an_absent_document_says_so(normalise: Normalise, only: Only, record: li
     assert (file["title"], file["creation"]) == ("too large", "2020-01-01")
     assert file["extension"][0]["valueCode"] == "unknown"
     assert "urn:carepact:incomplete" in {tag["system"] for tag in made["meta"]["tag"]}
+
+
+def test_the_words_that_a_clinician_chose_keep_their_id(
+    normalise: Normalise, record: list[dict[str, Any]]
+) -> None:
+    """Care Connect's id of a SNOMED CT description is an Identifier in UK Core, in the same extension."""
+    parts = [
+        {"url": "descriptionId", "valueId": "151582014"},
+        {"url": "descriptionDisplay", "valueString": "Allergy to penicillin"},
+    ]
+    url = "https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-coding-sctdescid"
+    record[4]["code"]["coding"][0]["extension"] = [{"url": url, "extension": parts}]
+    batch = normalise(*record)
+    (made,) = _allergies(batch)["91936005"]["code"]["coding"][0]["extension"]
+    assert made["url"] == "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-CodingSCTDescId"
+    identifier = {"system": "http://snomed.info/sct", "value": "151582014"}
+    assert made["extension"] == [{"url": "descriptionId", "valueIdentifier": identifier}, parts[1]]
+    assert batch.losses.balanced
