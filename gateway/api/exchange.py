@@ -5,7 +5,7 @@ Outside, every refusal of an envelope is the same bytes: 400 with one constant O
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -16,7 +16,9 @@ from keys.envelope.framing import MEDIA_TYPE
 from keys.errors import EnvelopeRefused
 
 
-async def _timely(pieces: AsyncIterator[bytes], seconds: float) -> AsyncIterator[bytes]:
+async def _timely(
+    pieces: AsyncIterator[bytes], seconds: float, read: Callable[[], None]
+) -> AsyncIterator[bytes]:
     """The same pieces, all of them within so many seconds: who dribbles keeps no opening from others."""
     until = asyncio.get_running_loop().time() + seconds
     while True:
@@ -24,6 +26,7 @@ async def _timely(pieces: AsyncIterator[bytes], seconds: float) -> AsyncIterator
             async with asyncio.timeout_at(until):
                 piece = await anext(pieces)
         except StopAsyncIteration:
+            read()
             return
         except TimeoutError:
             raise EnvelopeRefused("framing") from None
@@ -36,9 +39,9 @@ async def receive(request: Request) -> Response:
         raise Problem("unsupported_media", expression="Content-Type", hint=MEDIA_TYPE)
     node = services(request)
     address = request.client.host if request.client else ""
-    with node.openings.one(address):
+    with node.openings.one(address) as read:
         try:
-            envelope = await node.respond(_timely(request.stream(), node.settings.limits.body_read))
+            envelope = await node.respond(_timely(request.stream(), node.settings.limits.body_read, read))
         except (EnvelopeRefused, ClientDisconnect):
             raise Problem("refused") from None
     return Response(envelope, media_type=MEDIA_TYPE) if envelope else Response(status_code=204)

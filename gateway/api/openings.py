@@ -1,7 +1,7 @@
 """How many envelopes one network address may have in opening at once (envelope.md 8)."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gateway.errors import Problem
@@ -17,14 +17,20 @@ class Openings:
         self._open: Counter[str] = Counter()
 
     @contextmanager
-    def one(self, address: str) -> Iterator[None]:
-        """Raises `throttled` when the address has as many as it may."""
+    def one(self, address: str) -> Iterator[Callable[[], None]]:
+        """What says that it was read: answering is no opening. Raises `throttled` above `AT_ONCE`."""
         if self._open[address] >= AT_ONCE:
             raise Problem("throttled")
         self._open[address] += 1
+        held = [address]
         try:
-            yield
+            yield lambda: self._let_go(held)
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            self._let_go(held)
+
+    def _let_go(self, held: list[str]) -> None:
+        while held:
+            self._open[held[0]] -= 1
+            if not self._open[held[0]]:
+                del self._open[held[0]]
+            held.pop()

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,34 +14,6 @@ import pytest
 NORTH, SOUTH = "north.example", "south.example"
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
 FULL = "patient_with_full_record"
-CONFIGURATION = """
-[node]
-id = "{id}"
-public_url = "http://127.0.0.1:{port}"
-state = "state"
-allow_test_patients = true
-
-[serve]
-port = {port}
-
-[directory]
-members = "{members}"
-
-[floor]
-pack = "opt-in"
-unsafe_unsigned = true
-
-[[sources]]
-id = "adt"
-kind = "hospital"
-custodian = "{id}"
-listen = "127.0.0.1:0"
-zone = "Europe/London"
-facility = "RXX"
-authorities = {{ NHS = "https://fhir.nhs.uk/Id/nhs-number", RXX = "https://{id}/id/mrn" }}
-identifier_order = ["https://fhir.nhs.uk/Id/nhs-number"]
-test_messages = "accept"
-"""
 
 
 class Ahead:
@@ -149,86 +121,6 @@ def identifier(label: str = FULL) -> Any:
     return Identifier(NHS, str(population().find(label).person.nhs_number))
 
 
-def _store(folder: Any) -> Any:
-    from keys.store.file import FileKeyStore
-    from keys.store.wrapper import create_kek_file, wrapper_from
-
-    folder.mkdir(mode=0o700, parents=True)
-    create_kek_file(folder / "kek", os.urandom)
-    return FileKeyStore(folder / "keys", wrapper_from(f"file:{folder / 'kek'}"))
-
-
-def _found(folder: Any, ports: dict[str, int]) -> None:
-    """Keys of both, and the one list of both with the addresses of their endpoints."""
-    from gateway.directory.own import make_log_key, make_signing_keys, own_record, write_first_list
-
-    now = int(datetime.now(UTC).timestamp())
-    members = []
-    for id, port in ports.items():
-        store = _store(folder / id / "state")
-        make_signing_keys(store, now)
-        make_log_key(store, now)
-        store.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
-        record = own_record(store, id, federation="pair")
-        base = f"http://127.0.0.1:{port}"
-        endpoints = {"exchange": f"{base}/exchange", "ledger": f"{base}/ledger"}
-        members.append(replace(record, endpoints=endpoints))
-        text = CONFIGURATION.format(id=id, port=port, members="../members.json")
-        (folder / id / "carepact.toml").write_text(text, "utf-8")
-        (folder / id / "carepact.toml").chmod(0o600)
-    write_first_list(folder / "members.json", members, now, federation="pair")
-
-
-def document(id: str, provider: str, recipient: str, **more: Any) -> bytes:
-    import json
-
-    value = {
-        "id": id, "version": 1, "providers": [provider], "recipients": [recipient],
-        "effective": {"start": "2026-01-01"}, "emergency": True,
-        "terms": [{"id": "t1", "purposes": ["TREAT"], "roles": ["doctor"]}],
-    } | more  # fmt: skip
-    return json.dumps(value, sort_keys=True).encode()
-
-
-async def agree(sides: dict[str, Side], id: str, provider: str, recipient: str, **more: Any) -> None:
-    """Both sides store the same bytes, both sign, each hands the other what it signed."""
-    from gateway.exchange.agreements import Agreements
-    from keys.jws import signers_from_store
-
-    made = document(id, provider, recipient, **more)
-    both = list(sides.values())
-    for side in both:
-        await Agreements(side.node).add(made, side.act())
-    for side, other in (both, both[::-1]):
-        signers = signers_from_store(side.runtime.keys, at=int(side.clock().timestamp()))
-        said = await Agreements(side.node).state(
-            (id, 1), signers, side.act(), action="sign", org=side.node.member, by="test"
-        )
-        await Agreements(other.node).receive(said.jws, other.act())
-
-
-@asynccontextmanager
-async def listening(app: Any, port: int) -> AsyncIterator[None]:
-    """The app on a real socket of loopback."""
-    import uvicorn
-
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    server.capture_signals = _no_signals  # type: ignore[method-assign,assignment]
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    yield
-    server.should_exit = True
-    await task
-
-
-def _no_signals() -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()
-
-
 @dataclass
 class Pair:
     """North asks, south holds records; an agreement of treatment each way."""
@@ -246,6 +138,8 @@ class Pair:
     @staticmethod
     def listening(app: Any, port: int) -> Any:
         """One more worker of a node, on a port of its own."""
+        from gateway.sandbox.pair import listening
+
         return listening(app, port)
 
     def query(self, label: str = FULL, **changed: Any) -> dict[str, Any]:
@@ -309,47 +203,34 @@ class Pair:
 
 
 @asynccontextmanager
-async def _open(folder: Any, ports: dict[str, int]) -> AsyncIterator[dict[str, Side]]:
+async def _open(place: Any, folder: Any) -> AsyncIterator[dict[str, Side]]:
     from gateway.api.app import application
-    from gateway.bootstrap import open_node
-    from gateway.config import load
+    from gateway.sandbox.pair import open_pair
 
-    sides: dict[str, Side] = {}
-    async with AsyncExitStack() as stack:
-        for id, port in ports.items():
-            clock = Ahead()
-            settings = load(folder / id / "carepact.toml")
-            runtime = await stack.enter_async_context(open_node(settings, clock=clock))
-            sides[id] = Side(runtime, application(runtime.services), port, clock)
-        yield sides
+    clocks = {id: Ahead() for id in place.ports}
+    async with open_pair(place, clocks, folder) as nodes:
+        yield {
+            id: Side(runtime, application(runtime.services), place.ports[id], clocks[id])
+            for id, runtime in nodes.items()
+        }
 
 
 @pytest.fixture(scope="session")
-def founded_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, int]]:
+def founded_pair(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Two founded nodes that nobody uses, with agreements `d1` (south to north) and `d2` (north to south)."""
-    from gateway.sandbox.federation import free_port
+    from gateway.sandbox.pair import found_pair
 
-    folder = tmp_path_factory.mktemp("pair") / "founded"
-    first = free_port()
-    ports = {NORTH: first, SOUTH: free_port(first)}
-    _found(folder, ports)
-
-    async def sign() -> None:
-        async with _open(folder, ports) as sides:
-            await agree(sides, "d1", SOUTH, NORTH)
-            await agree(sides, "d2", NORTH, SOUTH)
-
-    asyncio.run(sign())
-    return folder, ports
+    return found_pair(tmp_path_factory.mktemp("pair") / "founded")
 
 
 @pytest.fixture
 async def pair(founded_pair: Any, tmp_path: Any) -> AsyncIterator[Pair]:
     """The two nodes, up: a copy of the founded ones, so that no test sees another's."""
-    founded, ports = founded_pair
+    from gateway.sandbox.pair import listening
+
     folder = tmp_path / "pair"
-    await asyncio.to_thread(shutil.copytree, founded, folder)
-    async with _open(folder, ports) as sides, AsyncExitStack() as stack:
+    await asyncio.to_thread(shutil.copytree, founded_pair.folder, folder)
+    async with _open(founded_pair, folder) as sides, AsyncExitStack() as stack:
         for side in sides.values():
             await stack.enter_async_context(listening(side.app, side.port))
         yield Pair(sides)

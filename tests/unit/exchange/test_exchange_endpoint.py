@@ -1,6 +1,7 @@
 """`POST /exchange` from outside: what a stranger, a copy and a member that asks wrongly are told."""
 
 import asyncio
+import contextlib
 import json
 import os
 
@@ -148,10 +149,10 @@ async def test_an_agreement_that_is_not_between_the_two_is_refused_sealed(pair):
 
 async def test_an_op_that_is_not_offered_is_refused_in_its_own_form(pair):
     """Operations are told `refused` with a word; nothing of a patient stands in it."""
-    answered = await pair.ask("reconcile", {"since": 0, "until": 1, "after": 0}, purpose="HSYSADMIN")
+    answered = await pair.ask("gossip", {"about": "x"}, purpose="HSYSADMIN")
     said = json.loads(answered.content)
     assert answered.typ == "application/vnd.carepact.answer+json"
-    assert {k: said[k] for k in ("v", "op", "result")} == {"v": 1, "op": "reconcile", "result": "refused"}
+    assert {k: said[k] for k in ("v", "op", "result")} == {"v": 1, "op": "gossip", "result": "refused"}
 
 
 async def test_denied_unknown_and_withdrawn_look_alike_to_the_member(pair):
@@ -166,3 +167,25 @@ async def test_denied_unknown_and_withdrawn_look_alike_to_the_member(pair):
         bundle.pop("id"), bundle.pop("timestamp")
         bundle["entry"][0]["resource"].pop("extension"), bundle["entry"][0]["resource"].pop("id")
     assert denied == unknown == withdrawn
+
+
+async def test_eight_openings_of_one_address_at_once_and_answering_is_none():
+    """The ninth that is still being read is throttled; what was read makes room, and so does what ended."""
+    from gateway.api.openings import AT_ONCE, Openings
+    from gateway.errors import Problem
+
+    openings = Openings()
+    with contextlib.ExitStack() as stack:
+        read = [stack.enter_context(openings.one("192.0.2.1")) for _ in range(AT_ONCE)]
+        with pytest.raises(Problem) as refused:
+            stack.enter_context(openings.one("192.0.2.1"))
+        assert refused.value.category.status == 429
+        stack.enter_context(openings.one("192.0.2.2"))
+        read[0]()
+        read[0]()
+        stack.enter_context(openings.one("192.0.2.1"))
+        with pytest.raises(Problem):
+            stack.enter_context(openings.one("192.0.2.1"))
+    with contextlib.ExitStack() as stack:
+        for _ in range(AT_ONCE):
+            stack.enter_context(openings.one("192.0.2.1"))

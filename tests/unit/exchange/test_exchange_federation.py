@@ -199,7 +199,7 @@ async def test_a_slow_sender_keeps_no_opening(shared):
         await asyncio.sleep(30)
         yield b"never"
 
-    pieces = _timely(dribble(), 0.2)
+    pieces = _timely(dribble(), 0.2, lambda: None)
     assert await anext(pieces) == b"CPX1"
     with pytest.raises(EnvelopeRefused):
         await anext(pieces)
