@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 _EN = {
     "asked": "{org} asked to see it for {purpose}.",
+    "who": "{org}, for {purpose}:",
+    "nobody": "Nobody but those who hold it may see it.",
     "permit": "They may see it.",
     "permit-redacted": "They may see it, with parts left out.",
     "deny": "They may not see it.",
@@ -65,6 +67,8 @@ _EN = {
 }
 _DE = {
     "asked": "{org} wollte es einsehen, und zwar für {purpose}.",
+    "who": "{org}, für {purpose}:",
+    "nobody": "Niemand außer denen, bei denen es liegt, darf es sehen.",
     "permit": "Es darf dort gezeigt werden.",
     "permit-redacted": "Es darf dort gezeigt werden, aber nicht in allen Teilen.",
     "deny": "Es darf dort nicht gezeigt werden.",

@@ -6,7 +6,7 @@ And the notice that she gets of an emergency, without what those who looked said
 from collections.abc import Mapping
 
 from consent.catalogue import CATALOGUE
-from consent.decision import Decision
+from consent.decision import Decision, Permit
 from consent.errors import Uncomputable
 from consent.explain import consent_words
 from consent.instants import Micros, datetime_from_micros
@@ -47,6 +47,18 @@ def for_patient(decision: Decision, *, org: str, purpose: str, custodian: str, l
         said.append(words["choice"].format(consent=consent))
     change = words.get(f"{key}.change")
     return "\n".join([*said, *([change] if change else []), words["ask"].format(whom=custodian)])
+
+
+def reader_to_patient(permit: Permit, *, org: str, purpose: str, language: str = "en") -> str:
+    """One who may see a record, and why, in one line. Raises `Uncomputable` for another language."""
+    words = _words(language)
+    who = words["who"].format(org=org, purpose=_purpose(words, purpose))
+    return f"{who} {words[permit.effect]} {words[sentence_key(permit)]}"
+
+
+def nobody_to_patient(language: str = "en") -> str:
+    """That nobody else may. Raises `Uncomputable` for another language."""
+    return _words(language)["nobody"]
 
 
 def notice_to_patient(notice: Notice, *, me: str, language: str = "en") -> str:

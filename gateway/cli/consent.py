@@ -10,9 +10,10 @@ from gateway.cli.act import instant_from_option
 from gateway.cli.consent_export import export
 from gateway.cli.consent_import import import_consents
 from gateway.cli.consent_lint import lint
-from gateway.cli.consent_questions import can, what_if, who_can
+from gateway.cli.consent_questions import can, who_can
 from gateway.cli.consent_record import grant, withdraw
 from gateway.cli.consent_tasks import tasks
+from gateway.cli.consent_what_if import what_if
 from gateway.cli.noun import noun
 from gateway.cli.options import (
     AsOfOption,

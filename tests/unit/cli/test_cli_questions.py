@@ -73,6 +73,13 @@ def test_who_can_lists_every_permitted_combination(permitted: Any) -> None:
     )
     fewer = permitted("consent", "who-can", patient, "--by", "org", "--json").rows
     assert 0 < len(fewer) <= len(found)
+    told = permitted("consent", "who-can", patient, "--for-patient")
+    assert f"{permitted.peer}, for your treatment: They may see it. You allowed it." in told.out.splitlines()
+    assert len(told.out.splitlines()) == len(set(told.out.splitlines()))
+    assert (
+        "für Ihre Behandlung" in permitted("consent", "who-can", patient, "--for-patient", "--lang", "de").out
+    )
+    assert permitted("consent", "who-can", patient, "--for-patient", "--lang", "tlh").code == 2
     assert permitted("consent", "who-can", "Patient/none").code == 4
     assert permitted("consent", "who-can", patient, "--by", "mood").code == 2
 

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from consent.catalogue import CATALOGUE
+from consent.decision import Permit
 from consent.errors import StaleVersion, Uncomputable
 from consent.grant import Grant, GrantEvent
 from consent.instants import datetime_from_micros
@@ -12,7 +13,7 @@ from consent.person import age_in_years, comes_of_age
 from consent.source_rules import source_rules_from_json
 from consent.store.notices import SQLNoticeRegistry
 from consent.store.tables import metadata, notice_event
-from consent.voices import notice_to_patient
+from consent.voices import nobody_to_patient, notice_to_patient, reader_to_patient
 
 HER, OTHER = "Patient/patient-found-unconscious", "Patient/patient-next-door"
 OPEN = NoticeEvent("open", 100, "ward", exchange="x1")
@@ -93,6 +94,15 @@ def test_the_letter_says_who_when_why_and_what_she_can_do():
     with pytest.raises(Uncomputable):
         notice_to_patient(DUE, me="gp-fern", language="tlh")
     assert {frozenset(words) for words in CATALOGUE.values()} == {frozenset(CATALOGUE["en"])}
+
+
+def test_who_may_see_it_is_told_in_her_words():
+    """Who, for what and why; that nobody may; another language is refused."""
+    told = reader_to_patient(Permit("L1", "implied:x"), org="ward", purpose="TREAT")
+    assert told.startswith("ward, for your treatment: They may see it.")
+    assert "Parts" not in nobody_to_patient("de-AT")
+    with pytest.raises(Uncomputable):
+        nobody_to_patient("tlh")
 
 
 def test_a_rule_that_puts_notices_off_decides_nothing(world):
