@@ -5,7 +5,6 @@ that it signed more than it still has, and signs nothing more (trust-and-ledger.
 back with the database, only peers know; they are asked at the next publication.
 """
 
-import os
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -15,6 +14,7 @@ from gateway.logs import log
 from gateway.records.interface import Database
 from keys.errors import ProofRefused
 from keys.note import NoteKey, checkpoint_from_note, parse_note
+from keys.store.file import replace_private
 
 NAME = "ledger.checkpoint"
 _LIMIT = 65_536
@@ -30,10 +30,8 @@ class MarkFile:
         """Keep this note, unless a larger one of the same origin is there. A full disk stops nobody here."""
         if not _follows(note, self.read()):
             return
-        temporary = self._path.with_name(f".{NAME}.{os.getpid()}")
         try:
-            temporary.write_bytes(note)
-            temporary.replace(self._path)
+            replace_private(self._path, note)
         except OSError:
             log.error("checkpoint_mark_not_written")
 

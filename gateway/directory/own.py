@@ -17,6 +17,7 @@ from keys.logs import log_origin as log_origin
 from keys.logs import witness_name
 from keys.member import Member, member_from_store
 from keys.note import ED25519, ML_DSA_44, vkey_from_public
+from keys.store.file import replace_private
 from keys.syntax import SyntaxRefused, emit, parse_object, require_list
 from keys.trust import trust_list, trust_list_to_json
 
@@ -99,9 +100,8 @@ class NamedLog:
 
 def name_log(state: Path, named: NamedLog) -> None:
     """Keep it in the state folder, where the next record of this node finds it."""
-    temporary = state / f".{_NAMED}"
-    temporary.write_bytes(emit({"origin": named.origin, "previous": [dict(one) for one in named.previous]}))
-    temporary.replace(state / _NAMED)
+    document = {"origin": named.origin, "previous": [dict(one) for one in named.previous]}
+    replace_private(state / _NAMED, emit(document))
 
 
 def named_log(state: Path) -> NamedLog | None:

@@ -44,7 +44,7 @@ class FileShelf:
         return True
 
     def replace(self, name: str, data: bytes) -> None:
-        replace_private(self._path(name), data, os.urandom(8).hex())
+        replace_private(self._path(name), data)
 
     def _written(self, name: str, data: bytes) -> Path:
         temporary = self._folder / f".{name}.{os.urandom(8).hex()}.tmp"
@@ -102,9 +102,9 @@ def read_private(path: Path) -> bytes:
     return data
 
 
-def replace_private(path: Path, data: bytes, mark: str) -> None:
-    """A 0600 file put in the place of another, whole or not at all, durable. `mark` names the temporary."""
-    temporary = path.with_name(f".{path.name}.{mark}.tmp")
+def replace_private(path: Path, data: bytes) -> None:
+    """A 0600 file put in the place of another, whole or not at all, durable; the last of several wins."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     write_private_once(temporary, data)
     temporary.replace(path)
     _sync(path.parent)

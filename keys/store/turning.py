@@ -10,7 +10,6 @@ setting names a place and is no secret.
 Killed at any point, the node starts with either KEK in its configuration, and the same command goes on.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +131,7 @@ def read_turn(path: Path) -> Turn | None:
 def write_turn(path: Path, turn: Turn) -> None:
     """Note it, durably."""
     data = emit({"v": 1, "old": turn.old, "new": turn.new, "done": turn.done})
-    replace_private(path, data, os.urandom(8).hex())
+    replace_private(path, data)
 
 
 def _costs(wrapper: KeyWrapper, wrapped: bytes) -> bool:
