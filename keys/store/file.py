@@ -5,6 +5,7 @@ Written by temporary file, fsync, rename, fsync of the folder. A wrong mode or o
 
 import os
 import stat
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from keys.store.secrets import ShelfSecretStore
 from keys.store.shelf import ShelfKeyStore
 
 MAX_BYTES = 65_536
+_SETTLED = 2_000_000_000
+"""Nanoseconds."""
 
 
 class FileShelf:
@@ -45,6 +48,14 @@ class FileShelf:
 
     def replace(self, name: str, data: bytes) -> None:
         replace_private(self._path(name), data)
+
+    def stamp(self) -> int | None:
+        """The folder's time of change: files are only ever added or replaced by a rename.
+
+        Within two seconds of a change it tells nothing: another may carry the same time.
+        """
+        changed = self._folder.stat().st_mtime_ns
+        return changed if time.time_ns() - changed > _SETTLED else None
 
     def _written(self, name: str, data: bytes) -> Path:
         temporary = self._folder / f".{name}.{os.urandom(8).hex()}.tmp"

@@ -14,6 +14,7 @@ class MemoryShelf:
 
     def __init__(self) -> None:
         self._rows: dict[str, bytes] = {}
+        self._writes = 0
 
     def names(self) -> Iterable[str]:
         return tuple(self._rows)
@@ -22,10 +23,15 @@ class MemoryShelf:
         return self._rows.get(name)
 
     def add(self, name: str, data: bytes) -> bool:
+        self._writes += 1
         return self._rows.setdefault(name, data) is data
 
     def replace(self, name: str, data: bytes) -> None:
+        self._writes += 1
         self._rows[name] = data
+
+    def stamp(self) -> int | None:
+        return self._writes
 
 
 class EphemeralWrapper:

@@ -40,6 +40,10 @@ class Shelf(Protocol):
 
     def replace(self, name: str, data: bytes) -> None: ...
 
+    def stamp(self) -> int | None:
+        """What changes with every write of anybody; None where that cannot be told (now)."""
+        ...
+
 
 class ShelfKeyStore:
     """A `KeyStore` over a shelf. Private seeds never leave it; some keys may live with a `provider`."""
@@ -54,6 +58,8 @@ class ShelfKeyStore:
         self._signers: dict[str, Callable[[bytes], bytes]] = {}
         self._openers: dict[str, Callable[[bytes, bytes], bytes | None]] = {}
         self._records: dict[str, Record] = {}
+        self._stamp: int | None = None
+        self._published: tuple[PublicKey, ...] = ()
 
     def create(self, use: Use, alg: str, *, nbf: int, exp: int) -> str:
         """Make a key and return its kid. `KeyFault` for an algorithm that this use never has."""
@@ -80,6 +86,7 @@ class ShelfKeyStore:
 
     def sign(self, kid: str, data: bytes) -> bytes:
         """Raw signature bytes."""
+        self._forget(kid)
         if kid not in self._signers:
             public, private = self._private(kid)
             if public.use not in SIGNING_USES:
@@ -93,6 +100,7 @@ class ShelfKeyStore:
 
     def open(self, kid: str, sealed: bytes, info: bytes) -> bytes:
         """HPKE single-shot open of enc ‖ ciphertext."""
+        self._forget(kid)
         if kid not in self._openers:
             public, private = self._private(kid)
             if public.use != "enc" or isinstance(private, Elsewhere):
@@ -105,8 +113,12 @@ class ShelfKeyStore:
 
     def public(self) -> tuple[PublicKey, ...]:
         """Every key that was ever made, retired ones too (their `exp` is when they were), oldest first."""
-        found = [self._record(name).published() for name in self._shelf.names()]
-        return tuple(sorted(found, key=lambda key: (key.nbf, key.kid)))
+        stamp = self._shelf.stamp()
+        if stamp is None or stamp != self._stamp:
+            found = [self._record(name).published() for name in self._shelf.names()]
+            self._published = tuple(sorted(found, key=lambda key: (key.nbf, key.kid)))
+            self._stamp = stamp
+        return self._published
 
     def end(self, kid: str, *, at: int) -> None:
         """Cut the life of a key at `at`: nothing new is made with it; its private half stays until due."""
@@ -157,6 +169,16 @@ class ShelfKeyStore:
             return signature
 
         return sign
+
+    def _forget(self, kid: str) -> None:
+        """Another process may have destroyed this key: then nothing of it is left here either."""
+        stamp = self._shelf.stamp()
+        if (kid in self._signers or kid in self._openers) and (stamp is None or stamp != self._stamp):
+            if self._record(kid).retired is not None:
+                self._signers.pop(kid, None)
+                self._openers.pop(kid, None)
+            elif stamp is not None:
+                self.public()
 
     def _record(self, kid: str) -> Record:
         data = self._shelf.read(kid)

@@ -52,6 +52,9 @@ class SQLShelf:
     def replace(self, name: str, data: bytes) -> None:
         self._connection.execute(update(self._table).where(self._name == name).values(record=data))
 
+    def stamp(self) -> int | None:
+        return None  # another transaction may have written
+
 
 class SQLKeyStore(ShelfKeyStore):
     """A `KeyStore` over `node_key`. Call `check()` once at the start of the node."""

@@ -171,3 +171,29 @@ def test_sql_keys_are_part_of_the_callers_transaction(tmp_path, wrapper):
     with engine.begin() as connection:
         assert [key.kid for key in SQLKeyStore(connection, wrapper).public()] == [kid]
     engine.dispose()
+
+
+def test_what_another_process_destroys_is_gone_here_too(reopen, wrapper, store):
+    """A key that was used, and was destroyed elsewhere, signs no more; one that was made elsewhere is seen."""
+    first = store.create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    store.sign(first, b"data")
+    other = reopen("keys", wrapper)
+    other.retire(first, at=NBF + 1)
+    second = other.create("sig", "Ed25519", nbf=NBF + 2, exp=EXP)
+    with pytest.raises(UnknownKey):
+        store.sign(first, b"data")
+    assert [key.kid for key in store.public()] == [first, second] and store.sign(second, b"data")
+
+
+def test_a_folder_of_keys_is_read_again_only_after_a_change(tmp_path, wrapper):
+    """A year of daily keys costs a look at the folder, not at every file; a change by another is seen at once."""
+    from keys.store.file import FileKeyStore
+
+    store = FileKeyStore(tmp_path / "keys", wrapper)
+    store.create("sig", "Ed25519", nbf=NBF, exp=EXP)
+    long_ago = 1_000_000_000
+    os.utime(tmp_path / "keys", ns=(long_ago, long_ago))
+    first = store.public()
+    assert store.public() is first
+    FileKeyStore(tmp_path / "keys", wrapper).create("sig", "Ed25519", nbf=NBF + 1, exp=EXP)
+    assert len(store.public()) == 2
