@@ -52,6 +52,8 @@ def _whole(spool: Spool) -> bytes:
 
 def _keep(event: Event, spool: Spool) -> ManifestVerified | None:
     """Step 12."""
+    if isinstance(event, ManifestVerified) and isinstance(spool, GatheredSpool):
+        spool.reserve(event.manifest.cnt.len)
     if isinstance(event, Content):
         spool.write(event.data.provisional)
     return event if isinstance(event, ManifestVerified) else None

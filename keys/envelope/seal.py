@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from itertools import chain
 
 from cryptography.cobblestone import Cobblestone256Encryptor
@@ -18,10 +17,11 @@ from cryptography.cobblestone import Cobblestone256Encryptor
 from keys import jws
 from keys.algorithms import SUITES, wrap_to
 from keys.envelope.draft import Draft
-from keys.envelope.framing import MAX_ENVELOPE, SLICE, cek_info, stream_context
+from keys.envelope.framing import KID, MAX_ENVELOPE, SEALED_CEK, SLICE, cek_info, stream_context
 from keys.envelope.manifest import MAX_JWS
 from keys.envelope.padding import HEAD, padded_length
 from keys.envelope.recipient import Recipient
+from keys.envelope.spool import GatheredSpool
 from keys.errors import EnvelopeRefused, KeyRefused, UnknownKey
 from keys.interface import KeyStore
 from keys.syntax import unb64u
@@ -61,6 +61,14 @@ class Sealing:
         self.md, self.blind = draft.md, draft.blind
         self._draft, self._max = draft, max_envelope
 
+    @property
+    def length_at_most(self) -> int:
+        """Bytes of the envelope, or a few more."""
+        draft = self._draft
+        stanzas = len(draft.recipients) * (KID + draft.suite.enc + SEALED_CEK)
+        plain = padded_length(HEAD + len(self.jws) + draft.manifest.cnt.len, draft.floor)
+        return len(draft.prefix) + stanzas + plain + plain // 1024 + 128
+
     def __iter__(self) -> Iterator[bytes]:
         draft, sent = self._draft, 0
         # 6. Wrap the CEK per recipient.
@@ -78,9 +86,10 @@ class Sealing:
 def finish(draft: Draft, signers: Sequence[jws.Signer]) -> Sealed:
     """Steps 5 to 8 in memory."""
     sealing = Sealing(draft, signers)
-    whole = BytesIO()
-    whole.writelines(sealing)
-    return Sealed(whole.getvalue(), sealing.jws, sealing.md, sealing.blind)
+    whole = GatheredSpool(sealing.length_at_most)
+    for piece in sealing:
+        whole.write(piece)
+    return Sealed(whole.whole(), sealing.jws, sealing.md, sealing.blind)
 
 
 def signers_for_suite(store: KeyStore, suite: int, *, at: int) -> tuple[jws.Signer, ...]:

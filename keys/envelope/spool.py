@@ -53,8 +53,16 @@ class MemorySpool:
 class GatheredSpool:
     """The pieces copied into one growing block, so that each is let go at once: for what is wanted whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, length: int = 0) -> None:
         self._block = BytesIO()
+        self.reserve(length)
+
+    def reserve(self, length: int) -> None:
+        """Make room for so many bytes at once: a block that grows is touched twice."""
+        if length:
+            self._block.seek(length - 1)
+            self._block.write(b"\0")
+            self._block.seek(0)
 
     def write(self, data: bytes | memoryview) -> None:
         self._block.write(data)
@@ -64,6 +72,7 @@ class GatheredSpool:
 
     def whole(self) -> bytes:
         """All of it, without another copy."""
+        self._block.truncate()
         return self._block.getvalue()
 
     def discard(self) -> None:

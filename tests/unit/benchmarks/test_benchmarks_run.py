@@ -11,6 +11,7 @@ from benchmarks import (
     decisions,
     envelope,
     envelope_large,
+    envelope_loop,
     exchange,
     ledger,
     normalise,
@@ -58,6 +59,13 @@ def test_large_envelopes_are_measured_beside_jose_and_from_file_to_file():
     results = envelope_large.run(large=200_000, whole=2_000_000, rounds=2)
     require_shape(results)
     assert len(results) == 6 and "joserfc" in results[2].figure and results[5].ratio is None
+
+
+def test_the_loop_is_measured_beside_an_idle_thread():
+    """One line for sealing and one for opening, with how late another task was."""
+    results = envelope_loop.run(size=500_000, rounds=1)
+    require_shape(results)
+    assert [one.goal.split(",")[1].split()[0] for one in results] == ["seal", "open"]
 
 
 def test_the_start_is_measured_beside_a_bare_interpreter():
