@@ -48,7 +48,8 @@ async def _late(work: Callable[[], object]) -> tuple[float, float]:
     ticking.cancel()
     with suppress(asyncio.CancelledError):
         await ticking
-    return max(delays), p99(delays)
+    # Work that ends before the first tick kept nobody waiting.
+    return max(delays, default=0.0), p99(delays or [0.0])
 
 
 def _middle(times: list[tuple[float, float]]) -> tuple[float, float]:
@@ -57,4 +58,4 @@ def _middle(times: list[tuple[float, float]]) -> tuple[float, float]:
 
 def _line(what: str, size: int, longest: float, most: float, idle: float) -> Result:
     figure = f"longest {longest:.1f} ms, p99 {most:.1f} ms, idle thread {idle:.1f} ms, goal {GOAL:.0f} ms"
-    return Result(f"ENV-20 stall, {what} {size // MB} MB", figure, None, longest <= GOAL)
+    return Result(f"ENV-20 stall, {what} {size / MB:g} MB", figure, None, longest <= GOAL)
