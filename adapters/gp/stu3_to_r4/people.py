@@ -1,10 +1,15 @@
 """Patient, RelatedPerson, Practitioner, PractitionerRole, Organization, Location."""
 
+import re
+from typing import Any
+
 from adapters.gp.stu3_to_r4 import primitives as p
 from adapters.gp.stu3_to_r4.datatypes import address, attachment, human_name, telecom
 from adapters.gp.stu3_to_r4.elements import codeable, coding, compound, identifier, kinds, period, reference
 from adapters.gp.stu3_to_r4.fields import choice, listed, many, no_target, one
 from adapters.gp.stu3_to_r4.resource import supply_subject, table
+from adapters.gp.unit import Unit
+from adapters.interface import JSON
 
 _contact = compound(
     many("relationship", codeable),
@@ -38,6 +43,28 @@ PATIENT = table(
     many("link", _link),
     no_target("animal"),
 )
+_SPOKEN = re.compile(
+    r"https?://(?:www\.)?hl7\.org/fhir/(?:4\.0/StructureDefinition/extension-|R4/relatedperson-definitions\.html#)"
+    r"RelatedPerson\.communication\.(language|preferred)\Z"
+)
+_SPOKEN_AS = {"language": "valueCodeableConcept", "preferred": "valueBoolean"}
+
+
+def _finish_related(unit: Unit, stu3: dict[str, Any], r4: JSON) -> None:
+    supply_subject(unit, r4, "patient")
+    _adopt_communication(r4)
+
+
+def _adopt_communication(r4: JSON) -> None:
+    """`communication` is new in R4; one that came early, as extensions, goes where R4 has it."""
+    named = [(found[1], one) for one in r4["extension"] if (found := _SPOKEN.match(one["url"]))]
+    parts = {name: one[_SPOKEN_AS[name]] for name, one in named if _SPOKEN_AS[name] in one}
+    if "language" not in parts or len(parts) != len(named):  # of two, which is preferred?
+        return
+    r4["communication"] = [parts]
+    r4["extension"] = [one for one in r4["extension"] if all(one is not taken for _, taken in named)]
+
+
 RELATED_PERSON = table(
     "RelatedPerson",
     many("identifier", identifier),
@@ -51,7 +78,7 @@ RELATED_PERSON = table(
     many("address", address),
     many("photo", attachment),
     one("period", period),
-    finish=lambda unit, stu3, r4: supply_subject(unit, r4, "patient"),
+    finish=_finish_related,
 )
 _qualification = compound(
     many("identifier", identifier),

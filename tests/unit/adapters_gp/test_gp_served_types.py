@@ -262,3 +262,31 @@ def test_why_a_course_was_stopped_is_where_r4_has_it(
     assert made["statusReason"] == WORDS
     assert made["extension"] == [{"url": url, "extension": [why, when]}]
     get_fhir_model_class("MedicationRequest").model_validate_json(codec.encode(made))
+
+
+def _related(*extensions: dict[str, Any]) -> dict[str, Any]:
+    page = "https://www.hl7.org/fhir/R4/relatedperson-definitions.html#RelatedPerson.communication."
+    said = [{**one, "url": page + one["url"]} for one in extensions]
+    return {"resourceType": "RelatedPerson", "id": "rp1", "patient": ME, "extension": said}
+
+
+def test_the_language_of_a_relative_is_a_member_now(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """RelatedPerson.communication is new in R4: sent early as extensions it becomes the member, and no more."""
+    french = {"coding": [{"system": "urn:ietf:bcp:47", "code": "fr"}]}
+    language = {"url": "language", "valueCodeableConcept": french}
+    batch = normalise(*record, _related(language, {"url": "preferred", "valueBoolean": True}))
+    made = only(batch, "RelatedPerson")
+    assert made["communication"] == [{"language": french, "preferred": True}]
+    assert "extension" not in made
+    get_fhir_model_class("RelatedPerson").model_validate(codec.decode(codec.encode(made)))
+
+
+def test_two_languages_of_a_relative_are_not_guessed_between(
+    normalise: Normalise, only: Only, record: list[dict[str, Any]]
+) -> None:
+    """Which of two languages is the preferred one nobody knows: the extensions stay as they came."""
+    languages = [{"url": "language", "valueCodeableConcept": {"text": word}} for word in ("French", "Welsh")]
+    made = only(normalise(*record, _related(*languages)), "RelatedPerson")
+    assert "communication" not in made and len(made["extension"]) == 2
