@@ -14,7 +14,6 @@ from gateway.audit.interface import PersonVault
 from gateway.audit.peers import Book, Standing, origin_of, take_checkpoint
 from gateway.directory.interface import Directory
 from gateway.records.interface import Database
-from keys.address import is_member
 from keys.errors import NotReady
 from keys.interface import Entropy, KeyStore
 from keys.logs import witness_keys
@@ -74,9 +73,6 @@ class LogDesk:
         )
 
     def needed(self) -> int:
-        """The quorum: the federation's; without one 0 alone, 1 of two members, else 2 (section 11)."""
+        """The quorum: the federation's; without one 0 alone, 1 beside one witness, else 2 (section 11)."""
         said = self.quorum()
-        if said is not None:
-            return said
-        others = [one for one in self.directory().trust.members if one != self.me and is_member(one)]
-        return min(2, len(others))
+        return min(2, len(self.witnesses())) if said is None else said
