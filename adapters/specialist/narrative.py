@@ -216,7 +216,7 @@ def _attributes(element: Element, name: str) -> str:
         kept.append(("href", _safe_link(stated.get("href") or "")))
     if name == "footnoteRef" and stated.get("IDREF"):
         kept.append(("href", f"#{stated['IDREF']}"))
-    return "".join([f' {n}="{escape(v)}"' for n, v in kept if v])
+    return "".join([f' {n}="{v if v.isalnum() else escape(v)}"' for n, v in kept if v])
 
 
 def _safe_link(href: str) -> str | None:

@@ -1,7 +1,7 @@
 """A CDA document with its account: a mark on every value that a mapping took, and its position in words."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from lxml import etree
 
@@ -11,6 +11,13 @@ from adapters.specialist.closing import close
 from adapters.specialist.markup import read
 from adapters.specialist.tree import NARRATIVE, OPEN, TAKEN, TEXT, Element
 
+_AS_IT_CAME: dict[str, Any] = {"encoding": "utf-8", "resolve_entities": False, "no_network": True} | {
+    "load_dtd": False,
+    "huge_tree": True,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
 
 class Document:
     """A parsed document with its account. Items are taken through `get` and `text`."""
@@ -19,7 +26,7 @@ class Document:
         self.tree, self._markup, repaired = read(body)
         self.root = self.tree.root
         self._account = Account(self.tree.nodes)
-        self._raw: etree._Element | None = None
+        self._raw: dict[Element, etree._Element] = {}
         self._paths: dict[Element, str] = {self.root: f"/{self.root.name}[1]"}
         if repaired:
             self.remark(self.root, "altered", "namespace")
@@ -139,20 +146,16 @@ class Document:
 
     def raw(self, element: Element) -> etree._Element:
         """The same element as XML, for what is written as it came. Parsed again: few documents need it."""
-        if self._raw is None:
-            parser = etree.XMLParser(
-                encoding="utf-8",
-                resolve_entities=False,
-                no_network=True,
-                load_dtd=False,
-                huge_tree=True,
-                remove_comments=True,
-                remove_pis=True,
-            )
-            self._raw = etree.fromstring(self._markup.encode("utf-8"), parser)
-        if element.parent is None:
-            return self._raw
-        return self.raw(element.parent)[element.parent.children.index(element)]
+        known = self._raw.get(element)
+        if known is None:
+            above = element.parent
+            if above is None:
+                known = etree.fromstring(self._markup.encode("utf-8"), etree.XMLParser(**_AS_IT_CAME))
+                self._raw[element] = known
+            else:
+                self._raw.update(zip(above.children, self.raw(above), strict=True))
+                known = self._raw[element]
+        return known
 
     def close(self) -> Losses:
         """The ledger, in the order of the document (`closing`)."""
