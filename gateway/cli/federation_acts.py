@@ -99,7 +99,7 @@ async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act")
     ).advanced
     make_pair(node.keys, at)
     renew_keys(node.keys, at)
-    member, pair = node.membership.record(held, at), pair_from_store(node.keys, at=at)
+    member, pair = node.membership.record(held, at, joining=True), pair_from_store(node.keys, at=at)
     await log_change(node, act, action="join", federation=held.federation.id, root=sha256)
     files = own_files(member, next_version(held, member.id), at, pair)
     data = joining_to_bytes(

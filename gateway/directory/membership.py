@@ -7,7 +7,7 @@ the server and a command never write over each other. A failed refresh loosens n
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -155,12 +155,20 @@ class Membership:
         generation = await asyncio.to_thread(store_files, self.folder, found.state.files, self.own.entropy(8))
         self.members.adopt(generation, found)
 
-    def record(self, held: Advanced, at: int) -> Member:
-        """Our own record for that federation: proofs of possession are bound to its name."""
-        trust = self.members.current.trust
-        federation = held.federation.id
-        previous = trust.member(self.own.member) if trust.federation == federation else None
-        return own_record(
-            self.own.keys, self.own.member, federation=federation, previous=previous, at=at,
+    def record(self, held: Advanced, at: int, *, joining: bool = False) -> Member:
+        """Our own record for that federation: proofs of possession are bound to its name.
+
+        It goes on from the one that is published, however old: what was revoked stays revoked. Raises
+        `DirectoryRefused` where that one is not to be had, unless we ask to join.
+        """
+        roll, rules = held.state.roll, held.federation
+        previous = roll.last(self.own.member) if roll is not None else None
+        if previous is None and not joining and self.own.member in held.registry:
+            raise DirectoryRefused("this node is suspended, or its published record cannot be read")
+        made = own_record(
+            self.own.keys, self.own.member, federation=rules.id, previous=previous, at=at,
             endpoints=endpoints_at(self.own.public_url), log=named_log(self.own.state),
         )  # fmt: skip
+        suites = tuple(suite for suite in made.suites if suite in rules.suites)
+        least = min(max(made.min_suite, rules.min_suite), max(suites, default=made.min_suite))
+        return replace(made, suites=suites or made.suites, min_suite=least)

@@ -81,6 +81,7 @@ def own_record(
     made = member_from_store(
         store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
         endpoints=endpoints or (previous.endpoints if previous else None),
+        suites=previous.suites if previous else (3, 2), min_suite=previous.min_suite if previous else 3,
     )  # fmt: skip
     rest = dict(previous.rest) if previous is not None else {}
     if witnesses := witness_vkeys(store, member):

@@ -3,12 +3,12 @@
 1. A publisher re-signs the timestamp every 15 minutes over the newest snapshot that it verified, and never
    over an older one. 2. A member re-signs its role daily, at once when its keys or endpoints changed.
 3. Keys are made as `keys.lifecycle.due` says: KEM epochs three days ahead, so a publisher may be down two;
-   a signing key is made a day before it is used, because nobody knows it before the next refresh.
+   a signing key is made two days before it is used, because nobody knows it before the next refresh.
 All of it may be run at any time and as often as one likes: what is not due is not done.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.directory.folder import FederationFolder
@@ -16,6 +16,7 @@ from gateway.directory.interface import DirectoryRefused
 from gateway.directory.locked import locked
 from gateway.directory.membership import Membership
 from gateway.directory.publishing import Published, publish_own
+from keys.algorithms import LIVE_SUITES
 from keys.errors import TrustRefused, UnknownKey
 from keys.federation.advance import Advanced
 from keys.federation.author import MEMBER_LIFE
@@ -25,6 +26,8 @@ from keys.interface import KeyStore, PublicKey
 from keys.lifecycle import DAY, due, live
 
 STAMP_EVERY = 900
+KNOWN_BY = 2 * DAY
+"""Seconds after which everybody has refreshed, as `carepact keys rotate` has it too."""
 ANEW_AFTER = DAY
 """Seconds after which a member signs its role again."""
 _BY: Mapping[str, Any] = {"by": "carepact serve", "reason": "renewal"}
@@ -32,23 +35,28 @@ _EARLY = 120
 """Seconds by which a stamp may come before its time: loops have jitter."""
 
 
-def renew_keys(store: KeyStore, now: int) -> tuple[str, ...]:
-    """Make what is due and destroy what is past; the kids that were made. Twice makes nothing twice (3)."""
+def renew_keys(store: KeyStore, now: int, suites: Collection[int] = LIVE_SUITES) -> tuple[str, ...]:
+    """Make what is due and destroy what is past; the kids that were made. Twice makes nothing twice (3).
+
+    `suites`: what the node takes.
+    """
     known = store.public()
-    found = due(known, now)
+    found = due(known, now, suites=suites)
     made = []
     for want in found.make:
         nbf = want.nbf
-        if want.use != "enc" and _lives_tomorrow(known, want.use, want.alg, now):
-            nbf = max(nbf, now + DAY)
+        if want.use != "enc" and _lives_on(known, want.use, want.alg, now):
+            nbf = max(nbf, now + KNOWN_BY)
         made.append(store.create(want.use, want.alg, nbf=nbf, exp=want.exp))
     for kid in found.destroy:
         store.retire(kid, at=now)
     return tuple(made)
 
 
-def _lives_tomorrow(known: Sequence[PublicKey], use: str, alg: str, now: int) -> bool:
-    return any((key.use, key.alg) == (use, alg) and live(key, now) and key.exp > now + DAY for key in known)
+def _lives_on(known: Sequence[PublicKey], use: str, alg: str, now: int) -> bool:
+    return any(
+        (key.use, key.alg) == (use, alg) and live(key, now) and key.exp > now + KNOWN_BY for key in known
+    )
 
 
 async def stamp(membership: Membership, now: int) -> bool:
@@ -93,10 +101,11 @@ async def renew(membership: Membership, now: int) -> Published | None:
     """
     if not isinstance(membership.members, FederationFolder):
         return None
-    made = await asyncio.to_thread(renew_keys, membership.own.keys, now)
+    held = membership.held()
+    suites = membership.record(held, now).suites
+    made = await asyncio.to_thread(renew_keys, membership.own.keys, now, suites)
     if made:
         await membership.own.log({"action": "create", "kids": list(made), **_BY}, now, "key")
-    held = membership.held()
     if not needs_publishing(membership, held, now):
         return None
     return await publish_own(membership, _BY, now, revoked={})
@@ -111,6 +120,8 @@ def needs_publishing(membership: Membership, held: Advanced, now: int) -> bool:
     if listed is None or (listed.until or 0) - now < MEMBER_LIFE - ANEW_AFTER:
         return True
     mine = membership.record(held, now)
+    if (mine.suites, mine.min_suite) != (listed.suites, listed.min_suite):
+        return True
     same = {key.kid for key in mine.keys} == {
         key.kid for key in listed.keys if key.exp > now or key.use != "enc"
     }

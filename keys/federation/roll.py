@@ -114,15 +114,25 @@ class Roll(Mapping[str, Member]):
         found = self.judged(id)
         return isinstance(found, Member) and any(key.kid == kid for key in found.keys)
 
+    def last(self, id: str) -> Member | None:
+        """Its record as it verified, however old: for the member itself, which goes on from there."""
+        try:
+            return self._whenever(id) if id in self._fetched else None
+        except (TrustRefused, KeyRefused):
+            return None
+
     def _member(self, id: str) -> Member:
+        member = self._whenever(id)
+        if self._now is not None and member.expired(self._now):
+            raise TrustRefused("expired", "member metadata")
+        return member
+
+    def _whenever(self, id: str) -> Member:
         fetched = self._fetched[id]
         known = self._read.get(id)
         if known is None or not _same(known[0], fetched, id):
             self._read[id] = fetched, self._verified(id, fetched)
-        member = self._read[id][1]
-        if self._now is not None and member.expired(self._now):
-            raise TrustRefused("expired", "member metadata")
-        return member
+        return self._read[id][1]
 
     def _verified(self, id: str, fetched: Fetched) -> Member:
         role = metadata_from_bytes(fetched.role, Targets, "member metadata", MEMBER_LIMIT)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.bootstrap import system_clock
 from gateway.directory.lookout import Lookout
-from gateway.directory.renewal import renew_keys
+from gateway.directory.renewal import renew_keys, stamp
 from keys.errors import UnknownKey
 from keys.lifecycle import DAY
 from keys.store.memory import MemoryKeyStore
@@ -76,7 +76,7 @@ def test_a_member_signs_its_role_daily_and_has_kem_keys_three_days_ahead(online,
 
 
 def test_keys_are_made_once_and_a_new_signing_key_is_not_used_before_it_is_known():
-    """Thirty days before its end a key gets a successor that begins tomorrow; nothing is made twice."""
+    """Thirty days before its end a key gets a successor that begins in two days; nothing is made twice."""
     store, now = MemoryKeyStore(os.urandom), 1_900_000_000
     first = renew_keys(store, now)
     assert {key.use for key in store.public()} >= {"sig", "log", "enc"} and renew_keys(store, now) == ()
@@ -84,7 +84,7 @@ def test_keys_are_made_once_and_a_new_signing_key_is_not_used_before_it_is_known
     later = now + 340 * DAY
     made = set(renew_keys(store, later)) - set(first)
     found = [key for key in store.public() if key.kid in made]
-    assert {key.nbf for key in found if key.use != "enc"} == {later + DAY}
+    assert {key.nbf for key in found if key.use != "enc"} == {later + 2 * DAY}
     assert min(key.nbf for key in found if key.use == "enc") == later
     renew_keys(store, later + 12 * DAY)
     assert renew_keys(store, later + 12 * DAY) == ()
@@ -115,3 +115,42 @@ def test_DIR_05_an_unknown_key_is_looked_for_once_a_minute_for_each_member():
         assert looks == [100, 120, 121, 160]
 
     asyncio.run(flood())
+
+
+def test_what_was_revoked_stays_revoked_after_a_long_sleep(joined):
+    """A member whose role expired nine days ago publishes again: its old revocations are in the new record."""
+    north, south = joined
+    kid = next(row["kid"] for row in south("keys", "list", "--json").rows if row["use"] == "log")
+    update = south.folder / "update.json"
+    why = ("--reason", "lost")
+    assert south("directory", "revoke", kid, "--because", "lost", "--out", str(update), *why).code == 0
+    assert north("directory", "take", str(update), *why).code == 0
+    assert south("directory", "refresh").code == 0
+    later = int(ahead(9 * 24)().timestamp())
+
+    async def stamped(node):
+        return await stamp(node.membership, later)
+
+    async def slept(node):
+        await node.membership.refresh(later)
+        held = node.membership.held()
+        return held.trust.member("south.example"), node.membership.record(held, later).revoked
+
+    assert north.inside(stamped) is True
+    believed, revoked = south.inside(slept)
+    assert believed is None and kid in revoked
+
+
+def test_a_suspended_member_publishes_nothing_that_lacks_its_past(joined):
+    """Its record is not served while it is suspended: it publishes nothing then, and goes on once restored."""
+    north, south = joined
+    why = ("--reason", "asked to")
+    update = south.folder / "update.json"
+    assert north("directory", "suspend", "south.example", *why).code == 0
+    assert south("directory", "refresh").code == 0
+    said = south("directory", "publish", "--out", str(update), *why)
+    assert said.code == 5 and "suspended" in said.err and not update.exists()
+    assert north("directory", "restore", "south.example", *why).code == 0
+    assert south("directory", "refresh").code == 0
+    assert south("directory", "publish", "--out", str(update), *why).code == 0
+    assert north("directory", "take", str(update), *why).code == 0
