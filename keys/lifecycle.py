@@ -28,6 +28,7 @@ _LASTING: tuple[tuple[Use, str], ...] = (
     ("witness", "ML-DSA-44"),
 )
 _CLASSICAL: tuple[Use, str] = ("sig", "ES256")
+_OLD = ("ES256", SUITES[1].kem)
 PUBLISHED_USES = ("sig", "enc", "log", "witness")
 
 
@@ -97,6 +98,9 @@ def due(
     record that others see, where that is known. `suites`: what the node takes; suite 1 has keys of its own.
     """
     known = tuple(keys)
+    # Who has made keys of suite 1 goes on having some.
+    old = any(key.alg in _OLD and key.destroyed is None and key.exp > at - DAY for key in known)
+    suites = {*suites, 1} if old else suites
     make = [wanted for kem in _kems(suites) for wanted in _epochs_due(known, kem, at)]
     for use, alg in (*_LASTING, *((_CLASSICAL,) if 1 in suites else ())):
         ends = [key.exp for key in known if (key.use, key.alg) == (use, alg) and key.destroyed is None]

@@ -58,7 +58,7 @@ def publish_log(node: "Runtime", origin: str, previous: list[dict[str, Any]]) ->
     rest = dict(mine.rest) | {"previous": previous}
     mine = replace(mine, log_origin=origin, log_vkeys=tuple(vkeys), rest=rest)
     members = [mine if one.id == mine.id else one for one in now.members.values()]
-    new = trust_list(now.version + 1, now.expires, members, federation=now.federation)
+    new = trust_list(now.version + 1, now.expires, members, federation=now.federation, suites=now.suites)
     replace_file(node, trust_list_to_json(new))
 
 

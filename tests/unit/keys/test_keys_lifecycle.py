@@ -93,3 +93,41 @@ def test_due_destroys_at_the_end_of_use():
         and due((SIG, ENC), ENC.exp + 7 * DAY - 1).destroy == ()
     )
     assert due((SIG,), SIG.exp).destroy == ("sig",) and due((SIG,), SIG.exp - 1).destroy == ()
+
+
+def test_due_says_what_others_cannot_know_and_what_fades():
+    """`publish`: live or coming keys that the record lacks; `retire`: those that have begun to fade."""
+    late = PublicKey("late", "sig", "Ed25519", {}, 5000, 5000 + 365 * DAY)
+    found = due((SIG, ENC, late), 1500, published={"sig"})
+    assert set(found.publish) == {"enc", "late"} and found.retire == ()
+    assert due((SIG, ENC, late), 1500).publish == ()
+    assert due((SIG, ENC), ENC.exp, published=()).retire == ("enc",)
+    assert due((SIG, ENC), ENC.exp, published=()).publish == ("sig",)
+    assert due((SIG,), SIG.exp - DAY, published={"sig"}).retire == ("sig",)
+
+
+def test_due_makes_keys_of_suite_1_where_it_is_on():
+    """Asked for, or because the node has some: ES256 and three days of P-256 KEM keys; else none at all."""
+    wanted = {(key.use, key.alg) for key in due((), 1000, suites=(3, 2, 1)).make}
+    assert wanted == {
+        ("sig", "Ed25519"),
+        ("sig", "ML-DSA-65"),
+        ("sig", "ES256"),
+        ("log", "Ed25519"),
+        ("enc", "HPKE-9-KE"),
+        ("enc", "HPKE-7-KE"),
+    }
+    assert not {key.alg for key in due((), 1000).make} & {"ES256", "HPKE-7-KE"}
+    old = PublicKey("old", "sig", "ES256", {}, 1000, 1000 + 365 * DAY)
+    assert "HPKE-7-KE" in {key.alg for key in due((old,), 1500).make}
+    assert "HPKE-7-KE" not in {key.alg for key in due((old,), old.exp + 2 * DAY).make}
+
+
+def test_a_destroyed_key_is_destroyed_whatever_its_times_say():
+    """The private half is gone: no state of the clock brings it back, and its successor is due."""
+    from dataclasses import replace
+
+    gone = replace(SIG, destroyed=1200, exp=1200)
+    assert {state(gone, at) for at in (999, 1100, 5000)} == {"destroyed"}
+    assert ("sig", "Ed25519") in {(key.use, key.alg) for key in due((gone,), 1300).make}
+    assert due((gone,), 10**12).destroy == ()
