@@ -108,15 +108,9 @@ def test_due_says_what_others_cannot_know_and_what_fades():
 
 def test_due_makes_keys_of_suite_1_where_it_is_on():
     """Asked for, or because the node has some: ES256 and three days of P-256 KEM keys; else none at all."""
-    wanted = {(key.use, key.alg) for key in due((), 1000, suites=(3, 2, 1)).make}
-    assert wanted == {
-        ("sig", "Ed25519"),
-        ("sig", "ML-DSA-65"),
-        ("sig", "ES256"),
-        ("log", "Ed25519"),
-        ("enc", "HPKE-9-KE"),
-        ("enc", "HPKE-7-KE"),
-    }
+    more = {(key.use, key.alg) for key in due((), 1000, suites=(3, 2, 1)).make}
+    wanted = more - {(key.use, key.alg) for key in due((), 1000).make}
+    assert wanted == {("sig", "ES256"), ("enc", "HPKE-7-KE")}
     assert not {key.alg for key in due((), 1000).make} & {"ES256", "HPKE-7-KE"}
     old = PublicKey("old", "sig", "ES256", {}, 1000, 1000 + 365 * DAY)
     assert "HPKE-7-KE" in {key.alg for key in due((old,), 1500).make}
