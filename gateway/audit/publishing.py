@@ -52,10 +52,11 @@ def newest(connection: Connection, origin: str) -> Published | None:
     return None if row is None else Published(**row._asdict())
 
 
-def covering(connection: Connection, index: int) -> Published | None:
-    """The first published checkpoint that has this leaf in it, under whatever origin."""
-    table = ledger_published
-    query = select(table).where(table.c.size > index).order_by(table.c.size).limit(1)
+def covering(connection: Connection, member: str, index: int) -> Published | None:
+    """The first published checkpoint that has this leaf in it, of this very tree and not of a lost one."""
+    table, (start, origin) = ledger_published.c, origins.sizes_of_origins(connection, member)[-1]
+    of_this_tree = (table.origin == origin) | (table.size <= start)
+    query = select(ledger_published).where(table.size > index, of_this_tree).order_by(table.size).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else Published(**row._asdict())
 

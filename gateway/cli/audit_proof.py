@@ -27,7 +27,8 @@ def proof(
         from gateway.exchange.checkpoint import signed_checkpoint
         from keys.note import checkpoint_from_note, parse_note
 
-        note = await node.database.read(lambda c: _published(c, leaf)) or await signed_checkpoint(node.node)
+        published = await node.database.read(lambda c: _published(c, node.node.member, leaf))
+        note = published or await signed_checkpoint(node.node)
         size = checkpoint_from_note(parse_note(note)).size if note else 0
         return await node.database.read(lambda c: _proof(c, leaf, size, note))
 
@@ -37,10 +38,10 @@ def proof(
     say(f"{out}: anywhere: carepact verify {out.name} --root PINNED")
 
 
-def _published(connection: "Connection", leaf: int) -> bytes | None:
+def _published(connection: "Connection", member: str, leaf: int) -> bytes | None:
     from gateway.audit.publishing import covering
 
-    found = covering(connection, leaf)
+    found = covering(connection, member, leaf)
     return found.note if found is not None else None
 
 
