@@ -229,7 +229,7 @@ def test_a_record_of_one_organisation_is_read_at_another(offices, said):
     assert states(pulled)["south.example/adt"] == "answered"
     assert pulled["complete"]
     assert {"Patient", "AllergyIntolerance", "Condition", "Encounter"} <= pulled["resources"].keys()
-    assert took < 10, took
+    assert took < 30, "the work of one exchange takes a second; a machine may be busy"
 
     shown = json.loads(north("exchange", "show", pulled["exchange"], "--json"))
     assert [one["member"] for one in shown["answers"]] == ["south.example"]
