@@ -96,11 +96,16 @@ class Folding:
 
 
 class _History:
-    """Places of the contributions under each key, in the order of `fold.order_of`."""
+    """Places of the contributions under each key, in the order of `fold.order_of`.
+
+    Each knows the one before it: of most keys there is one contribution, and there may be millions of keys.
+    """
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._places: dict[str, array[int]] = {}
+        self._latest: dict[str, int] = {}
+        self._rows = array("Q"), array("q")
+        """Of each contribution its place, and the row of the one before it under its key."""
         self._when = ("", 0)
         self._at_once: list[tuple[int, int, str, int]] = []
         """Rank, arrival, key and place of what was said at the time of the latest message."""
@@ -119,20 +124,28 @@ class _History:
     def close(self) -> None:
         """Nothing more happened at that time."""
         for _, _, ref, place in sorted(self._at_once, key=lambda row: row[:2]):
-            self._places.setdefault(ref, array("Q")).append(place)
+            places, before = self._rows
+            before.append(self._latest.get(ref, _NOWHERE))
+            self._latest[ref] = len(places)
+            places.append(place)
         self._at_once.clear()
 
     def states(self) -> Iterator[JSON]:
         """As they show."""
         for is_patient in (True, False):
-            for ref, places in self._places.items():
+            for ref in self._latest:
                 if ref.startswith("Patient/") == is_patient:
-                    yield self._state(places)
+                    yield self._state(ref)
 
-    def _state(self, places: Iterable[int]) -> JSON:
-        own = self._contributions(places)
-        former = [self._contributions(self._places.get(ref, ())) for ref in taken_by(own)]
+    def _state(self, ref: str) -> JSON:
+        own = self._contributions(ref)
+        former = [self._contributions(other) for other in taken_by(own)]
         return fold_one(own, former).resource
 
-    def _contributions(self, places: Iterable[int]) -> list[Contribution]:
-        return [_contribution(self._spool.get(place)) for place in places]
+    def _contributions(self, ref: str) -> list[Contribution]:
+        places, before = self._rows
+        row, found = self._latest.get(ref, _NOWHERE), []
+        while row != _NOWHERE:
+            found.append(_contribution(self._spool.get(places[row])))
+            row = before[row]
+        return found[::-1]
