@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent.decision import Deny, Permit
@@ -21,6 +21,7 @@ REQUEST = AccessRequest(
 )
 
 
+@settings(deadline=None)  # a busy machine is no fault of the bytes
 @given(TEXT, TEXT, st.lists(ENTRY, max_size=3), st.booleans(), st.integers(0, 2**53))
 def test_a_receipt_is_what_the_standard_library_writes(ref, rule, trace, permits, epoch):
     """Compact, members sorted, UTF-8 without escapes that JSON does not need: for any ids and codes."""
