@@ -24,7 +24,7 @@ from gateway.sandbox.founding import CALLER, Places, Systems, found
 from gateway.sandbox.state import Process, State, write
 
 PROVIDERS = ("gp", "hospital", "specialist")
-_START = 30.0
+_START = 60.0
 _STOP = 10.0
 _PORTS = range(20_000, 32_000)
 

@@ -156,10 +156,10 @@ def test_F_6_a_late_source_does_not_delay_the_answer(free_of_faults, complete, b
     """A source that answers after the deadline is `timed-out`; the answer comes within the deadline."""
     sandbox = free_of_faults
     id = sandbox.known_id(PATIENT)
-    sandbox.faults("specialist", {"kind": "latency", "ms": 20_000})
+    sandbox.faults("specialist", {"kind": "latency", "ms": 60_000})
     before = time.monotonic()
     answer = sandbox.ask(lambda c: c.everything(id, accept_partial=True))
-    assert time.monotonic() - before < 12
+    assert time.monotonic() - before < 45
     states = {s: row["state"] for s, row in by_source(answer).items()}
     assert states == {"gp": "answered", "adt": "answered", "letters": "timed-out"}
 

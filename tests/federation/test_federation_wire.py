@@ -168,7 +168,7 @@ def test_X_1_silent_connections_do_not_keep_others_waiting(alive):
             line.sendall(b"GET /fhir/metadata HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
         before = time.monotonic()
         assert alive.everything(PATIENT).complete
-        assert time.monotonic() - before < 10
+        assert time.monotonic() - before < 30
     finally:
         for line in lines:
             line.close()
