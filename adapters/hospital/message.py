@@ -38,6 +38,8 @@ class Message:
         self.codec = decoded.codec
         self.segments: list[Segment] = []
         self._joined: list[Segment] = []
+        self._unread = 0
+        """Values on lines that no segment could take in."""
         self._cut(decoded.text.split("\r"))
         self.header = self.segments[0]
         self._remark_reading(decoded.assumed)
@@ -47,12 +49,20 @@ class Message:
         for line in lines:
             name = self._segment_name(line)
             if name is None and self.segments:
-                self.segments[-1].raw += "\n" + line
-                self._joined.append(self.segments[-1])
+                self._join(self.segments[-1], line)
                 continue
             name = name or "MSH"
             counts[name] = counts.get(name, 0) + 1
             self.segments.append(Segment(self, len(self.segments), name, counts[name], line))
+
+    def _join(self, segment: Segment, line: str) -> None:
+        """A line that is no segment continues the last field; where there is none, nothing can read it."""
+        if segment.has_fields:
+            segment.raw += "\n" + line
+            self._joined.append(segment)
+        elif values := len(_runs(self.separators)(line)):
+            self._unread += values
+            self.account.line(segment.position, values, "failed", "unreadable")
 
     def _segment_name(self, line: str) -> str | None:
         name, rest = line[:3], line[3:4]
@@ -104,8 +114,8 @@ class Message:
         runs = _runs(self.separators)
         head = self.header.fields[:1] + self.header.fields[2:3]
         outside = sum(len(runs(text)) for text in head) + len(self.segments) - 1
-        outside += sum(len(runs(one.fields[0])) - 1 for one in set(self._joined[1:]) - {self.header})
-        return len(runs("\r".join([segment.raw for segment in self.segments]))) - outside
+        whole = "\r".join([segment.raw for segment in self.segments])
+        return len(runs(whole)) - outside + self._unread
 
     def taken_in(self, segments: Iterable[Segment]) -> int:
         """How many items of these a mapping used."""

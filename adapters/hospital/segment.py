@@ -74,7 +74,7 @@ class Segment:
 
     def left(self) -> Iterator[tuple[int, list[Element]]]:
         """Fields of which something is open, each with those of its elements."""
-        start = self._from
+        start = self.lead
         for number, elements in (self._elements or self._split()).items():
             for one in elements:
                 if one.left and number >= start:
@@ -84,7 +84,7 @@ class Segment:
     def elements(self) -> Iterator[Element]:
         """Of all fields but the separators of MSH, in order."""
         for number, elements in (self._elements or self._split()).items():
-            if number >= self._from:
+            if number >= self.lead:
                 yield from elements
 
     def places(self) -> list[Key]:
@@ -92,9 +92,14 @@ class Segment:
         return [key for element in self.elements() for key in element.places()]
 
     @property
-    def _from(self) -> int:
+    def lead(self) -> int:
         """The first field that holds items: MSH-1 and MSH-2 are separators."""
         return 3 if self.name == "MSH" else 1
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether it has a field that can hold items. Asked while lines are cut, so nothing is split."""
+        return self.raw.count(self.message.separators.field) > (self.name == "MSH")
 
     @property
     def open(self) -> int:
