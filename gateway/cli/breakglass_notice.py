@@ -18,6 +18,7 @@ from gateway.cli.options import (
     with_node,
 )
 from gateway.cli.output import emit_json, emit_rows, say
+from gateway.cli.stepped import step_through
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -170,21 +171,14 @@ def _change(
     as_json: bool, config: Any, as_node: str | None,
 ) -> None:  # fmt: skip
     async def act(node: "Runtime") -> dict[str, Any]:
-        from consent.errors import StaleVersion
         from gateway.exchange.notices import Notices
 
-        try:
-            return _row(node, await step(Notices(node.node), act_now(node, reason)))
-        except StaleVersion:
-            raise Problem("conflict", hint="somebody else is changing it: look again") from None
+        return _row(node, await step(Notices(node.node), act_now(node, reason)))
 
-    row = with_node(config, as_node, act)
-    if as_json:
-        emit_json(row | {"dry_run": dry_run})
-        return
-    say(f"notice {row['id']} {'would be' if dry_run else 'is'} {_SAID[kind]}")
-    if dry_run:
-        say("dry run: nothing was stored")
+    def told(row: dict[str, Any], verb: str) -> str:
+        return f"notice {row['id']} {verb} {_SAID[kind]}"
+
+    step_through(act, told, dry_run=dry_run, as_json=as_json, config=config, as_node=as_node)
 
 
 def _row(node: "Runtime", notice: "Notice", at: "datetime | None" = None) -> dict[str, Any]:
