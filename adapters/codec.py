@@ -26,6 +26,10 @@ class BadJSON(ValueError):
     """Not strict JSON. The message is ours and holds nothing of the input."""
 
 
+class OverLimit(BadJSON):
+    """JSON that is deeper, or has a longer or larger number, than we read."""
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
@@ -55,16 +59,16 @@ def _refuse(_: str) -> NoReturn:
 
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_NUMBER_CHARS:
-        raise BadJSON("number too long")
+        raise OverLimit("number too long")
     value = decimal_from_text(text)
     if abs(value.adjusted()) > MAX_EXPONENT:
-        raise BadJSON("number too large or too small")
+        raise OverLimit("number too large or too small")
     return value
 
 
 def _integer(text: str) -> int:
     if len(text) > MAX_NUMBER_CHARS:
-        raise BadJSON("number too long")
+        raise OverLimit("number too long")
     return int(text)
 
 
@@ -142,7 +146,7 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH, repeats_apart: bool = Fals
     except BadJSON:
         raise
     except RecursionError:
-        raise BadJSON("nested too deep") from None
+        raise OverLimit("nested too deep") from None
     except (ValueError, ArithmeticError, msgspec.MsgspecError):
         raise BadJSON("not JSON in UTF-8") from None
     return _surveyed(value, max_depth)
@@ -191,4 +195,4 @@ def _surveyed(value: Any, max_depth: int) -> Parsed:
         parsed.arrays.extend(arrays)
         inside = chain(chain.from_iterable(map(dict.values, objects)), chain.from_iterable(arrays))
         level = [one for one in inside if type(one) is dict or type(one) is list]
-    raise BadJSON("nested too deep")
+    raise OverLimit("nested too deep")

@@ -30,6 +30,8 @@ def read(body: bytes) -> Reading:
         raise Unreadable("format-not-supported")
     try:
         parsed = codec.parse(text, repeats_apart=True)
+    except codec.OverLimit:
+        raise Unreadable("limit") from None
     except codec.BadJSON:
         raise Unreadable("unreadable") from None
     if not is_resource(parsed.value):

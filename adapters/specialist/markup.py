@@ -9,12 +9,12 @@ import re
 from collections.abc import Sequence
 from xml.parsers import expat
 
+from adapters.specialist.limits import MAX_BYTES, OverLimit
+from adapters.specialist.limits import Unreadable as Unreadable
 from adapters.specialist.tree import CDA as CDA
 from adapters.specialist.tree import SDTC as SDTC
 from adapters.specialist.tree import XSI, XSI_TYPE, Tree
 from adapters.specialist.tree import Element as Element
-
-MAX_BYTES = 64 * 1024 * 1024
 
 _ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ALLOWED = re.compile(r"utf-?8|us-ascii|ascii|utf-?16(le|be)?|iso[-_]?8859-\d{1,2}\Z", re.IGNORECASE)
@@ -31,10 +31,6 @@ ELEMENTS = frozenset(
     "relatedDocument relatedSubject section serviceEvent signatureText specimen structuredBody subject "
     "substanceAdministration supply telecom".split()
 )
-
-
-class Unreadable(ValueError):
-    """Not a document that we read. The text is ours and constant."""
 
 
 def local(element: Element) -> str:
@@ -127,7 +123,7 @@ def parse(body: bytes) -> tuple[Element, bool]:
 
 
 def _tree(markup: str) -> Tree | None:
-    """The tree of well-formed markup, else None."""
+    """The tree of well-formed markup, else None. Raises `OverLimit`."""
     try:
         return Tree(markup.encode("utf-8"))
     except (expat.ExpatError, UnicodeEncodeError):
@@ -136,7 +132,7 @@ def _tree(markup: str) -> Tree | None:
 
 def _decode(body: bytes) -> str:
     if len(body) > MAX_BYTES:
-        raise Unreadable("larger than the limit")
+        raise OverLimit("larger than the limit")
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         name = "utf-16"
     else:

@@ -38,8 +38,8 @@ class SpecialistNormaliser:
         mapping = f"cda:{mapping_hash(*_TABLES)}"
         try:
             doc = Document(original.body)
-        except Unreadable:
-            return SourceBatch((), None, unreadable(1), mapping, quarantine="unreadable")
+        except Unreadable as why:
+            return SourceBatch((), None, unreadable(1, why.reason), mapping, quarantine="unreadable")
         try:
             return _batch(doc, original, source, at, mapping)
         except Exception:  # a defect of ours must not stop the other documents of a pull

@@ -12,6 +12,8 @@ from xml.parsers import expat
 
 import msgspec
 
+from adapters.specialist.limits import DEEPEST, MOST_ATTRIBUTES, OverLimit
+
 CDA = "urn:hl7-org:v3"
 SDTC = "urn:hl7-org:sdtc"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -21,7 +23,6 @@ ACTS = frozenset("act observation organizer substanceAdministration procedure su
 TEXT, TAIL, NARRATIVE = "/text", "/tail", "/narrative"
 """Items that are no attribute: words in an element, words behind it, a section's narrative as a whole."""
 OPEN, TAKEN, CLOSED = 0, 1, 2
-_DEEPEST = 256
 _UNCOUNTED = frozenset({"templateId", "typeId"})
 _FOREIGN = frozenset(
     f"{XSI}}}{name}" for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")
@@ -113,7 +114,7 @@ _KINDS = _Kinds()
 
 
 class Tree:
-    """A parsed document. Raises `expat.ExpatError` for what is not well-formed, or too deep."""
+    """A parsed document. Raises `expat.ExpatError` for what is not well-formed, `OverLimit`."""
 
     def __init__(self, markup: bytes) -> None:
         self.nodes: list[Element] = []
@@ -154,6 +155,8 @@ class Tree:
         self._at = node = Element(name, step, attributes, above, len(self.nodes))
         self._last = None
         self._depth += 1
+        if self._depth > DEEPEST or len(attributes) > MOST_ATTRIBUTES:
+            raise OverLimit("too deep or too many attributes")
         if above is not None:
             if above.children:
                 above.children.append(node)
@@ -184,15 +187,11 @@ class Tree:
         self._last = node = self._at
         assert node is not None
         self._at = node.parent
-        if self._depth > _DEEPEST:
-            raise expat.ExpatError("too deep")
         self._depth -= 1
         node.stop = len(self.nodes)
         if self._inside:
-            if node is self._quiet:
-                self._quiet = None
-            if node is self._text:
-                self._text = None
+            self._quiet = None if node is self._quiet else self._quiet
+            self._text = None if node is self._text else self._text
             self._inside = self._text is not None or self._quiet is not None
 
     def _words(self, words: str) -> None:

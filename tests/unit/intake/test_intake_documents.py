@@ -8,8 +8,10 @@ import pytest
 from adapters.interface import Source
 from adapters.registry import normaliser
 from adapters.specialist.folder import DropFolder
+from adapters.specialist.limits import MAX_BYTES
 from gateway import drops
 from gateway.errors import Problem
+from gateway.intake.losses import losses_of
 
 pytestmark = pytest.mark.anyio
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -101,6 +103,20 @@ async def test_a_file_over_the_limit_and_a_link_go_apart(ward, node, letters, in
     assert await drops.sweep(node, letters, folder) == 2
     assert sorted(p.name for p in (inbox / "failed").iterdir()) == ["big.xml", "link.xml"]
     assert await ward.intake.newest("letters") == ()
+
+
+async def test_a_document_over_a_limit_of_its_form_says_so(ward, node, letters, inbox, folder):
+    """Too many attributes of one element, or too many bytes: kept, refused, one line `failed/limit`."""
+    attributes = " ".join(f'a{n}="1"' for n in range(300))
+    (inbox / "a.xml").write_text(DOCUMENT.format(id="1").replace("<title>", f"<title {attributes}>"))
+    large = DropFolder(inbox, still=0.0, max_bytes=2 * MAX_BYTES)
+    (inbox / "b.xml").write_text(DOCUMENT.format(id="2").replace("Letter", "L" * MAX_BYTES))
+    assert await drops.sweep(node, letters, large) == 2
+    for kept in await ward.intake.newest("letters"):
+        lines = await ward.database.read(lambda c, kept=kept: losses_of(c, kept.intake))
+        assert kept.state == "quarantined"
+        assert [(one.disposition, one.reason, one.items) for one in lines] == [("failed", "limit", 1)]
+    assert len(list((inbox / "failed").iterdir())) == 2
 
 
 async def test_a_refused_document_is_looked_at_again_when_it_is_dropped_again(
