@@ -57,8 +57,13 @@ def parse_url(url: str) -> URL:
     return place.set(drivername="sqlite+pysqlite" if backend == "sqlite" else "postgresql+asyncpg")
 
 
-def sqlite_engine(place: URL, *, write: bool = True, unsafe_durability: bool = False) -> Engine:
-    """Engine over one file: WAL, synchronous=FULL, foreign keys, its own BEGIN (the driver's is too late)."""
+def sqlite_engine(
+    place: URL, *, write: bool = True, unsafe_durability: bool = False, busy_ms: int = BUSY_MS
+) -> Engine:
+    """Engine over one file: WAL, synchronous=FULL, foreign keys, its own BEGIN (the driver's is too late).
+
+    `busy_ms`: how long a writer waits for another process, in milliseconds.
+    """
     level = str(place.query.get("synchronous", "FULL")).upper()
     allowed = _DURABLE | (_WEAK if unsafe_durability else {})
     if level not in allowed:
@@ -69,9 +74,9 @@ def sqlite_engine(place: URL, *, write: bool = True, unsafe_durability: bool = F
         echo=False,
         pool_size=1 if write else READERS,
         max_overflow=0,
-        connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False},
+        connect_args={"timeout": busy_ms / 1000, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _connect(allowed[level], write))
+    event.listen(engine, "connect", _connect(allowed[level], write, busy_ms))
     begin = "BEGIN IMMEDIATE" if write else "BEGIN"
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
@@ -90,11 +95,11 @@ def make_private(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _connect(level: int, write: bool) -> Callable[[Any, Any], None]:
+def _connect(level: int, write: bool, busy_ms: int) -> Callable[[Any, Any], None]:
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         for pragma in (
-            f"busy_timeout={BUSY_MS}",
+            f"busy_timeout={busy_ms}",
             f"synchronous={level}",
             "foreign_keys=ON",
             "secure_delete=ON",

@@ -26,6 +26,8 @@ from gateway.errors import RefusedToStart
 T = TypeVar("T")
 _HERE = Path(__file__).resolve()
 _UPGRADE_LOCK = 0x63617265  # any number, the same for every worker: two must not upgrade at once
+_WAIT_MS = 60_000
+"""A worker that finds another at the upgrade waits for all of it, not for a single write."""
 _BEHIND = "the database is not at this version's schema: run `carepact db upgrade`"
 _AHEAD = "the database was made by a newer version: run that version"
 
@@ -110,7 +112,7 @@ def _on(place: URL, fn: Callable[[Connection], T]) -> T:
 
 
 def _on_sqlite(place: URL, fn: Callable[[Connection], T]) -> T:
-    engine = sqlite_engine(place)
+    engine = sqlite_engine(place, busy_ms=_WAIT_MS)
     try:
         make_private(Path(str(place.database)))
         with engine.begin() as connection:
