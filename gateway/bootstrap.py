@@ -36,6 +36,7 @@ from gateway.directory.opening import open_members, own_of, reach_of
 from gateway.directory.own import found_member
 from gateway.directory.ping import Answering
 from gateway.directory.register import register_from_file
+from gateway.directory.suites import take_up_suites
 from gateway.errors import RefusedToStart
 from gateway.exchange.consents import Consents
 from gateway.exchange.cycle import exchange
@@ -142,6 +143,8 @@ async def open_node(
         await compare(database, mark, node.member, own_log_keys(keys, node.member))
         consents = Consents(node)
         membership = Membership(own_of(settings, keys, wrapper, entropy, partial(log_change, node)), members)
+        if found:
+            await _take_up(membership, settings, int(clock().timestamp()))
         yield Runtime(  # 8
             settings, database, keys, wrapper, node, consents,
             _services(settings, node, consents, membership), members, membership, clock, entropy,
@@ -149,7 +152,17 @@ async def open_node(
 
 
 def _found(settings: Settings, keys: FileKeyStore, at: int) -> None:
-    found_member(keys, settings.directory.members, settings.node.id, at, settings.node.public_url)
+    found_member(
+        keys, settings.directory.members, settings.node.id, at, settings.node.public_url,
+        suites=settings.keys.suites, min_suite=settings.keys.min_suite,
+    )  # fmt: skip
+
+
+async def _take_up(membership: Membership, settings: Settings, at: int) -> None:
+    try:
+        await take_up_suites(membership, settings.directory.members, at)
+    except DirectoryRefused as refused:
+        raise RefusedToStart(f"directory: {refused}") from None
 
 
 def directory_of(members: MembersFile | FederationFolder, register: Register) -> Directory:

@@ -19,6 +19,7 @@ from pydantic_settings import (
 from gateway.directory_settings import DirectorySettings
 from gateway.errors import RefusedToStart
 from gateway.files import require_unshared
+from gateway.key_settings import KeySettings
 from gateway.source_settings import SourceSettings, require_distinct
 
 _ENV = "CAREPACT_"
@@ -55,14 +56,6 @@ class StorageSettings(_Frozen):
     """`url`: empty for SQLite inside `node.state`; `postgresql+asyncpg://…` for more than one worker."""
 
     url: str = ""
-
-
-class KeySettings(_Frozen):
-    """`kek`: `file:PATH`, `env:NAME`, `passphrase:ENVNAME`, `exec:PATH`; a file is made with the node.
-    `signer`: `exec:PATH`, where some signing keys live elsewhere."""
-
-    kek: str = ""
-    signer: str = ""
 
 
 class FloorSettings(_Frozen):

@@ -29,17 +29,23 @@ def init(
     grace: Annotated[
         int, typer.Option(min=0, max=24, help="Hours after the list's end in which emergencies still pass.")
     ] = 0,
+    suites: Annotated[
+        str, typer.Option(help="What members may use, as 3,2 or 3,2,1; the lowest is the least.")
+    ] = "3,2",
     as_json: JsonOption = False,
     config: ConfigOption = None,
     as_node: AsOption = None,
 ) -> None:
     """Found a federation on this node. It becomes operator, publisher and first member."""
 
+    on = _suites(suites)
+
     async def act(node: "Runtime") -> "tuple[Pinned, Path]":
         from gateway.cli.federation_acts import desk_of, found_federation
         from keys.federation.documents import Federation
 
-        rules = Federation(federation, name, grace=grace * 3600)
+        _require_common(node, on)
+        rules = Federation(federation, name, suites=on, min_suite=min(on), grace=grace * 3600)
         pinned = await found_federation(node, rules, holders, kind, act_now(node, reason))
         return pinned, desk_of(node).repository_folder.parent
 
@@ -168,6 +174,24 @@ def _set_status(
 
     with_node(config, as_node, act)
     done({"id": id, "done": status}, as_json, f"{id} is {status}: members see it at their next refresh")
+
+
+def _suites(text: str) -> tuple[int, ...]:
+    """Numbers of the closed table, each once, highest first."""
+    from keys.algorithms import KNOWN_SUITES
+
+    words = [word.strip() for word in text.split(",")]
+    numbers = {number for number in KNOWN_SUITES if str(number) in words}
+    if not words or len(numbers) != len(words):
+        raise Problem("invalid", expression="--suites", hint="some of 3, 2 and 1, each once: 3,2,1")
+    return tuple(sorted(numbers, reverse=True))
+
+
+def _require_common(node: "Runtime", suites: tuple[int, ...]) -> None:
+    """The founder is the first member: a federation that it cannot be in is not begun."""
+    if not set(suites) & set(node.settings.keys.suites):
+        hint = "none of them is in this node's keys.suites"
+        raise Problem("conflict", expression="--suites", hint=hint)
 
 
 def _require_free(file: Path, force: bool) -> None:

@@ -68,8 +68,8 @@ async def found_federation(
     wanted = holders // 2 + 1
     sha256 = refused_as_problem(lambda: desk.found(federation, holders, wanted, at))
     make_pair(node.keys, at)
-    renew_keys(node.keys, at)
-    member, pair = _first_record(node, federation.id, at), pair_from_store(node.keys, at=at)
+    renew_keys(node.keys, at, node.membership.own.suites_under(federation)[0])
+    member, pair = _first_record(node, federation, at), pair_from_store(node.keys, at=at)
     registered = Registered(federation.name, _kind(kind), (), at)
     public = (pair[0].public_key, pair[1].public_key)
     refused_as_problem(
@@ -79,10 +79,13 @@ async def found_federation(
     return await _pin(node, first, sha256, str(desk.repository_folder), at)
 
 
-def _first_record(node: "Runtime", federation: str, at: int) -> "Member":
+def _first_record(node: "Runtime", federation: Federation, at: int) -> "Member":
     """Our record for a federation that is not there yet."""
-    endpoints = endpoints_at(node.settings.node.public_url)
-    return own_record(node.keys, node.node.member, federation=federation, at=at, endpoints=endpoints)
+    suites, least = node.membership.own.suites_under(federation)
+    return own_record(
+        node.keys, node.node.member, federation=federation.id, at=at,
+        endpoints=endpoints_at(node.settings.node.public_url), suites=suites, min_suite=least,
+    )  # fmt: skip
 
 
 async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act") -> tuple[Pinned, bytes]:
@@ -98,7 +101,7 @@ async def join_federation(node: "Runtime", mirror: str, sha256: str, act: "Act")
         lambda: FederationFolder(pinned.root.parent, pinned.root, sha256)
     ).advanced
     make_pair(node.keys, at)
-    renew_keys(node.keys, at)
+    renew_keys(node.keys, at, node.membership.own.suites_under(held.federation)[0])
     member, pair = node.membership.record(held, at, joining=True), pair_from_store(node.keys, at=at)
     await log_change(node, act, action="join", federation=held.federation.id, root=sha256)
     files = own_files(member, next_version(held, member.id), at, pair)

@@ -50,10 +50,8 @@ def algorithms_of(node: "Runtime", use: str) -> tuple[str, ...]:
 
 
 def suites_of(node: "Runtime") -> frozenset[int]:
-    """The suites that this node takes: its own record's and its federation's."""
-    trust = node.node.directory().trust
-    own = trust.member(node.node.member)
-    return trust.suites if own is None else trust.suites & frozenset(own.suites)
+    """The suites that this node takes: of its settings, what its list has on."""
+    return node.node.directory().trust.suites & frozenset(node.settings.keys.suites)
 
 
 def due_rows(node: "Runtime") -> list[dict[str, Any]]:

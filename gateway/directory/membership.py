@@ -7,7 +7,7 @@ the server and a command never write over each other. A failed refresh loosens n
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from gateway.directory.own import endpoints_at, named_log, own_record
 from gateway.directory.refresh import Mirror, Tried, refresh
 from keys.errors import TrustRefused
 from keys.federation.advance import Advanced
+from keys.federation.documents import Federation
 from keys.federation.repository import advance_over
 from keys.interface import Entropy, KeyStore, KeyWrapper
 from keys.member import Member
@@ -51,6 +52,17 @@ class Own:
     wrapper: KeyWrapper
     entropy: Entropy
     log: LogChange
+    suites: tuple[int, ...] = (3, 2)
+    min_suite: int = 3
+
+    def suites_under(self, rules: Federation) -> tuple[tuple[int, ...], int]:
+        """What this node takes of what the federation has on, highest first as set; and its least.
+
+        Where they have nothing in common its own stand, and the federation refuses them by name.
+        """
+        suites = tuple(suite for suite in self.suites if suite in rules.suites)
+        least = min(max(self.min_suite, rules.min_suite), max(suites, default=self.min_suite))
+        return suites or self.suites, least
 
 
 class Membership:
@@ -165,10 +177,9 @@ class Membership:
         previous = roll.last(self.own.member) if roll is not None else None
         if previous is None and not joining and self.own.member in held.registry:
             raise DirectoryRefused("this node is suspended, or its published record cannot be read")
-        made = own_record(
+        suites, least = self.own.suites_under(rules)
+        return own_record(
             self.own.keys, self.own.member, federation=rules.id, previous=previous, at=at,
             endpoints=endpoints_at(self.own.public_url), log=named_log(self.own.state),
+            suites=suites, min_suite=least,
         )  # fmt: skip
-        suites = tuple(suite for suite in made.suites if suite in rules.suites)
-        least = min(max(made.min_suite, rules.min_suite), max(suites, default=made.min_suite))
-        return replace(made, suites=suites or made.suites, min_suite=least)

@@ -35,5 +35,5 @@ def own_of(settings: Settings, keys: KeyStore, wrapper: KeyWrapper, entropy: Ent
     named = settings.directory
     return Own(
         settings.node.id, settings.node.public_url, settings.node.state, named.mirrors, named.root_sha256,
-        reach_of(settings), keys, wrapper, entropy, log,
+        reach_of(settings), keys, wrapper, entropy, log, settings.keys.suites, settings.keys.min_suite,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from keys.algorithms import LIVE_SUITES
 from keys.interface import KeyStore, Use
 from keys.jwk import public_from_jwk
 from keys.logs import log_origin as log_origin
@@ -70,18 +71,22 @@ def own_record(
     at: int | None = None,
     endpoints: Mapping[str, str] | None = None,
     log: "NamedLog | None" = None,
+    suites: Sequence[int] | None = None,
+    min_suite: int | None = None,
 ) -> Member:
     """What a member publishes of itself: every usable key, and the name of its log if it has one.
 
     `previous`, the record in this very federation, keeps retired keys in; `at` leaves past KEM keys out;
-    `endpoints`: else those of `previous`; `log`: under which name it goes on after a restart.
+    `endpoints`, `suites`, `min_suite`: else those of `previous`; `log`: under which name it goes on after a
+    restart.
     """
     origin = log.origin if log is not None else previous.log_origin if previous else ""
     vkeys = log_vkeys(store, member, origin)[-8:]
     made = member_from_store(
         store, member, federation=federation, log_vkeys=vkeys, previous=previous, at=at,
         endpoints=endpoints or (previous.endpoints if previous else None),
-        suites=previous.suites if previous else (3, 2), min_suite=previous.min_suite if previous else 3,
+        suites=suites or (previous.suites if previous else (3, 2)),
+        min_suite=min_suite or (previous.min_suite if previous else 3),
     )  # fmt: skip
     rest = dict(previous.rest) if previous is not None else {}
     if witnesses := witness_vkeys(store, member):
@@ -114,9 +119,12 @@ def named_log(state: Path) -> NamedLog | None:
         return None
 
 
-def write_first_list(path: Path, members: Sequence[Member], now: int, *, federation: str) -> None:
+def write_first_list(
+    path: Path, members: Sequence[Member], now: int, *, federation: str, suites: Sequence[int] = (3, 2)
+) -> None:
     """A members file in its first version, good for a year; `FileExistsError` if there is one."""
-    listed = trust_list_to_json(trust_list(1, now + YEAR, members, federation=federation))
+    first = trust_list(1, now + YEAR, members, federation=federation, suites={*LIVE_SUITES, *suites})
+    listed = trust_list_to_json(first)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(listed)
@@ -124,7 +132,16 @@ def write_first_list(path: Path, members: Sequence[Member], now: int, *, federat
         os.fsync(file.fileno())
 
 
-def found_member(store: KeyStore, path: Path | None, member: str, now: int, public_url: str = "") -> None:
+def found_member(
+    store: KeyStore,
+    path: Path | None,
+    member: str,
+    now: int,
+    public_url: str = "",
+    *,
+    suites: Sequence[int] = (3, 2),
+    min_suite: int = 3,
+) -> None:
     """Keys for a store that has none, and a members file that has this node alone where there is none.
 
     No path: the node is in a federation, and nothing is made by itself.
@@ -136,5 +153,7 @@ def found_member(store: KeyStore, path: Path | None, member: str, now: int, publ
         make_log_key(store, now)
     if not path.exists():
         endpoints = endpoints_at(public_url) if public_url else None
-        record = own_record(store, member, federation="local", endpoints=endpoints)
-        write_first_list(path, [record], now, federation="local")
+        record = own_record(
+            store, member, federation="local", endpoints=endpoints, suites=suites, min_suite=min_suite
+        )
+        write_first_list(path, [record], now, federation="local", suites=suites)

@@ -99,7 +99,7 @@ async def _sealed(node: Node, errand: Errand, at: int) -> bytes:
         req=said["req"],
         ack=Acknowledgement(said["md"], said["env"], said["result"]),
     )
-    to = recipient_from_trust(trust, errand.member, at=at)
+    to = recipient_from_trust(trust, errand.member, at=at, suite=suite)
     made = draft(claims, b"", [to], suite=suite, now=at, entropy=node.entropy)
     envelope = finish(made, signers_for_suite(node.keys, suite, at=at)).envelope
     await node.database.write(lambda c: outbox.sealed(c, errand.id, envelope))

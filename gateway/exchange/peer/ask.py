@@ -121,9 +121,9 @@ async def _asked(
     if not agreement:
         return None
     suite = choose_suite(trust, node.member, question.member)  # 1
-    recipient = recipient_from_trust(trust, question.member, at=at)
+    recipient = recipient_from_trust(trust, question.member, at=at, suite=suite)
     exp = at + min(LIFE + int(question.deadline), 600)
-    reply = make_reply_key(node.entropy, now=at, exp=exp)  # 2
+    reply = make_reply_key(node.entropy, now=at, exp=exp, suite=suite)  # 2
     claims = Claims(
         kind="request",
         iss=node.member,
