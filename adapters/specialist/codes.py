@@ -16,6 +16,12 @@ _WORDS = 250
 OID = re.compile(r"[0-2](\.(0|[1-9]\d*))+\Z")
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _NUMBER_AND_CHECK = re.compile(r"[0-9]{1,7}-[0-9]")
+_NO_CODES = frozenset(
+    "NI UNK OTH ASKU NASK NA MSK NINF PINF QS DER UNC NAVU UNKNOWN NULL N/A NOTCHECKED".split()
+)
+"""Words for having no code: null flavors, but those that HL7 v3 also has as codes (INV TRC NP NAV)."""
+_NEVER_SO = ("http://loinc.org", "http://snomed.info/sct", "http://www.nlm.nih.gov/research/umls/rxnorm")
+"""Systems of numbers."""
 _NUMBERED = frozenset({HL7 + "v3-Race", HL7 + "v3-Ethnicity"})
 
 
@@ -60,6 +66,24 @@ def coding(record: Record, element: Element) -> JSON | None:
         record.doc.remark(element, "altered", "namespace")
     record.doc.take(element, taken)
     return dict(found) if found else None
+
+
+def said_coding(record: Record, element: Element) -> JSON | None:
+    """`coding`, but for a code that says that there is none (`UNK` as a v3-RoleCode): no such code exists, so
+    it is rejected, and what it is called stays for the text."""
+    if is_no_code(record, element):
+        record.doc.lose(element, "rejected", "bad-code", "code", target="CodeableConcept.coding")
+        return None
+    return coding(record, element)
+
+
+def is_no_code(record: Record, element: Element) -> bool:
+    """Whether a code is a null flavor, or such a word, in a system that has no such code."""
+    stated = element.attrib.get("code")
+    if not stated or stated.strip().upper() not in _NO_CODES:
+        return False
+    system = system_uri(record.owner, element.attrib.get("codeSystem", "").strip()) or ""
+    return system in _NEVER_SO or (system.startswith(HL7 + "v3-") and system != HL7 + "v3-NullFlavor")
 
 
 @lru_cache(maxsize=8192)

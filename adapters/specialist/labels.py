@@ -5,7 +5,7 @@ from typing import Any
 from adapters.specialist.marks import CONFIDENTIALITY, label_from_coding
 from adapters.specialist.markup import Element, find_all, peek
 from adapters.specialist.record import Record
-from adapters.specialist.values import coding
+from adapters.specialist.values import said_coding
 
 JSON = dict[str, Any]
 _LEVELS = frozenset("ULMNRV")
@@ -18,7 +18,7 @@ def labels_from_code(record: Record, code: Element) -> list[JSON]:
     A mark without a level that we know (null, of a private system, misspelled) restricts: it was put for a
     reason (HCS, unknown counts against access).
     """
-    stated = [coding(record, one) for one in (code, *find_all(code, "translation"))]
+    stated = [said_coding(record, one) for one in (code, *find_all(code, "translation"))]
     labels = [{"system": CONFIDENTIALITY} | label_from_coding(one) for one in stated if one]
     known = any(one["system"] == CONFIDENTIALITY and one["code"] in _LEVELS for one in labels)
     if not known:

@@ -12,6 +12,7 @@ from adapters.specialist.codes import HL7 as HL7
 from adapters.specialist.codes import OID, UUID
 from adapters.specialist.codes import coding as coding
 from adapters.specialist.codes import present as present
+from adapters.specialist.codes import said_coding as said_coding
 from adapters.specialist.codes import system_uri as system_uri
 from adapters.specialist.markup import Element, find, find_all, peek
 from adapters.specialist.record import Record
@@ -25,8 +26,9 @@ ACT_STATUS = "http://terminology.hl7.org/CodeSystem/v3-ActStatus"
 
 
 def flavor_reason(element: Element | None) -> str:
-    """data-absent-reason of an element's nullFlavor; an undefined or absent one reads as unknown."""
-    flavor = peek(element, "nullFlavor")
+    """data-absent-reason of an element's nullFlavor, or of one in place of its code; an undefined or absent one
+    reads as unknown."""
+    flavor = peek(element, "nullFlavor") or peek(element, "code").upper()
     known = concept_map("cda_null_flavor").get((NULL_FLAVOR, flavor))
     return known.code if known else "unknown"
 
@@ -92,13 +94,13 @@ def concept(record: Record, element: Element | None) -> JSON | None:
     """CD, CE, CV, CS to CodeableConcept: code, translations, original text (references resolved)."""
     if element is None:
         return None
-    first = coding(record, element)
+    first = said_coding(record, element)
     if not element.children:
         if first and "display" in first:
             return {"coding": [first]}
         words = record.doc.get(element, "displayName")
         return present(coding=[first] if first else None, text=words) or None
-    others = (coding(record, e) for e in find_all(element, "translation"))
+    others = (said_coding(record, e) for e in find_all(element, "translation"))
     found = [c for c in (first, *others) if c]
     text = string(record, find(element, "originalText"))
     if not text and not (found and found[0].get("display")):

@@ -111,7 +111,10 @@ def _code(record: Record, value: Element | None, negated: bool) -> tuple[JSON, s
     code = required_concept(record, value)
     if not negated:
         return code, None
-    unsaid = not code.keys() & {"coding", "text"} and peek(value, "nullFlavor") != "OTH"
+    unsaid = not code.keys() & {"coding", "text"} and "OTH" not in (
+        peek(value, "nullFlavor"),
+        peek(value, "code"),
+    )
     if peek(value, "code") == "55607006" or unsaid:
         return {"coding": [_NO_PROBLEM]} | present(text=code.get("text")), None
     return code, "refuted"
