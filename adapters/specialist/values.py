@@ -26,8 +26,8 @@ ACT_STATUS = "http://terminology.hl7.org/CodeSystem/v3-ActStatus"
 
 
 def flavor_reason(element: Element | None) -> str:
-    """data-absent-reason of an element's nullFlavor, or of one in place of its code; an undefined or absent one
-    reads as unknown."""
+    """data-absent-reason of an element's nullFlavor, or of one in place of its code; an undefined or absent
+    one reads as unknown."""
     flavor = peek(element, "nullFlavor") or peek(element, "code").upper()
     known = concept_map("cda_null_flavor").get((NULL_FLAVOR, flavor))
     return known.code if known else "unknown"
