@@ -66,10 +66,11 @@ def _decimal(text: str) -> Decimal:
     return value
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | Decimal:
+    """An int, but for `-0`: there is none, and it would lose its sign."""
     if len(text) > MAX_NUMBER_CHARS:
         raise OverLimit("number too long")
-    return int(text)
+    return decimal_from_text(text) if text == "-0" else int(text)
 
 
 class WrittenDecimal(Decimal):
@@ -112,6 +113,8 @@ _apart = json.JSONDecoder(
 _trusted = msgspec.json.Decoder(float_hook=decimal_from_text)
 _quick = msgspec.json.Decoder(float_hook=_decimal)
 _SPACED = re.compile(rb'"[ \t\r\n]+:')
+_MINUS_ZERO = re.compile(rb"-0(?![0-9.eE:])")
+"""A `-0`, or a text that looks like one."""
 _AS_NINES = bytes.maketrans(b"012345678", b"999999999")
 _TOO_LONG = b"9" * (MAX_NUMBER_CHARS + 1)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=_raw)
@@ -158,7 +161,7 @@ def _quickly(data: bytes, max_depth: int) -> Parsed | None:
     None unless it is certain that nothing of the kind is there: then each member that is written is one of
     the value. A quote and a colon also stand in a text now and then; that text is read in the other way.
     """
-    if _TOO_LONG in data.translate(_AS_NINES):
+    if _TOO_LONG in data.translate(_AS_NINES) or _MINUS_ZERO.search(data):
         return None
     try:
         parsed = _surveyed(_quick.decode(data), max_depth)

@@ -67,11 +67,14 @@ class JSONAccount:
         target: str | None = None,
         resource: str | None = None,
     ) -> None:
-        """Close keys with one line (`kept`, `not-mapped`, `rejected`, `failed`); taken ones do not count."""
+        """Close keys with one line (`kept`, `not-mapped`, `rejected`, `failed`); taken ones do not count.
+
+        What failed has its line even if it held no value.
+        """
         before = len(self._lost)
         self._lost.update([key for key in keys if not self._is_taken(key)])
         items = len(self._lost) - before
-        if items:
+        if items or disposition == "failed":
             self.entries.append(LossEntry(position, items, disposition, reason, target, resource))
 
     def remark(

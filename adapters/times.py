@@ -13,6 +13,7 @@ _TS = re.compile(
 _FHIR = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d))?)?)?", re.ASCII
 )
+_LEAP = re.compile(r"(T\d\d:\d\d):60", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,23 @@ def fhir_time(text: str) -> str | None:
 
 
 def utc_key(text: str | None) -> str:
-    """Sort key of a FHIR time: UTC with six digits of fraction; a partial date counts from its start."""
+    """Sort key of a FHIR time: UTC with six digits of fraction; a partial date counts from its start.
+
+    A leap second counts as the one before; a time whose UTC is outside of our calendar as it is written.
+    """
     if not text:
         return ""
-    padded = text + {4: "-01-01", 7: "-01"}.get(len(text), "")
+    padded = _LEAP.sub(r"\1:59", text + {4: "-01-01", 7: "-01"}.get(len(text), ""))
     try:
         moment = datetime.fromisoformat(padded)
     except ValueError:
         return ""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return instant(moment)
+    try:
+        return instant(moment)
+    except OverflowError:
+        return instant(moment.replace(tzinfo=UTC))
 
 
 def later_by_minutes(text: str, minutes: int) -> str | None:

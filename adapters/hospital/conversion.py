@@ -148,6 +148,10 @@ def _quarantined(context: Context, quarantine: str, disposition: Any, reason: st
     message.forget()
     for segment in message.segments:
         segment.lose(disposition, reason)
+    if (
+        not message.account.closed
+    ):  # separators alone: it holds no value, and nobody could do anything with it
+        message.account.line(message.header.position, 0, disposition, reason)
     return Unit(
         (),
         None,

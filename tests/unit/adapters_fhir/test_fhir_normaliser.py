@@ -1,6 +1,7 @@
 """FHIR R4 of any server: ids and references are ours, everything else leaves as it came."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -269,6 +270,22 @@ def test_what_is_no_record_is_told(body, reason):
     batch = read(body)
     assert batch.losses.status == "error"
     assert batch.losses.entries[0].reason == reason
+
+
+@pytest.mark.parametrize("odd", [None, [], {}, {"resourceType": None}, {"resourceType": 5}, "text", 5])
+@pytest.mark.parametrize("kind", ["fhir-r4", "gp"])
+def test_an_entry_that_is_no_resource_has_its_line(kind, odd):
+    """Also where it holds no value: somebody meant to send something there."""
+    body = codec.encode({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": PATIENT}]})
+    body = body[:-2] + b',{"resource":' + codec.encode(odd) + b"}]}"
+    batch = normaliser(kind).normalise(
+        Original(body, "application/fhir+json"), replace(SOURCE, kind=kind), AT
+    )
+    found = [e for e in batch.losses.entries if e.position == "Bundle.entry[1].resource"]
+    assert [(e.disposition, e.reason, e.items) for e in found] == [
+        ("failed", "unreadable", int(odd in ("text", 5)))
+    ]
+    assert batch.losses.balanced and batch.losses.status == "partial"
 
 
 def test_repeated_members_are_nobodys_choice():

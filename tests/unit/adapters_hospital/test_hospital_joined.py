@@ -45,3 +45,12 @@ def test_a_line_behind_a_whole_header_continues_its_last_field(checked, admissio
 def test_separators_alone_are_no_value(checked, admission):
     """A stray line that says nothing adds nothing to the sums."""
     assert checked([*admission, "MSA", "|^~|"]).losses.total == checked([*admission, "MSA"]).losses.total
+
+
+@pytest.mark.parametrize("body", [SHORT, "MSH|", SHORT + "|"])
+def test_a_message_of_separators_alone_is_no_success(normalise, body):
+    """It holds no value, but it failed, and that is said: one line without items."""
+    batch = normalise([body])
+    lines = [(e.position, e.items, e.disposition) for e in batch.losses.entries if e.disposition == "failed"]
+    assert lines == [("MSH[1]", 0, "failed")] and batch.losses.balanced
+    assert (batch.quarantine, batch.losses.status) == ("unreadable", "partial")

@@ -57,6 +57,17 @@ def test_what_is_not_strict_json_is_refused(body: bytes) -> None:
         codec.decode(body)
 
 
+@pytest.mark.parametrize("number", ["-0", "-0.0", "-0e0", "0", "-1", "10"])
+def test_a_number_keeps_its_sign(number: str) -> None:
+    """Also minus nought, which no int can hold: the same characters out as in, wherever it stands."""
+    for body in (
+        f'{{"a":{number}}}',
+        f'{{"a":[{number}]}}',
+        f'[{number},{{"d":"2026-01-01T00:00:00-00:00"}}]',
+    ):
+        assert codec.encode(codec.decode(body.encode())) == body.encode()
+
+
 def test_duplicate_members_are_refused() -> None:
     """Two readers of `{"a":1,"a":2}` may see two records; nobody gets to choose."""
     with pytest.raises(codec.BadJSON):

@@ -119,6 +119,20 @@ def test_sort_keys_are_utc_and_of_one_width():
     assert utc_key("nonsense") == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.000000Z"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00.000000Z"),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000Z"),
+        ("2017-01-01T00:59:60.5+01:00", "2016-12-31T23:59:59.500000Z"),
+    ],
+)
+def test_times_at_the_edges_sort_too(text, key):
+    """The ends of the calendar under any offset, and leap seconds: a key, never an exception, never none."""
+    assert utc_key(text) == key
+
+
 def test_an_instant_is_utc_with_six_digits():
     """Whatever zone the clock reading has."""
     at = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(hours=2)))
