@@ -57,6 +57,14 @@ TIE = Caution(
 )
 
 
+SILENCES = Caution(
+    "silences-another",
+    "Consent.dateTime",
+    "an older consent with this scope, organisations and policies no longer speaks, neither what it permits "
+    "nor what it refuses, also after this one is withdrawn: repeat here what is still to hold",
+)
+
+
 WITHOUT_RIGHT = Caution(
     "performer-without-right",
     "Consent.performer",

@@ -138,6 +138,18 @@ def _newest_by_key(views: Iterable[ConsentView]) -> list[ConsentView]:
     return [view for view in kept if view.status == "active"]
 
 
+def superseding(views: Sequence[ConsentView]) -> tuple[ConsentView, ...]:
+    """Of her consents, each as last known: the active ones that no other of the same key silences."""
+    return tuple(_newest_by_key(views))
+
+
+def silenced(view: ConsentView, others: Sequence[ConsentView]) -> tuple[ConsentView, ...]:
+    """Which of her other consents, each as last known, speak until this one is given and no longer after."""
+    before = [one for one in _newest_by_key(others) if one.given is not None]
+    after = _newest_by_key([*others, view])
+    return tuple(one for one in before if one not in after)
+
+
 def _authorised(
     view: ConsentView, asked: Asked, agreements: Sequence[SharingAgreement], parental_until: int
 ) -> bool:

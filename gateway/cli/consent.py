@@ -66,7 +66,7 @@ app.command(epilog="Example: carepact consent withdraw c-1f3a --only label:PSY -
 )
 app.add_typer(consent_template.app, name="template")
 app.add_typer(consent_milestone.app, name="milestone")
-_COLUMNS = ("id", "version", "status", "says", "to", "custodians", "except", "until", "recorded")
+_COLUMNS = ("id", "version", "status", "speaks", "says", "to", "custodians", "except", "until", "recorded")
 
 
 @app.command("list", epilog="Example: carepact consent list --patient SYSTEM|VALUE --all")
@@ -82,12 +82,13 @@ def list_consents(
     identifier = identifier_from_text(patient)
 
     async def act(node: "Runtime") -> list[dict[str, Any]]:
+        from gateway.cli.consent_words import with_voice
         from gateway.cli.person import canonical, person_of
 
         await person_of(node, identifier)
         at = instant_from_option(as_of, node.clock())
         known = await node.consents.of_patient(canonical(identifier), at)
-        return [_row(one) for one in known]
+        return with_voice(known)
 
     rows = with_node(config, as_node, act)
     if not every:

@@ -3,6 +3,7 @@
 What passes here is still admitted or refused whole by `consent.fhir`; this only says it in the desk's words.
 """
 
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from gateway.errors import Exit, Problem
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _DATE = "use a date like 2027-12-31"
 _MICROS = 1_000_000
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 def excepted_from_option(option: str, text: str) -> "Excepted":
@@ -69,7 +71,11 @@ async def require_given(node: "Runtime", given: "Grant") -> None:
     _require_purposes(given)
     _require_dates(given, node.clock().timestamp())
     _require_somebody(node, given)
+    if given.evidence == b"":
+        refuse("--evidence", "this file is empty: it shows no form")
     if given.id is not None:
+        if not _FHIR_ID.fullmatch(given.id):
+            refuse("--id", "1 to 64 of A-Z, a-z, 0-9, - and ., as FHIR has it; or leave --id out")
         await _require_free(node, given.id)
 
 

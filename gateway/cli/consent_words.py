@@ -1,7 +1,7 @@
 """A consent in a few words for people, from its view; what was received stays the record."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ def row_from_consent(stored: "StoredConsent") -> dict[str, Any]:
         "recorded": instant_text(stored.recorded),
         "recorder": stored.recorder,
     }
+
+
+def with_voice(known: "Sequence[StoredConsent]") -> list[dict[str, Any]]:
+    """A row each. `speaks`: it is the last version, active, and no newer consent of its key silences it."""
+    from consent.patient import superseding
+    from consent.record import consent_from_stored
+
+    last = {one.id: one for one in known}
+    speak = {(view.id, view.version) for view in superseding([consent_from_stored(v) for v in last.values()])}
+    return [row_from_consent(one) | {"speaks": (one.id, one.version) in speak} for one in known]
 
 
 def words_from_provision(rule: "Provision") -> str:

@@ -106,7 +106,7 @@ def admit(
     if fingerprint is not None and fingerprint.lower() != seen:
         raise Problem("conflict", expression="--fingerprint", hint="the file is another one than was told")
     if fingerprint is None and yes:
-        warn(f"carepact: {seen} is admitted as compared")
+        warn(f"carepact: fingerprint {seen}, taken as compared")
     elif fingerprint is None and not typer.confirm(f"{seen}\nIs this what they told you?", err=True):
         raise Problem("conflict", expression="FILE", hint="nobody was admitted")
 

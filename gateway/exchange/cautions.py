@@ -1,6 +1,7 @@
 """What in a consent may mean something else than its author thinks, told when it is recorded (consent.md 14).
 
-Beside what its text shows: a tie with another of her consents, and a giver who has no right to give it.
+Beside what its text shows: a tie with another of her consents, an older one that it silences, and a giver who
+has no right to give it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from sqlalchemy import Connection
 
 from consent.directory import Directory
 from consent.interface import StoredConsent
-from consent.lint import TIE, WITHOUT_RIGHT, Caution, cautions_of_consent, tied
+from consent.lint import SILENCES, TIE, WITHOUT_RIGHT, Caution, cautions_of_consent, tied
+from consent.patient import silenced
 from consent.person import may_consent
 from consent.record import ConsentView, consent_from_stored
 from consent.request import AccessRequest
@@ -79,6 +81,7 @@ def _cautions(connection: Connection, node: Node, stored: StoredConsent, act: Ac
     others = [one for id, one in newest.items() if id != view.id]
     found = [*cautions_of_consent(view, opt_out=presumes(node))]
     found += [TIE] if tied([view, *others])[0] else []
+    found += [SILENCES] if view.status == "active" and silenced(view, others) else []
     if view.root.type == "permit" and not _given_by_right(view, policy.directory, node.floor.parental_until):
         found.append(WITHOUT_RIGHT)
     return tuple(found)

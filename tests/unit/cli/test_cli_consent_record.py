@@ -40,16 +40,40 @@ def test_somebody_else_gives_it_for_her_and_the_desk_is_told_if_nobody_knows_her
     held = json.loads(home("consent", "show", "c-1", "--fhir").out)
     assert held["performer"] == [{"reference": "RelatedPerson/mother"}]
     assert grant(home, "--permit", "TREAT", "--performer", "Practitioner/7").code == 2
-    assert "caution" not in grant(home, "--deny", "TREAT", "--performer", "RelatedPerson/mother").err
+    assert "without-right" not in grant(home, "--deny", "TREAT", "--performer", "RelatedPerson/mother").err
 
 
 def test_what_may_surprise_is_told_when_it_is_recorded(home: Any) -> None:
     """A refusal of emergencies is stored and said so, in words and in JSON, also by a template and a rehearsal."""
     made = grant(home, "--deny", "ETREAT", "--json")
     assert [one["code"] for one in made.json["cautions"]] == ["emergency-refused"]
-    assert grant(home, "--permit", "TREAT", "--json", "--dry-run").json["cautions"] == []
+    permitted = grant(home, "--permit", "TREAT", "--json", "--dry-run").json
+    assert [one["code"] for one in permitted["cautions"]] == ["silences-another"]
     used = ("consent", "template", "use", "gp-normal", "--patient", home.grace, "--reason", "form", "--json")
-    assert home(*used).json["cautions"] == []
+    assert [one["code"] for one in home(*used).json["cautions"]] == ["silences-another"]
+
+
+def test_a_consent_that_silences_an_older_one_says_so(home: Any) -> None:
+    """A permit takes an older refusal's voice: it is told before and after, and the list shows who speaks."""
+    assert "silences-another" not in grant(home, "--deny", "HRESCH", "--id", "c-1").err
+    assert "silences-another" in grant(home, "--permit", "TREAT", "--dry-run").err
+    listed = ("consent", "list", "--patient", home.grace, "--json")
+    assert [row["speaks"] for row in home(*listed).rows] == [True]
+    assert "silences-another" in grant(home, "--permit", "TREAT", "--id", "c-2").err
+    assert {row["id"]: row["speaks"] for row in home(*listed).rows} == {"c-1": False, "c-2": True}
+    assert home("consent", "withdraw", "c-2", "--reason", "by phone").code == 0
+    assert {row["id"]: row["speaks"] for row in home(*listed).rows} == {"c-1": False}
+
+
+def test_an_id_that_is_none_and_a_form_that_is_empty_are_refused(home: Any) -> None:
+    """Nothing is recorded under an id that FHIR cannot name, nor with a form that shows nothing."""
+    assert (wrong := grant(home, "--permit", "TREAT", "--id", "../x y")).code == 2
+    assert "--id" in wrong.err
+    form = home.folder / "form.pdf"
+    form.write_bytes(b"")
+    assert (wrong := grant(home, "--permit", "TREAT", "--evidence", str(form))).code == 2
+    assert "--evidence" in wrong.err
+    assert home("consent", "list", "--patient", home.grace, "--json").rows == []
 
 
 def test_an_import_names_what_may_surprise_row_by_row(home: Any) -> None:

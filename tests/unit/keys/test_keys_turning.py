@@ -55,6 +55,19 @@ def test_both_open_while_a_turn_is_on(
         turning(settings["three"])
 
 
+def test_a_process_follows_one_turn_after_another(tmp_path: Path, settings: Any, turning: Any) -> None:
+    """Whoever took part in a turn knows its outcome, and takes part in the next one without a restart."""
+    there = turning(settings["one"])
+    for old, new in (("one", "two"), ("two", "three")):
+        for done in (False, True):
+            write_turn(turn_path(tmp_path), Turn(settings[old], settings[new], done))
+            wrapped = there.wrap(b"plain", b"place")
+    assert wrapper_from(settings["three"]).unwrap(wrapped, b"place") == b"plain"
+    assert there.unwrap(wrapped, b"place") == b"plain"
+    with pytest.raises(KeyFault):
+        turning(settings["one"])  # one that starts now must name the present KEK
+
+
 def test_the_old_kek_is_needed_until_it_is_done_and_no_longer(
     tmp_path: Path, settings: Any, turning: Any
 ) -> None:
