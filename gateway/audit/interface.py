@@ -80,7 +80,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `carepact audit verify` looked at, and the first bad entry if there is one."""
+    """What `carepact audit verify` looked at, and the first bad entry if there is one.
+
+    `trusted`: leaves before what was looked at, believed by the checkpoint over them; 0: everything was.
+    """
 
     leaves: int
     checkpoints: int
@@ -89,6 +92,7 @@ class Report:
     persons: int
     head: Head
     finding: Finding | None = None
+    trusted: int = 0
 
     @property
     def exit(self) -> Exit:

@@ -1,10 +1,10 @@
 """`carepact audit`: whether the ledger holds, and who saw a patient's record (trust-and-ledger.md 10)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gateway.cli.act import operator
+from gateway.cli.act import operator, seconds_from_text
 from gateway.cli.audit_accessed import accessed
 from gateway.cli.audit_erase import erase
 from gateway.cli.audit_events import events
@@ -32,6 +32,7 @@ _EXAMPLES = """Examples:
 
 \b
   carepact audit verify
+  carepact audit verify --since 30d
   carepact audit accessed --patient 'https://fhir.nhs.uk/Id/nhs-number|9990000018' --since 1y
 
 Exit codes of verify: 0 everything holds, 5 the log contradicts itself, 6 a signature does not hold."""
@@ -66,18 +67,26 @@ _WORDS = {
 
 
 @app.command(epilog="Example: carepact audit verify --json")
-def verify(as_json: JsonOption = False, config: ConfigOption = None, as_node: AsOption = None) -> None:
-    """Recompute the whole ledger and name the first bad entry."""
+def verify(
+    since: Annotated[
+        str | None, typer.Option(help="Only what came after the last checkpoint before this date or span.")
+    ] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    as_node: AsOption = None,
+) -> None:
+    """Recompute the ledger, all of it or since a time, and name the first bad entry."""
 
     async def act(node: "Runtime") -> "Report":
         from gateway.audit.signing import own_log_keys
         from gateway.audit.verify import verify as recompute
 
         keys = own_log_keys(node.keys, node.node.member)
+        start = None if since is None else seconds_from_text(since, node.clock(), "--since")
 
         def unit(connection: "Connection") -> "Report":
             vault = node.node.room(connection).vault
-            return recompute(connection, me=node.node.member, keys=keys, vault=vault)
+            return recompute(connection, me=node.node.member, keys=keys, vault=vault, since=start)
 
         return await node.database.read(unit)
 
@@ -95,6 +104,7 @@ def _json_from_report(report: "Report") -> dict[str, Any]:
     return {
         "ok": finding is None,
         "leaves": report.leaves,
+        "trusted": report.trusted,
         "checkpoints": report.checkpoints,
         "details": report.details,
         "erased": report.erased,
@@ -106,7 +116,8 @@ def _json_from_report(report: "Report") -> dict[str, Any]:
 
 
 def _lines_from_report(report: "Report") -> list[str]:
-    told = [
+    told = [f"trusted      {report.trusted} leaves before them, by the checkpoint over them: not looked at"]
+    told = (told if report.trusted else []) + [
         f"leaves       {report.leaves} hashed again",
         f"checkpoints  {report.checkpoints} signatures verified against the tree",
         f"details      {report.details} opened and compared, {report.erased} erased",

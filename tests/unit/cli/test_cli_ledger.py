@@ -48,6 +48,32 @@ def test_the_first_bad_entry_is_named(home: Any, statement: str, entry: int, wha
     assert f"FIRST BAD ENTRY  {entry}" in home("audit", "verify").out
 
 
+def test_a_check_since_a_time_says_what_it_trusted(home: Any) -> None:
+    """Without a checkpoint from before everything is checked; with one the trusted leaves are counted aloud."""
+    for id in ("c-1", "c-2"):
+        consent(home, id)
+    whole = home("audit", "verify", "--since", "30d")
+    assert whole.code == 0 and "trusted" not in whole.out
+
+    async def sign(node: Any) -> bytes:
+        from gateway.exchange.checkpoint import signed_checkpoint
+
+        return await signed_checkpoint(node.node)
+
+    assert home.inside(sign)
+    consent(home, "c-3")
+    tamper(home, "UPDATE ledger_checkpoint SET at = 1000000000")
+    later = home("audit", "verify", "--since", "2099-01-01", "--json")
+    assert later.code == 0 and (later.json["trusted"], later.json["leaves"]) == (2, 1)
+    told = home("audit", "verify", "--since", "2099-01-01").out
+    assert "2 leaves before them" in told and "not looked at" in told and told.endswith("the ledger holds\n")
+    tamper(home, "UPDATE ledger_detail SET sealed = zeroblob(64) WHERE idx IN (0, 2)")
+    found = home("audit", "verify", "--since", "2099-01-01", "--json")
+    assert (found.code, found.json["first_bad"]) == (5, {"entry": 2, "what": "detail"})
+    assert home("audit", "verify", "--json").json["first_bad"] == {"entry": 0, "what": "detail"}
+    assert home("audit", "verify", "--since", "soon").code == 2
+
+
 def test_nothing_is_written_on_a_broken_ledger(home: Any) -> None:
     """A change that would go on top of a head that contradicts itself is refused, and says what to run."""
     consent(home)
