@@ -8,7 +8,6 @@ import typer
 from gateway.cli.act import decline, instant_from_seconds
 from gateway.cli.options import AsOption, ConfigOption, JsonOption, with_node
 from gateway.cli.output import emit_json, emit_rows, say, warn
-from gateway.directory.warnings import warnings_of
 from gateway.errors import Exit, Problem
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None, as_node: As
         decline(
             Exit.NOT_READY, "the list has expired: nothing is sealed or opened; carepact directory refresh"
         )
+    from gateway.directory.warnings import warnings_of
+
     for text in warnings_of(held, now):
         warn(f"carepact: {text}")
 
