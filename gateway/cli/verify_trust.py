@@ -112,6 +112,8 @@ def _trusted(material: Mapping[str, Any], pin: bytes | None, folder: Path | None
         held = parse_object(pin, lines=True)
     except SyntaxRefused:
         raise KeyRefused("what is pinned is neither a members file nor a member record") from None
+    if "signed" in held:
+        raise KeyRefused("a federation's root alone names no keys: its files with --trust FOLDER")
     if "members" in held:
         return Trusted(trust_list_from_json(pin), True, "")
     return Trusted(_with_pinned(held, material, own), True, "")
@@ -134,13 +136,14 @@ def _subject(material: Mapping[str, Any]) -> str:
 
 def _listed(material: Mapping[str, Any]) -> "TrustList":
     from keys.member import member_from_json
-    from keys.syntax import MAX_INTEGER
+    from keys.syntax import MAX_INTEGER, parse_object, unb64u
     from keys.trust import trust_list
 
     named = str(material.get("id", "local"))
     held = [material["member"]] if "member" in material else []
     more = material.get("members", [])
-    records = [member_from_json(one, named) for one in (*held, *(more if isinstance(more, list) else []))]
+    others = [parse_object(unb64u(one)) for one in (more if isinstance(more, list) else [])]
+    records = [member_from_json(one, named) for one in (*held, *others)]
     return trust_list(1, MAX_INTEGER, records, federation=named)
 
 

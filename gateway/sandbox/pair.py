@@ -76,7 +76,8 @@ def found_pair(folder: Path) -> Place:
         make_log_key(store, now)
         store.create("enc", "HPKE-9-KE", nbf=now - 60, exp=now + 47 * 3600)
         record = own_record(store, id, federation="pair")
-        members.append(replace(record, endpoints={"exchange": f"http://127.0.0.1:{port}/exchange"}))
+        at = f"http://127.0.0.1:{port}"
+        members.append(replace(record, endpoints={"exchange": f"{at}/exchange", "ledger": f"{at}/ledger"}))
         configuration = folder / id / "carepact.toml"
         configuration.write_text(_CONFIGURATION.format(id=id, port=port), "utf-8")
         configuration.chmod(0o600)

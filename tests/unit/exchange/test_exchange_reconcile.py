@@ -3,15 +3,22 @@
 import pytest
 from sqlalchemy import select
 
+from adapters.interface import Identifier
 from gateway.audit import shown, signing
 from gateway.audit.sql import peer_leaf
+from gateway.cli.audit_receipt import _issued
+from gateway.cli.person import person_of
+from gateway.cli.verify_receipt import verified
+from gateway.cli.verify_trust import trusted
 from gateway.errors import Problem
 from gateway.exchange import reconcile_answer
+from gateway.exchange.consents import Act
 from gateway.exchange.reconcile import reconcile
 from keys import jws
 from keys.errors import StatementRefused
 from keys.leaf import leaf_from_bytes
 from keys.note import Checkpoint, checkpoint_from_note, parse_note, sign_note, text_from_checkpoint
+from keys.receipt import bytes_from_receipt, receipt_from_bytes
 
 pytestmark = pytest.mark.anyio
 NORTH, SOUTH = "north.example", "south.example"
@@ -155,3 +162,19 @@ async def test_nobody_is_asked_who_is_no_member(pair):
         with pytest.raises(Problem) as refused:
             await reconcile(pair.north.node, desk, id, since=0, until=1)
         assert refused.value.category.name == "not_found"
+
+
+async def test_her_receipt_shows_the_other_sides_leaf_too(pair):
+    """LOG-06: what a reconciliation paired is in her receipt, and a stranger reads and verifies the file whole."""
+    await pair.south.hears()
+    await pair.south.permit(NORTH)
+    await pair.ask()
+    south = pair.south.runtime
+    for side in ("north", "south"):
+        found = await compared(pair, side=side)
+    assert found.matched
+    person = await person_of(south, Identifier(**pair.query()["subject"]["identifier"][0]))
+    issued = await _issued(south, person, Act("officer", "she asked", pair.south.clock()))
+    held = receipt_from_bytes(bytes_from_receipt(issued))
+    said, _ = verified(held, trusted(held.trust, None))
+    assert NORTH in {row["partner"] for row in said["leaves"]}
