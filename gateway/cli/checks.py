@@ -42,7 +42,7 @@ def _checked(settings: "Settings") -> Iterator[Check]:
     yield _guarded("state folder", "carepact serve makes a new node", lambda: _state_folder(settings))
     yield _guarded("disk", "free some space", lambda: _disk(settings))
     yield from _keys_and_members(settings)
-    yield _guarded("law", "set floor.pack", lambda: check_of_floor(settings))
+    yield _guarded("law", "carepact policy pack lint FILE, of floor.pack", lambda: check_of_floor(settings))
     named = settings.consent.source_rules
     yield _guarded(
         "source rules", f"repair {named} (consent.source_rules)", lambda: check_of_source_rules(settings)

@@ -43,6 +43,7 @@ def keypair(
         f"then, here: carepact exchange pull --url URL --client-id ID --key {folder}/signing.jwk "
         f"--keys {folder}/keys --member NODE --members members.json --patient 'SYSTEM|VALUE'"
     )
+    say("  in a federation --root-sha256 FINGERPRINT, in the place of --members members.json")
 
 
 def _make_folder(folder: Path) -> None:

@@ -48,7 +48,8 @@ def repair_of_members(settings: "Settings") -> str:
     file = settings.directory.members
     if file is None:
         return _STEPS[_kind(settings)]["ends"]
-    never_served = not file.exists() and not (settings.node.state / "keys").is_dir()
+    keys = settings.node.state / "keys"
+    never_served = not file.exists() and not (keys.is_dir() and any(keys.iterdir()))
     return _SERVE if never_served else f"repair {file} (directory.members)"
 
 

@@ -40,6 +40,8 @@ def read_bounded(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(limit + 1)
+    except FileNotFoundError:
+        raise DirectoryRefused("a file of the directory is not there: carepact doctor") from None
     except OSError:
         raise DirectoryRefused("a directory file cannot be read") from None
 

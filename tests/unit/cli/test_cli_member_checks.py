@@ -32,6 +32,8 @@ def test_before_the_first_start_the_members_file_is_no_defect(tmp_path: Path) ->
     settings = _settings(tmp_path)
     assert repair_of_members(settings) == "carepact serve makes it"
     (settings.node.state / "keys").mkdir(parents=True)
+    assert repair_of_members(settings) == "carepact serve makes it"
+    (settings.node.state / "keys" / "one.cpk").write_bytes(b"")
     assert re.match(r"repair .*members\.json", repair_of_members(settings))
 
 
