@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.boundary.defect import Contained, Defect, Found, Test
+from adapters.xhtml import has_active_content
 
 MAX_STRING = 1024 * 1024
 """Characters of a `string` or `markdown` (R4: 1 MiB)."""
@@ -98,7 +99,8 @@ def _base64(value: Any, _: Contained) -> Found:
 def _xhtml(value: Any, _: Contained) -> Found:
     if type(value) is str:
         text = value.strip()
-        if text.startswith("<div") and text.endswith((">",)) and not _CONTROL.search(text):
+        whole = text.startswith("<div") and text.endswith((">",)) and not _CONTROL.search(text)
+        if whole and not has_active_content(text):
             return None
     return [Defect("pattern", "bad-text")]
 

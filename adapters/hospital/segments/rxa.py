@@ -36,9 +36,12 @@ class Shot:
 
 
 def immunization_from_rxa(context: Context, rxa: Segment, shot: Shot) -> Draft | None:
-    """Immunization by ORC-3, else patient, RXA-5, 3 and 15; None for 998 and an RXA-20 that nobody knows."""
+    """Immunization by ORC-3, else patient, RXA-5, 3 and 15; None for 998, no RXA-5, an unknown RXA-20."""
     code = concept_from_cwe(context, rxa.first(5))
-    if code is None or _is_none(code):
+    if code is None:
+        rxa.lose("rejected", "bad-code", "Immunization.vaccineCode")
+        return None
+    if _is_none(code):
         return None
     scratch = context.scratch("Immunization")
     placer = order_number(scratch, shot.order, 2, "PLAC")

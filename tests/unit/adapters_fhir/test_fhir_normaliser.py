@@ -288,6 +288,42 @@ def test_an_entry_that_is_no_resource_has_its_line(kind, odd):
     assert batch.losses.balanced and batch.losses.status == "partial"
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<script>x()</script>",
+        "<p onclick='x()'>a</p>",
+        "<p title='a>b' onclick='x()'>a</p>",
+        "<a href='javascript:x()'>a</a>",
+        "<a href='&#106;avascript:x()'>a</a>",
+        "<img src='http://elsewhere.example/pixel'/>",
+        "<svg/>",
+        "<form><input/></form>",
+        "<p style='background: url(http://elsewhere.example)'>a</p>",
+    ],
+)
+def test_active_content_of_a_narrative_does_not_leave(inner):
+    """A narrative that could run or load something goes, with its line; the facts of the resource stay."""
+    text = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{inner}</div>'}
+    batch = read(bundle(PATIENT | {"text": text}))
+    made = only(batch, "Patient")
+    assert "text" not in made and made["birthDate"] == PATIENT["birthDate"]
+    assert ("rejected", "bad-text") in lines(batch)
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<p>Dose on day = 1; src = lab; &lt;script&gt;</p>",
+        "<a href='#a'>a</a><!-- note --><br/><table class='c'><tbody><tr><td style='color: red'>x</td></tr></tbody></table>",
+    ],
+)
+def test_harmless_narratives_stay_as_they_came(inner):
+    """Words that look like a handler, links within, and styles of FHIR's subset are no active content."""
+    text = {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{inner}</div>'}
+    assert only(read(bundle(PATIENT | {"text": text})), "Patient")["text"] == text
+
+
 def test_repeated_members_are_nobodys_choice():
     """Two values of one name: neither is taken, both are in the ledger."""
     body = codec.encode(PATIENT).replace(b'"birthDate"', b'"gender":"male","gender":"female","birthDate"')

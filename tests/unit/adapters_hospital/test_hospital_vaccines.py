@@ -170,3 +170,13 @@ def test_bad_shot_leaves_the_next(checked, only, reasons):
     assert "doseQuantity" not in shot and "expirationDate" not in shot
     assert {("rejected", "bad-number"), ("rejected", "bad-date")} <= reasons(batch)
     assert batch.quarantine is None
+
+
+def test_a_shot_of_nothing_named_is_lost_aloud(normalise):
+    """R4 demands what was given: without RXA-5 there is no Immunization, and the ledger does not say all is well."""
+    batch = normalise(changed(f5="^^CVX"))
+    assert not [r for r in batch.resources if r["resourceType"] == "Immunization"]
+    assert ("rejected", "bad-code", "RXA[1]") in {
+        (e.disposition, e.reason, e.position) for e in batch.losses.entries
+    }
+    assert batch.losses.status == "partial" and batch.losses.balanced
