@@ -167,7 +167,10 @@ def _of_the_rooms(error: Exception) -> tuple[Exit, str] | None:
     match error:
         case Uncomputable():
             return Exit.USAGE, f"not computable: {error}"
-        case StaleVersion() | AlreadySigned():
+        case AlreadySigned():
+            known = "That organisation has already made this statement about this version"
+            return Exit.CONFLICT, f"{known}; to send it on: carepact agreement propose."
+        case StaleVersion():
             return Exit.CONFLICT, str(type(error).__doc__)
         case LedgerBroken():
             return Exit.CONFLICT, str(error)
