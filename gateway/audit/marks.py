@@ -61,6 +61,11 @@ async def compare(database: Database, mark: MarkFile, member: str, keys: tuple[N
     note = mark.read()
     if note is None:
         return True
+    try:
+        checkpoint_from_note(parse_note(note))
+    except ProofRefused:
+        log.error("checkpoint_mark_unreadable", member=member)  # a rollback shows to peers alone now
+        return True
 
     def look(connection: Connection) -> bool:
         try:

@@ -106,7 +106,7 @@ def _trusted(material: Mapping[str, Any], pin: bytes | None, folder: Path | None
     own = _listed(material)
     if pin is None:
         if not own.members:
-            raise KeyRefused("the file brings none: name what you pinned with --root")
+            decline(Exit.USAGE, "the file brings no trust material: name what you pinned with --root FILE")
         return Trusted(own, False, _fingerprint(material))
     try:
         held = parse_object(pin, lines=True)
