@@ -29,8 +29,8 @@ lint: .venv/.dev ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint ## lint and every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest
+test: lint ## lint and every test, on SQLite and on a real PostgreSQL; a file of tests stays in one process
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bench: .venv/.dev ## figures, as ratios within one run
 	$(BIN)/python -m benchmarks
