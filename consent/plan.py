@@ -57,6 +57,17 @@ class Plan:
         found = (_refusal(side) for side in sides)
         return next((refused for refused in found if refused is not None), None)
 
+    def unvouched(self, custodian: str) -> Deny | None:
+        """What the word of another organisation, that the patient herself or her proxy asks, lacks here.
+
+        Her own right needs no agreement (consent.md 10); believing somebody else that it is she does: one in
+        force that covers the purpose, or one organisation. None for a question that names no person.
+        """
+        for side in self._sides_at(custodian):
+            if side.request.person is not None and not (side.sharing.internal or side.sharing.open):
+                return Deny("L2", STAGES[side.sharing.furthest])
+        return None
+
     def emergency_eligible(self, custodian: str) -> bool:
         """The answer to a declared emergency, from request and agreement alone: it says nothing of a
         patient.

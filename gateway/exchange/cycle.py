@@ -15,7 +15,9 @@ A consent or agreement that changes between 9 and 10 sends the answer back to 9:
 """
 
 import asyncio
+from collections.abc import Iterable
 
+from consent.plan import Plan
 from consent.request import AccessRequest
 from gateway.errors import Problem
 from gateway.exchange import release
@@ -82,8 +84,18 @@ async def _reachable(node: Node, ask: Ask, request: AccessRequest) -> tuple[dict
     codes = set(refused.values())
     if found and len(refused) == len(found) and codes <= _OF_THE_QUESTION:
         raise Problem("forbidden", hint=", ".join(sorted(codes)))
+    if ask.asked_by is not None:
+        _require_vouched(plan, found or (node.member,))
     federated = ask.reach == "federation" and ask.asked_by is None
     return refused, locate(node, policy, int(ask.at.timestamp())) if federated else Located()
+
+
+def _require_vouched(plan: Plan, custodians: Iterable[str]) -> None:
+    """That the patient herself asks is the member's word: refused unless it holds at every custodian here."""
+    lacking = (plan.unvouched(custodian) for custodian in custodians)
+    deny = next((deny for deny in lacking if deny is not None), None)
+    if deny is not None:
+        raise Problem("forbidden", hint=deny.reason)
 
 
 async def _release(node: Node, ask: Ask, subject: Subject, turn: Turn, out: Outgoing) -> None:

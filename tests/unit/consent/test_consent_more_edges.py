@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from consent.digest import ResourceContext
+from consent.plan import plan
 from consent.record import consent_from_json
 
 
@@ -72,3 +73,18 @@ def test_of_several_patients_reasons_the_strongest_basis_is_named(world: Any) ->
         )
         decision = scene.decide()
         assert (decision.effect, decision.layer, decision.reason) == ("permit", "L3", "consent-permit")
+
+
+def test_anothers_word_for_who_the_person_is_needs_an_agreement_or_one_house(world: Any) -> None:
+    """Of the purpose, and in force; of a question that names no person there is nothing to believe."""
+    asking = {"person": world.patient, "purpose": ("PATRQT",), "practitioner": None, "roles": ()}
+    for purposes, org, want in (
+        (["TREAT"], "ward-ash", "dsa-purpose"), (["PATRQT"], "ward-ash", None), (["TREAT"], "desk-fern", None),
+    ):  # fmt: skip
+        agreed = world.signed(world.agreement(terms=[{"purposes": purposes}]))
+        scene = world.scene.but(agreements=(agreed,), asking={**asking, "org": org})
+        made = plan(scene.request, scene.directory, scene.floor, scene.agreements, ())
+        found = made.unvouched("gp-fern")
+        assert (None if found is None else found.reason) == want, (purposes, org)
+    scene = world.scene.but(agreements=())
+    assert plan(scene.request, scene.directory, scene.floor, (), ()).unvouched("gp-fern") is None
