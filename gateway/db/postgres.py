@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.db.faults import RETRIED, code_of, is_database_error, problem_from
 
 T = TypeVar("T")
-ATTEMPTS = 5
+ATTEMPTS = 12
+"""Of several that race for one row a round lets one through: more rounds than there are askers at once."""
+_LONGEST = 0.05
+"""Seconds between two rounds at most."""
 
 
 class PostgresDatabase:
@@ -45,7 +48,7 @@ class PostgresDatabase:
                 problem = problem_from(error)
                 if not (is_database_error(error) and code_of(error) in RETRIED):
                     break
-            await asyncio.sleep(0.002 * 2**attempt)
+            await asyncio.sleep(min(_LONGEST, 0.002 * 2**attempt))
         assert problem is not None
         raise problem
 
