@@ -17,6 +17,7 @@ from gateway.cli.options import (
     with_node,
 )
 from gateway.cli.output import emit_json, emit_rows, say
+from gateway.cli.stepped import step_through
 from gateway.errors import Problem
 
 if TYPE_CHECKING:
@@ -99,16 +100,12 @@ def settle(
         by = act_now(node, reason)
         before = await _desk(node).get(id, by.at)
         done = await _desk(node).settle(id, outcome, by, dry_run=dry_run)
-        return _row(done, by.at) | {"consents": list(before.consents), "dry_run": dry_run}
+        return _row(done, by.at) | {"consents": list(before.consents)}
 
-    row = with_node(config, as_node, act)
-    if as_json:
-        emit_json(row)
-        return
-    said = "would be" if dry_run else "is"
-    say(f"milestone {row['id']} {said} settled: {outcome} {', '.join(row['consents']) or 'nothing'}")
-    if dry_run:
-        say("dry run: nothing was stored")
+    def told(row: dict[str, Any], verb: str) -> str:
+        return f"milestone {row['id']} {verb} settled: {outcome} {', '.join(row['consents']) or 'nothing'}"
+
+    step_through(act, told, dry_run=dry_run, as_json=as_json, config=config, as_node=as_node)
 
 
 def _desk(node: "Runtime") -> "Milestones":

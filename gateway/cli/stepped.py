@@ -1,4 +1,4 @@
-"""One step of what is kept with its history (a grant, a notice): done or rehearsed, then said or shown."""
+"""One step of what has a history (grant, notice, milestone): done or rehearsed, then said or shown."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
